@@ -1,0 +1,108 @@
+# make setup      the environment in .venv, exactly as requirements.lock says
+# make results    everything the README shows, into results/
+# make test       every test, the slow ones too; make test-fast leaves those out
+# make lint       what must be clean before a change goes in; make format mends what it can
+# make lock       requirements.lock anew from pyproject.toml (needs uv); LOCK_FLAGS=--upgrade takes newer ones
+
+.PHONY: setup results test test-fast lint format lock
+.DELETE_ON_ERROR:
+
+PYTHON := .venv/bin/python
+LOCK_FLAGS :=
+
+# Two processes, and a file stays in one of them: PyTensor's compiler is not thread-safe, and the tests
+# of a file share what they compile. TEST_FLAGS="-n 0" runs all in one process, "-k name" picks some.
+WORKERS := -n 2 --dist loadfile
+TEST_FLAGS :=
+
+setup: .venv/.ready
+
+results: .venv/.ready
+	$(PYTHON) scripts/reproduce_leger2008.py
+
+test: .venv/.ready
+	$(PYTHON) -m pytest $(WORKERS) $(TEST_FLAGS)
+
+test-fast: .venv/.ready
+	$(PYTHON) -m pytest $(WORKERS) -m "not slow" $(TEST_FLAGS)
+
+lint: .venv/.ready
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+format: .venv/.ready
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+lock:
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.12 --no-python-downloads \
+	    --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(LOCK_FLAGS) \
+	    -o requirements.lock
+
+# The stamp is written last, and whatever ends the recipe before that removes .venv, or if it cannot
+# (kill -9) leaves no stamp: an environment is whole or not ready. With uv on the PATH uv makes it; otherwise, or when uv cannot (it does not read
+# pip.conf, for one), pip does. An interpreter is tried by running it, since a shim may stand for a
+# version that is not installed. The project itself goes in without build isolation, because its build
+# backend is in the lock like everything else.
+define SETUP
+set -u
+rm -rf .venv
+ready=no
+trap 'test $$ready = yes || rm -rf .venv' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+say() { echo "make setup: $$*" >&2; }
+
+new_enough='import sys; sys.exit(not (3, 12) <= sys.version_info[:2] < (3, 15))'
+find_python() {
+    lame=
+    for python in python3.13 python3.14 python3.12 python3 \
+        "$${PYENV_ROOT:-$${HOME:-}/.pyenv}"/versions/3.1[234].*/bin/python3; do
+        "$$python" -c "$$new_enough" >/dev/null 2>&1 || continue
+        "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1 && return 0
+        lame=$${lame:-$$python}
+    done
+    return 1
+}
+explain() {
+    if test -n "$$lame"; then
+        say "$$lame cannot make an environment because its venv or ensurepip module is missing;" \
+            "install it (on Debian and Ubuntu: apt install $${lame##*/}-venv) and try again."
+    else
+        say "no Python 3.12, 3.13 or 3.14 was found; install one (with the system's package manager," \
+            "uv or pyenv), put it on the PATH and try again."
+    fi
+}
+
+with_uv() {
+    { uv venv --no-python-downloads .venv \
+        || uv venv --no-python-downloads --python '>=3.12,<3.15' .venv \
+        || { find_python && uv venv --python "$$python" .venv; } \
+        || uv venv .venv; } >/dev/null 2>&1 \
+    && uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock \
+    && uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .
+}
+with_pip() {
+    find_python || { explain; return 1; }
+    pip_install=".venv/bin/python -m pip install --quiet --disable-pip-version-check"
+    "$$python" -m venv .venv \
+    && $$pip_install --require-hashes -r requirements.lock \
+    && $$pip_install --no-deps --no-build-isolation -e .
+}
+
+if ! command -v uv >/dev/null 2>&1; then
+    with_pip || exit 1
+elif ! with_uv; then
+    say "uv could not make the environment; trying without it."
+    rm -rf .venv
+    with_pip || exit 1
+fi
+: >.venv/.ready
+ready=yes
+endef
+
+.venv/.ready: export SETUP := $(SETUP)
+.venv/.ready: requirements.lock pyproject.toml
+	@echo "Making .venv from requirements.lock; the first time takes some minutes."
+	@eval "$$SETUP"

@@ -1,0 +1,55 @@
+"""Treatment response in multifocal motor neuropathy: hierarchical Bayesian models of muscle grades.
+
+The public face: every verb of the package, imported when it is first used, so that reading a cohort
+does not wait for a sampler. What each does is said where it lives.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+__version__ = version("mmn_bayes")
+
+_HOMES = {
+    "mmn_bayes.cohort.reading": ("make_cohort", "read_cohort", "write_cohort"),
+    "mmn_bayes.cohort.schema": ("Cohort",),
+    "mmn_bayes.cohort.published": ("read_published",),
+    "mmn_bayes.cohort.response": ("ResponseRule", "flow", "responses"),
+    "mmn_bayes.cohort.simulate": ("Recipe", "simulate_cohort"),
+    "mmn_bayes.cohort.reproduction": ("reproduce_cohort",),
+    "mmn_bayes.errors": ("CohortWarning", "DataError", "NotConverged", "SpecError"),
+    "mmn_bayes.spec.model_spec": ("ModelSpec", "spec_to_toml"),
+    "mmn_bayes.spec.reading": ("parse_spec", "read_spec"),
+    "mmn_bayes.model.sampling": ("fit",),
+    "mmn_bayes.frequentist.published": ("check_published", "recompute"),
+    "mmn_bayes.frequentist.rates": ("exact_test", "observed_response"),
+    "mmn_bayes.frequentist.univariable": ("observed_predictors", "univariable_tests"),
+    "mmn_bayes.posterior.diagnostics": ("diagnose", "require_converged"),
+    "mmn_bayes.posterior.implied": ("implied_by_prior",),
+    "mmn_bayes.posterior.response": (
+        "check_response",
+        "replicated_response",
+        "response_probability",
+    ),
+    "mmn_bayes.posterior.shares": ("grade_shares", "observed_shares"),
+    "mmn_bayes.posterior.summary": ("contrast", "summarise"),
+    "mmn_bayes.report.store": ("load", "save"),
+    "mmn_bayes.report.tables": ("response_table",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted([*_HOME_OF, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home when it is first asked for."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"mmn_bayes has no public name '{name}'; it has {', '.join(__all__)}.")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return __all__

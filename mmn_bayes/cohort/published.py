@@ -1,0 +1,139 @@
+"""Reading of published figures: counts and measurements of a paper, with how far each was read."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from mmn_bayes.errors import DataError
+
+COUNT_COLUMNS = (
+    *("quantity", "group", "events", "n", "n_kind", "n_read_level"),
+    *("printed_percent", "printed_lower", "printed_upper", "printed_level", "printed_p"),
+    *("source", "read_level", "note"),
+)
+MEASUREMENT_COLUMNS = (
+    *("quantity", "group", "statistic", "value", "unit"),
+    *("source", "read_level", "note"),
+)
+N_KINDS = ("enrolled", "evaluable", "classified", "responders")
+
+NUMBER = r"\d+(\.\d+)?"
+P_VALUE = rf"[<>=]?{NUMBER}"
+
+
+def read_published(folder: str | Path) -> dict[str, pd.DataFrame]:
+    """Read the published figures of a study from its folder.
+
+    Parameters
+    ----------
+    folder
+        Holds `counts.csv` and `measurements.csv` (UTF-8), with the columns that
+        `data/leger2008/README.md` explains.
+
+    Returns
+    -------
+    dict of DataFrame
+        `"counts"`: one row a count; `events` and `n` are Int64, everything else is text, so that
+        printed figures keep their digits. `"measurements"`: one row a figure; `value` is float64.
+        Blank cells are missing.
+
+    Raises
+    ------
+    DataError
+        When a file or a column is missing or a cell is not legal; all defects at once.
+    """
+    root = Path(folder)
+    defects: list[str] = []
+    counts = _read(root / "counts.csv", COUNT_COLUMNS, defects)
+    measurements = _read(root / "measurements.csv", MEASUREMENT_COLUMNS, defects)
+    if counts is not None:
+        defects += _count_defects(counts)
+    if measurements is not None:
+        defects += _key_defects("measurements", measurements, ["quantity", "group", "statistic"])
+        defects += _pattern_defects("measurements", measurements, "value", rf"-?{NUMBER}")
+        defects += _blank_defects("measurements", measurements, ("value", "unit", "source"))
+    if defects or counts is None or measurements is None:
+        raise DataError(f"The published figures in '{root.name}' cannot be used.", defects)
+    for column in ("events", "n"):
+        counts[column] = pd.to_numeric(counts[column]).astype("Int64")
+    measurements["value"] = measurements["value"].astype("float64")
+    return {"counts": counts, "measurements": measurements}
+
+
+def _read(path: Path, columns: tuple[str, ...], defects: list[str]) -> pd.DataFrame | None:
+    if not path.is_file():
+        defects.append(f"{path.name}: there is no such file; add it, columns {', '.join(columns)}.")
+        return None
+    table = pd.read_csv(path, dtype="str", keep_default_na=False, na_values=[""], encoding="utf-8")
+    absent = [name for name in columns if name not in table.columns]
+    if absent:
+        defects.append(f"{path.name}: no column {', '.join(absent)}; add it, blank where unknown.")
+        return None
+    return table[list(columns)]
+
+
+def _count_defects(counts: pd.DataFrame) -> list[str]:
+    defects = _key_defects("counts", counts, ["quantity", "group"])
+    defects += _blank_defects("counts", counts, ("source", "read_level"))
+    for column in ("events", "n"):
+        defects += _pattern_defects("counts", counts, column, r"\d+")
+    for column in ("printed_percent", "printed_lower", "printed_upper", "printed_level"):
+        defects += _pattern_defects("counts", counts, column, NUMBER)
+    defects += _pattern_defects("counts", counts, "printed_p", P_VALUE)
+    return defects + _denominator_defects(counts)
+
+
+def _denominator_defects(counts: pd.DataFrame) -> list[str]:
+    defects = []
+    events, n = (pd.to_numeric(counts[name], errors="coerce") for name in ("events", "n"))
+    for index in counts.index[events > n]:
+        defects.append(
+            f"{_place('counts', index)}, column events: {events[index]:g} events of {n[index]:g}; "
+            "events cannot exceed n."
+        )
+    given = counts[["n", "n_kind", "n_read_level"]].notna()
+    for index in counts.index[given.any(axis=1) & ~given.all(axis=1)]:
+        defects.append(
+            f"{_place('counts', index)}: n, n_kind and n_read_level must be given together "
+            "or all be blank."
+        )
+    kinds = counts["n_kind"].dropna()
+    for index, kind in kinds[~kinds.isin(N_KINDS)].items():
+        defects.append(
+            f"{_place('counts', index)}, column n_kind: '{kind}' is not one of "
+            f"{', '.join(N_KINDS)}."
+        )
+    return defects
+
+
+def _key_defects(table_name: str, table: pd.DataFrame, key: list[str]) -> list[str]:
+    defects = _blank_defects(table_name, table, key)
+    repeated = table.loc[table.duplicated(key), key]
+    for index, values in zip(repeated.index, repeated.to_dict("records"), strict=True):
+        named = ", ".join(f"{column} '{value}'" for column, value in values.items())
+        defects.append(f"{_place(table_name, index)}: {named} is there already; keep one row.")
+    return defects
+
+
+def _blank_defects(
+    table_name: str, table: pd.DataFrame, columns: tuple[str, ...] | list[str]
+) -> list[str]:
+    return [
+        f"{_place(table_name, index)}, column {column}: blank; every row needs it."
+        for column in columns
+        for index in table.index[table[column].isna()]
+    ]
+
+
+def _pattern_defects(table_name: str, table: pd.DataFrame, column: str, pattern: str) -> list[str]:
+    given = table[column].dropna()
+    return [
+        f"{_place(table_name, index)}, column {column}: '{value}' is not a number as printed; "
+        "give digits alone."
+        for index, value in given[~given.str.fullmatch(pattern)].items()
+    ]
+
+
+def _place(table_name: str, index: object) -> str:
+    """Name the line of the file as an editor counts it: the header is line 1."""
+    return f"{table_name}.csv, line {int(str(index)) + 2}"

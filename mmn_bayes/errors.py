@@ -1,0 +1,32 @@
+"""What can go wrong, in words a user can act on: all exceptions and the one warning there are."""
+
+from collections.abc import Iterable
+
+
+class _Defects(ValueError):
+    """A headline and every defect found, so that a user mends a file once and not once a defect."""
+
+    def __init__(self, headline: str, defects: Iterable[str] = ()) -> None:
+        self.headline = headline
+        self.defects: tuple[str, ...] = tuple(defects)
+        super().__init__(headline, self.defects)
+
+    def __str__(self) -> str:
+        lines = [f"  {number}. {defect}" for number, defect in enumerate(self.defects, start=1)]
+        return "\n".join([self.headline, *lines])
+
+
+class DataError(_Defects):
+    """The cohort's tables cannot be used as they are; `defects` names every place and its cure."""
+
+
+class SpecError(_Defects):
+    """A model file cannot be used as it is; `defects` names every key and its cure."""
+
+
+class NotConverged(RuntimeError):
+    """The draws do not support the numbers asked of them; the message lists what fails."""
+
+
+class CohortWarning(UserWarning):
+    """Something in the data is odd but legal: it is used, or left out, as the message says."""

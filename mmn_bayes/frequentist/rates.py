@@ -1,0 +1,351 @@
+"""Observed response rates with confidence intervals, and the exact test against a fixed rate."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from operator import index
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+from statsmodels.stats.proportion import proportion_confint
+
+from mmn_bayes.cohort.response import HasResponseRule
+from mmn_bayes.cohort.response import responses as judge_responses
+from mmn_bayes.cohort.schema import Cohort
+
+# Our names of the intervals, and what statsmodels calls them.
+INTERVALS = {
+    "clopper-pearson": "beta",
+    "wilson": "wilson",
+    "jeffreys": "jeffreys",
+    "agresti-coull": "agresti_coull",
+}
+ALTERNATIVES = ("two-sided", "greater", "less")
+NOT_RECORDED = "not recorded"
+RATE_COLUMNS = (
+    *("n", "events", "missing"),
+    *("estimate", "lower", "upper", "level", "interval", "synthetic"),
+)
+
+
+def rate_interval(events: int, n: int, *, method: str, level: float) -> tuple[float, float]:
+    """Return the confidence interval of a proportion.
+
+    Parameters
+    ----------
+    events, n
+        Patients with the event, and patients in all (at least 1).
+    method
+        `"clopper-pearson"`, `"wilson"`, `"jeffreys"` or `"agresti-coull"`.
+    level
+        Confidence level, strictly between 0 and 1.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper limit, within 0 and 1. Without events the lower limit is 0, with nothing
+        but events the upper limit is 1; for the Jeffreys interval this is the modification that
+        Brown, Cai and DasGupta recommend, without which the interval at 0 of n leaves out 0.
+
+    Raises
+    ------
+    ValueError
+        When the counts do not make a proportion, or the method or the level is not legal.
+
+    References
+    ----------
+    Clopper CJ, Pearson ES. Biometrika 1934;26:404. Wilson EB. J Am Stat Assoc 1927;22:209.
+    Brown LD, Cai TT, DasGupta A. Stat Sci 2001;16:101 (Jeffreys, Agresti-Coull, comparison).
+    """
+    _check_counts(events, n)
+    _check_interval(method, level)
+    lower, upper = proportion_confint(events, n, alpha=1 - level, method=INTERVALS[method])
+    # Exact by the methods' definition, but not always in floating point (Wilson at n of n).
+    return (
+        0.0 if events == 0 else max(0.0, float(lower)),
+        1.0 if events == n else min(1.0, float(upper)),
+    )
+
+
+def rates(
+    responses: pd.DataFrame,
+    patients: pd.DataFrame,
+    *,
+    by: str | Sequence[str] | None = None,
+    method: str = "clopper-pearson",
+    level: float = 0.95,
+    synthetic: bool,
+) -> pd.DataFrame:
+    """Return the observed response rate of each group, with its confidence interval.
+
+    Parameters
+    ----------
+    responses
+        Columns `patient` and `response` (nullable yes/no, missing when not evaluable), one row a
+        patient. A patient without a row counts as missing.
+    patients
+        Column `patient` and those named in `by`, one row an enrolled patient.
+    by
+        Column of `patients`, or several, whose values make the groups; None for one row `all`.
+    method, level
+        As for `rate_interval`.
+    synthetic
+        Whether the patients are simulated; it is written on every row.
+
+    Returns
+    -------
+    DataFrame
+        One row a group, sorted, "not recorded" last: the by-columns (`group` when `by` is None;
+        their dtype is object, the values are those of `patients`), `n` (evaluable), `events`,
+        `missing` (enrolled, not evaluable), `estimate`, `lower`, `upper`, `level`, `interval`,
+        `synthetic`. The limits and the estimate are NaN where `n` is 0. `n` plus `missing`, summed
+        over the rows, is the number of patients.
+
+    Raises
+    ------
+    ValueError
+        When a by-column is unknown, a patient is listed twice, a response belongs to nobody
+        enrolled, or the method or the level is not legal.
+    """
+    _check_interval(method, level)
+    columns = _by_columns(by, patients)
+    patients = patients.reset_index(drop=True)  # groups are looked up by row, whatever the index
+    response = align_responses(responses, patients)
+    rows = []
+    for labels, members in _groups(patients, columns):
+        rows.append((*labels, *_rate_row(response[members], method, level)))
+    table = pd.DataFrame(rows, columns=[*(columns or ["group"]), *RATE_COLUMNS[:-1]])
+    table[columns] = table[columns].astype(object)
+    counts = dict.fromkeys(("n", "events", "missing"), "int64")
+    shares = dict.fromkeys(("estimate", "lower", "upper", "level"), "float64")
+    return table.astype({**counts, **shares, "interval": "str"}).assign(synthetic=bool(synthetic))
+
+
+def observed_response(
+    cohort: Cohort,
+    spec: HasResponseRule,
+    by: str | Sequence[str] | None = None,
+    method: str = "clopper-pearson",
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Judge a cohort by the response rule of a specification and return the observed rates.
+
+    Parameters
+    ----------
+    cohort, spec
+        The cohort, and the model specification whose rule and scale apply.
+    by, method, level
+        As for `rates`.
+
+    Returns
+    -------
+    DataFrame
+        The table of `rates`; `synthetic` is the cohort's.
+
+    Raises
+    ------
+    DataError
+        When the cohort holds a grade that is not on the specification's scale.
+    ValueError
+        When a by-column is unknown, or the method or the level is not legal.
+
+    Warns
+    -----
+    CohortWarning
+        When patients are not evaluable; the table counts them as `missing`.
+    """
+    _check_interval(method, level)
+    _by_columns(by, cohort.patients)
+    return rates(
+        judge_responses(cohort, spec),
+        cohort.patients,
+        by=by,
+        method=method,
+        level=level,
+        synthetic=cohort.synthetic,
+    )
+
+
+def exact_test(events: int, n: int, *, rate: float, alternative: str) -> pd.DataFrame:
+    """Test a proportion against a fixed rate by the exact binomial test.
+
+    The rate is taken as known. Where it was itself observed in a few patients, the p-value is
+    smaller than the evidence warrants.
+
+    Parameters
+    ----------
+    events, n
+        Patients with the event, and patients in all (at least 1).
+    rate
+        Rate of the null hypothesis, from 0 to 1.
+    alternative
+        `"greater"`, `"less"` or `"two-sided"` (outcomes no likelier than the one observed).
+
+    Returns
+    -------
+    DataFrame
+        One row: `events`, `n`, `estimate`, `rate`, `alternative`, `p_value`, `test`.
+
+    Raises
+    ------
+    ValueError
+        When the counts do not make a proportion, or the rate or the alternative is not legal.
+    """
+    _check_counts(events, n)
+    if not 0 <= rate <= 1:
+        raise ValueError(f"The rate of the null hypothesis is {rate}; give a share from 0 to 1.")
+    if alternative not in ALTERNATIVES:
+        raise ValueError(
+            f"The alternative '{alternative}' is unknown; use one of {', '.join(ALTERNATIVES)}."
+        )
+    p_value = binomtest(int(events), int(n), p=rate, alternative=alternative).pvalue
+    return pd.DataFrame(
+        {
+            "events": [int(events)],
+            "n": [int(n)],
+            "estimate": [events / n],
+            "rate": [float(rate)],
+            "alternative": [alternative],
+            "p_value": [float(p_value)],
+            "test": ["exact binomial"],
+        }
+    )
+
+
+def align_responses(responses: pd.DataFrame, patients: pd.DataFrame) -> pd.Series:
+    """Return the response of every enrolled patient, in the order and index of `patients`.
+
+    Parameters
+    ----------
+    responses
+        Columns `patient` and `response`, one row a patient.
+    patients
+        Column `patient`, one row an enrolled patient.
+
+    Returns
+    -------
+    Series
+        Nullable yes/no; missing for a patient who is not evaluable or has no row.
+
+    Raises
+    ------
+    ValueError
+        When a column is absent, a patient is listed twice, or a response belongs to nobody
+        enrolled.
+    """
+    require_columns(responses, ["patient", "response"], "responses")
+    require_columns(patients, ["patient"], "patients")
+    for name, table in (("responses", responses), ("patients", patients)):
+        twice = table.loc[table["patient"].duplicated(), "patient"].unique()
+        if len(twice):
+            raise ValueError(
+                f"{name}: patient {_quoted(twice)} is listed more than once; "
+                "give one row a patient."
+            )
+    strangers = responses.loc[~responses["patient"].isin(patients["patient"]), "patient"]
+    if len(strangers):
+        raise ValueError(
+            f"responses: patient {_quoted(strangers)} is not in `patients`; "
+            "judge and count the same cohort."
+        )
+    by_patient = responses.set_index("patient")["response"].astype("boolean")
+    aligned = by_patient.reindex(patients["patient"]).array
+    return pd.Series(aligned, index=patients.index, name="response")
+
+
+def require_columns(table: pd.DataFrame, names: Iterable[str], table_name: str) -> None:
+    """Raise a ValueError that names every absent column and the nearest ones present.
+
+    Parameters
+    ----------
+    table, table_name
+        The table, and what the message calls it.
+    names
+        Columns that must be there.
+
+    Raises
+    ------
+    ValueError
+        When at least one is absent.
+    """
+    present = [str(column) for column in table.columns]
+    complaints = []
+    for name in names:
+        if name not in present:
+            near = get_close_matches(str(name), present) or present
+            complaints.append(f"no column '{name}' (nearest: {', '.join(near)})")
+    if complaints:
+        raise ValueError(f"{table_name}: {'; '.join(complaints)}.")
+
+
+def _quoted(names: Iterable[object]) -> str:
+    """Name at most five, so that a message never lists a whole cohort."""
+    shown = [f"'{name}'" for name in names]
+    more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""
+    return ", ".join(shown[:5]) + more
+
+
+def _rate_row(response: pd.Series, method: str, level: float) -> tuple[object, ...]:
+    n, events = int(response.notna().sum()), int(response.sum())
+    missing = len(response) - n
+    if n == 0:
+        return (n, events, missing, np.nan, np.nan, np.nan, level, method)
+    lower, upper = rate_interval(events, n, method=method, level=level)
+    return (n, events, missing, events / n, lower, upper, level, method)
+
+
+def _groups(
+    patients: pd.DataFrame, columns: list[str]
+) -> list[tuple[tuple[object, ...], pd.Index]]:
+    """Labels of every group that has patients, and the index of its members."""
+    if not columns:
+        return [(("all",), patients.index)]
+    groups = []
+    for key, members in patients.groupby(columns, dropna=False, observed=True, sort=True):
+        groups.append((tuple(_label(value) for value in key), members.index))
+    return groups
+
+
+def _label(value: Any) -> object:
+    if pd.isna(value):
+        return NOT_RECORDED
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _by_columns(by: str | Sequence[str] | None, patients: pd.DataFrame) -> list[str]:
+    if by is None:
+        return []
+    columns = [by] if isinstance(by, str) else list(by)
+    if not columns:
+        raise ValueError("`by` names no column; use None for one row of all patients.")
+    require_columns(patients, columns, "patients")
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise ValueError(f"`by` names {', '.join(twice)} more than once; name each column once.")
+    clash = [name for name in columns if name in RATE_COLUMNS]
+    if clash:
+        raise ValueError(
+            f"patients: column {', '.join(clash)} has the name of a column of the table of rates; "
+            "rename it."
+        )
+    return columns
+
+
+def _check_counts(events: int, n: int) -> None:
+    for name, count in (("events", events), ("n", n)):
+        try:
+            index(count)
+        except TypeError:
+            raise ValueError(f"{name} is {count!r}; give a whole number of patients.") from None
+    if n < 1:
+        raise ValueError(f"n is {n}; a rate needs at least one patient.")
+    if not 0 <= events <= n:
+        raise ValueError(f"{events} events of {n} patients; events must lie between 0 and n.")
+
+
+def _check_interval(method: str, level: float) -> None:
+    if method not in INTERVALS:
+        raise ValueError(f"The interval '{method}' is unknown; use one of {', '.join(INTERVALS)}.")
+    if not 0 < level < 1:
+        raise ValueError(f"The confidence level is {level}; give a share strictly between 0 and 1.")

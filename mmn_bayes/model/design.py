@@ -1,0 +1,238 @@
+"""The design: everything a model needs of a cohort, as arrays with named dims.
+
+A design carries what the estimands need too (days, infusions, who responded), so that a fit that
+carries its design needs nothing else.
+"""
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.cohort.exposure import cumulative_dose, days_since_first_infusion, dose_rate
+from mmn_bayes.cohort.response import NOT_GRADED, graded_rows, judged_patients, visit_pair
+from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.errors import DataError
+from mmn_bayes.spec.model_spec import Exposure, ModelSpec, Predictor
+
+
+def make_design(spec: ModelSpec, cohort: Cohort) -> xr.Dataset:
+    """Set out a cohort as the arrays of a model.
+
+    Parameters
+    ----------
+    spec, cohort
+        The model and the data.
+
+    Returns
+    -------
+    Dataset
+        Always, with dim `patient`: `naive`, one variable a predictor (`x_<name>`), `response`
+        (1, 0, or -1 when not evaluable), `reason`, `baseline_day`, `follow_up_day`. For outcome
+        "grade" also dims `site` (a muscle of one side of a patient), `muscle`, `row` (a grade),
+        `visit` (a patient on a day), `grade`, `threshold` and `infusion`.
+        Attributes: `synthetic`, `title`, `source`.
+
+    Raises
+    ------
+    DataError
+        Every reason why the model cannot use the cohort, at once.
+    """
+    defects = [
+        *(d for predictor in spec.predictors for d in _unusable(predictor, cohort)),
+        *_without_infusions(spec, cohort),
+    ]
+    if defects:
+        raise DataError(f"The model '{spec.name}' cannot be fitted to this cohort.", defects)
+    pair = visit_pair(cohort, spec)
+    judged = judged_patients(cohort, pair, spec)
+    design = xr.Dataset(
+        {
+            "naive": ("patient", cohort.patients["naive"].to_numpy(dtype=bool)),
+            "response": (
+                "patient",
+                judged["response"].astype("Int8").fillna(-1).to_numpy(dtype=np.int64),
+            ),
+            "reason": ("patient", judged["reason"].to_numpy(dtype=object).astype(str)),
+            "baseline_day": ("patient", pair.baseline_day),
+            "follow_up_day": ("patient", pair.follow_up_day),
+            **{
+                f"x_{predictor.name}": ("patient", predictor_values(predictor, cohort.patients))
+                for predictor in spec.predictors
+            },
+        },
+        coords={"patient": cohort.patients["patient"].to_numpy(dtype=object).astype(str)},
+        attrs={
+            "synthetic": int(cohort.synthetic),
+            "title": cohort.title,
+            "source": cohort.source,
+        },
+    )
+    if spec.outcome == "grade":
+        return _with_grades(design, spec, cohort, pair.sites)
+    return design
+
+
+def predictor_values(predictor: Predictor, patients: pd.DataFrame) -> np.ndarray:
+    """Return a column as the model sees it: 0 or 1, or steps of `per` from `centre`; (patient,)."""
+    values = patients[predictor.column].to_numpy(dtype=float)
+    return (values - predictor.centre) / predictor.per
+
+
+def at_rows(
+    design: xr.Dataset, spec: ModelSpec, site: np.ndarray, day: np.ndarray, code: np.ndarray
+) -> xr.Dataset:
+    """Lay rows (a site on a day) over a design, with the exposures of its own infusions.
+
+    Parameters
+    ----------
+    design
+        With dims `patient`, `site`, `muscle`, `infusion`; rows and visits it has are replaced.
+    spec
+        The model whose exposures to compute.
+    site, day, code
+        Position of the site, day and grade code (`NOT_GRADED` where none) of each row; (row,).
+
+    Returns
+    -------
+    Dataset
+        The design with the new rows, those of a site together, `position_of_row` saying which of
+        the given ones each is, and one `visit` for each patient and day: what depends on the day
+        alone is computed once a visit, not once a row.
+    """
+    patient = design["patient_of_site"].to_numpy()[site]
+    visits, visit_of_row = np.unique(np.stack([patient, day]), axis=1, return_inverse=True)
+    who, when = design["patient"].to_numpy()[visits[0].astype(int)], visits[1]
+    infusions = pd.DataFrame(
+        {
+            "patient": design["infusion_patient"].to_numpy(),
+            "day": design["infusion_day"].to_numpy(),
+            "dose_g_per_kg": design["infusion_dose_g_per_kg"].to_numpy(),
+        }
+    )
+    order = np.argsort(site, kind="stable")
+    first_row = np.searchsorted(site[order], np.arange(design.sizes["site"] + 1))
+    at_visits = {
+        "patient_of_visit": visits[0].astype(int),
+        "day_of_visit": when,
+        "days_since_first_infusion": days_since_first_infusion(who, when, infusions),
+        **{
+            f"exposure_{exposure.name}": _exposure(exposure, who, when, infusions)
+            for exposure in spec.exposures
+        },
+    }
+    rows = {
+        "site_of_row": site[order],
+        "visit_of_row": visit_of_row.ravel()[order],
+        "code": code[order],
+        "position_of_row": order,
+    }
+    kept = design.drop_dims(["row", "visit", "site_edge"], errors="ignore")
+    return kept.assign(
+        {name: ("visit", values) for name, values in at_visits.items()}
+        | {name: ("row", values) for name, values in rows.items()}
+        | {"first_row_of_site": ("site_edge", first_row)}
+    )
+
+
+def fingerprint(spec: ModelSpec, design: xr.Dataset, seed: int) -> str:
+    """SHA-256 over specification, data and seed, in hexadecimal: what a fit stands for."""
+    digest = hashlib.sha256(spec.fingerprint.encode())
+    for name in sorted(map(str, design.variables)):
+        values = design[name].to_numpy()
+        kind = values.astype(str).tolist() if values.dtype.kind in "OU" else values.tolist()
+        digest.update(f"{name}{design[name].dims}{kind}".encode())
+    digest.update(f"seed {seed}".encode())
+    return digest.hexdigest()
+
+
+def _exposure(
+    exposure: Exposure, who: np.ndarray, day: np.ndarray, infusions: pd.DataFrame
+) -> np.ndarray:
+    if exposure.window_days is not None:
+        return dose_rate(who, day, infusions, window_days=exposure.window_days)
+    return cumulative_dose(who, day, infusions)
+
+
+def _with_grades(
+    design: xr.Dataset, spec: ModelSpec, cohort: Cohort, sites: pd.DataFrame
+) -> xr.Dataset:
+    """Add sites, muscles, infusions and one row a grade."""
+    patient = pd.Index(design["patient"].to_numpy())
+    muscles = pd.Index(sorted(set(sites["muscle"])))
+    infusions = cohort.infusions
+    if infusions is None:
+        infusions = pd.DataFrame({"patient": [], "day": [], "dose_g_per_kg": []})
+    design = design.assign(
+        patient_of_site=("site", patient.get_indexer(pd.Index(sites["patient"]))),
+        muscle_of_site=("site", muscles.get_indexer(pd.Index(sites["muscle"]))),
+        side_of_site=("site", sites["side"].to_numpy(dtype=object).astype(str)),
+        infusion_patient=("infusion", infusions["patient"].to_numpy(dtype=object).astype(str)),
+        infusion_day=("infusion", infusions["day"].to_numpy(dtype=float)),
+        infusion_dose_g_per_kg=("infusion", infusions["dose_g_per_kg"].to_numpy(dtype=float)),
+    ).assign_coords(
+        muscle=muscles.to_numpy(dtype=object).astype(str),
+        site=np.arange(len(sites)),
+        grade=np.array(spec.scale),
+        threshold=np.array(
+            [f"{low}|{high}" for low, high in zip(spec.scale, spec.scale[1:], strict=False)]
+        ),
+    )
+    grades = graded_rows(cohort, spec.scale)
+    site = pd.MultiIndex.from_frame(sites[["patient", "muscle", "side"]]).get_indexer(
+        pd.MultiIndex.from_frame(grades[["patient", "muscle", "side"]])
+    )
+    if len(grades) == 0:
+        raise DataError(
+            f"The model '{spec.name}' cannot be fitted to this cohort.",
+            ["grades: no row holds a grade; record at least one."],
+        )
+    return at_rows(
+        design, spec, site, grades["day"].to_numpy(dtype=float), grades["code"].to_numpy()
+    )
+
+
+def _unusable(predictor: Predictor, cohort: Cohort) -> list[str]:
+    """Why a predictor of the model cannot be taken from the patients table; empty when it can."""
+    name, table = predictor.column, cohort.patients
+    if name not in table:
+        return [
+            f"patients: there is no column '{name}', which predictor.{predictor.name} asks for; "
+            f"the table has {', '.join(map(str, table.columns))}."
+        ]
+    yes_no = pd.api.types.is_bool_dtype(table[name].dtype)
+    if predictor.kind == "number" and (yes_no or not pd.api.types.is_numeric_dtype(table[name])):
+        return [
+            f"patients: column '{name}' does not hold numbers, as predictor.{predictor.name} says."
+        ]
+    values = table[name]
+    zero_one = pd.api.types.is_numeric_dtype(values) and values.dropna().isin([0, 1]).all()
+    if predictor.kind == "yes_no" and not (yes_no or zero_one):
+        return [
+            f"patients: column '{name}' does not hold yes or no, as predictor.{predictor.name} "
+            "says."
+        ]
+    blank = table.loc[values.isna(), "patient"]
+    if len(blank):
+        shown = ", ".join(f"'{patient}'" for patient in blank.head(5))
+        return [
+            f"patients: column '{name}' is blank for {len(blank)} of {len(table)} patients "
+            f"(first: {shown}); the model cannot use a patient without it: fill it in, or leave "
+            f"predictor.{predictor.name} out of the model."
+        ]
+    return []
+
+
+def _without_infusions(spec: ModelSpec, cohort: Cohort) -> list[str]:
+    asks = [f"exposure.{exposure.name}" for exposure in spec.exposures]
+    asks += ["gain"] if spec.gain is not None else []
+    if cohort.infusions is not None or not asks:
+        return []
+    return [
+        f"infusions: the cohort has no such table, which {' and '.join(asks)} of the model need; "
+        "add it, or drop those parts of the model."
+    ]
+
+
+__all__ = ["NOT_GRADED", "at_rows", "fingerprint", "make_design", "predictor_values"]

@@ -1,0 +1,83 @@
+"""Predict from stored draws: the same specification on another design, draw by draw."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pymc as pm
+import pytensor
+import xarray as xr
+
+from mmn_bayes.model.build import Purpose, build
+from mmn_bayes.spec.model_spec import ModelSpec
+
+# Bytes of one block of results: small enough to stay in memory beside what is made of it.
+_BLOCK_BYTES = 64_000_000
+
+
+def predict(
+    spec: ModelSpec,
+    design: xr.Dataset,
+    posterior: xr.Dataset,
+    names: Sequence[str],
+    *,
+    purpose: Purpose = "predict",
+    new_members: np.random.Generator | None = None,
+) -> Iterator[tuple[slice, list[np.ndarray]]]:
+    """Evaluate deterministics of a model at stored draws, block by block.
+
+    Parameters
+    ----------
+    spec, design
+        The model, and the design to predict on.
+    posterior
+        Draws of its parameters, dims chain and draw first.
+    names, purpose
+        Deterministics that `build` registers for the purpose.
+    new_members
+        Given, the effects of patients and sites are drawn anew from their distribution, a fresh set
+        for each draw: the design then stands for new patients like those it describes. Otherwise
+        they are taken from the draws, and the design must have the same patients and sites.
+
+    Yields
+    ------
+    tuple
+        Slice of the draws (chains one after the other) and one array a name, draws first.
+    """
+    model = build(spec, design, purpose)
+    evaluate = _compile(model, names)
+    sources = [_source(variable, model, posterior, new_members) for variable in model.free_RVs]
+    n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+    first = [np.asarray(value) for value in evaluate(*(source(0) for source in sources))]
+    block = max(1, _BLOCK_BYTES // max(1, sum(value.nbytes for value in first)))
+    for start in range(0, n_draws, block):
+        draws = range(start, min(start + block, n_draws))
+        results = [np.empty((len(draws), *value.shape)) for value in first]
+        for position, draw in enumerate(draws):
+            for result, value in zip(results, evaluate(*(s(draw) for s in sources)), strict=True):
+                result[position] = value
+        yield slice(draws.start, draws.stop), results
+
+
+def _compile(model: pm.Model, names: Sequence[str]) -> Callable[..., list[np.ndarray]]:
+    return pytensor.function(
+        model.free_RVs,
+        [model[name] for name in names],
+        on_unused_input="ignore",
+        mode="NUMBA",
+    )
+
+
+def _source(
+    variable: pytensor.tensor.TensorVariable,
+    model: pm.Model,
+    posterior: xr.Dataset,
+    new_members: np.random.Generator | None,
+) -> Callable[[int], np.ndarray]:
+    """Where the values of one parameter come from, as a function of the number of the draw."""
+    dims = model.named_vars_to_dims.get(variable.name, ())
+    if new_members is not None and set(dims) & {"patient", "site"}:
+        shape = tuple(int(model.dim_lengths[dim].eval()) for dim in dims)
+        return lambda draw: new_members.standard_normal(shape)
+    values = posterior[variable.name].to_numpy()
+    values = values.reshape(-1, *values.shape[2:]).astype(float)
+    return lambda draw: values[draw]

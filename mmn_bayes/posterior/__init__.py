@@ -1,0 +1,1 @@
+"""From a fit to what was asked: estimands as draws, checks, and the summary of draws."""

@@ -1,0 +1,95 @@
+"""Whether the draws support the numbers: one table of checks with thresholds, and a gate."""
+
+from collections.abc import Mapping
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.errors import NotConverged
+from mmn_bayes.posterior.summary import summarise
+
+# Vehtari et al., Bayesian Analysis 2021;16:667: R-hat by ranks below 1.01 and, with 4 chains, an
+# effective sample size above 400; Betancourt, arXiv:1604.00695, for the energy.
+MOST_R_HAT = 1.01
+LEAST_ESS = 400.0
+MOST_DIVERGENCES = 0.0
+LEAST_BFMI = 0.3
+
+
+def diagnose(fit: xr.DataTree, derived: Mapping[str, xr.DataArray] | None = None) -> pd.DataFrame:
+    """Check the sampler and every quantity of a fit, the derived ones included.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    derived
+        Draws of quantities computed from it, by the name to show: what is reported must be checked
+        itself, since its chains may mix worse than those of the parameters.
+
+    Returns
+    -------
+    DataFrame
+        Columns `quantity`, `check`, `value`, `threshold`, `passed`, `synthetic`. For a quantity
+        with further dims, the worst of its members. A quantity that never varies has nothing to
+        check and passes with a missing value.
+    """
+    rows = _sampler_rows(fit)
+    named = {str(name): draws for name, draws in fit["posterior"].data_vars.items()}
+    for name, draws in {**named, **(derived or {})}.items():
+        table = summarise(draws)
+        worst_r_hat = table["r_hat"].max()
+        rows.append((name, "r_hat", worst_r_hat, MOST_R_HAT, not worst_r_hat > MOST_R_HAT))
+        for kind in ("ess_bulk", "ess_tail"):
+            least = table[kind].min()
+            rows.append((name, kind, least, LEAST_ESS, not least < LEAST_ESS))
+    table = pd.DataFrame(rows, columns=["quantity", "check", "value", "threshold", "passed"])
+    return table.assign(synthetic=bool(fit.attrs["synthetic"]))
+
+
+def require_converged(
+    fit: xr.DataTree | pd.DataFrame, derived: Mapping[str, xr.DataArray] | None = None
+) -> None:
+    """Raise unless every check of `diagnose` is passed.
+
+    Parameters
+    ----------
+    fit, derived
+        As for `diagnose`; or, instead of a fit, the table that `diagnose` made of it.
+
+    Raises
+    ------
+    NotConverged
+        With each check that failed, its value and its threshold, and what to do.
+    """
+    table = fit if isinstance(fit, pd.DataFrame) else diagnose(fit, derived)
+    failed = table[~table["passed"]]
+    if len(failed):
+        lines = [
+            f"  {row.quantity}: {row.check} is {row.value:.4g}, the threshold is {row.threshold:g}"
+            for row in failed.itertuples()
+        ]
+        raise NotConverged(
+            "The draws do not support the numbers asked of them: "
+            "sample longer (draws, tune), and if that does not help look at the model.\n"
+            + "\n".join(lines)
+        )
+
+
+def _sampler_rows(fit: xr.DataTree) -> list[tuple[str, str, float, float, bool]]:
+    stats = fit["sample_stats"]
+    divergences = float(stats["diverging"].sum())
+    deepest = float(stats["maxdepth_reached"].mean())
+    bfmi = float(np.min(_bfmi(xr.DataArray(stats["energy"]))))
+    return [
+        ("sampler", "divergences", divergences, MOST_DIVERGENCES, divergences <= MOST_DIVERGENCES),
+        ("sampler", "share at maximum tree depth", deepest, 0.0, deepest <= 0.0),
+        ("sampler", "e_bfmi", bfmi, LEAST_BFMI, bfmi >= LEAST_BFMI),
+    ]
+
+
+def _bfmi(energy: xr.DataArray) -> np.ndarray:
+    """Energy's fraction of missing information, one a chain."""
+    return np.asarray(az.bfmi(energy.to_dataset(name="energy"))["energy"])

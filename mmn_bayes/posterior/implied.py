@@ -1,0 +1,128 @@
+"""What the priors of a model say on the clinical scale, before any grade is seen."""
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import xarray as xr
+from statsmodels.stats.inter_rater import cohens_kappa
+
+from mmn_bayes.cohort.response import judge
+from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.model.build import build
+from mmn_bayes.model.design import make_design
+from mmn_bayes.model.predicting import predict
+from mmn_bayes.posterior.replicate import planned_occasions, replicate_panels
+from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.spec.model_spec import ModelSpec
+
+
+def draw_prior(spec: ModelSpec, design: xr.Dataset, *, draws: int, seed: int) -> xr.Dataset:
+    """Draw every parameter of a model from its prior; dims chain (of length 1) and draw."""
+    model = build(spec, design, "predict")
+    values = pm.draw(model.free_RVs, draws=draws, random_seed=seed)
+    return xr.Dataset(
+        {
+            variable.name: (
+                ("chain", "draw", *model.named_vars_to_dims.get(variable.name, ())),
+                drawn[None],
+            )
+            for variable, drawn in zip(model.free_RVs, values, strict=True)
+        }
+    )
+
+
+def implied_by_prior(
+    spec: ModelSpec, cohort: Cohort, *, seed: int, draws: int = 400, level: float = 0.95
+) -> pd.DataFrame:
+    """Print a model's priors as what they imply for patients like a cohort's.
+
+    Parameters
+    ----------
+    spec, cohort
+        The model, and the cohort that lends its design: panels, covariates, infusions. None of its
+        grades are used.
+    seed, draws
+        Seed and number of draws from the prior; each is one set of parameters with one cohort of
+        new patients.
+    level
+        Probability of the equal-tailed prior interval.
+
+    Returns
+    -------
+    DataFrame
+        One row a quantity: `quantity`, `estimate` (prior mean), `lower`, `upper`, `level`,
+        `interval`, `synthetic`. For outcome "grade": share responding by chance (the rule applied
+        to patients who receive nothing), linearly weighted kappa and exact agreement between two
+        visits without any change, share responding under the cohort's infusions, and the share of
+        muscles at each grade at baseline. For outcome "response": probability of response for each
+        distinct combination of the predictors.
+    """
+    design = make_design(spec, cohort)
+    prior = draw_prior(spec, design, draws=draws, seed=seed)
+    if spec.outcome == "response":
+        quantities = _response_quantities(spec, design, prior)
+    else:
+        quantities = _grade_quantities(spec, design, prior, seed)
+    tables = []
+    for quantity, values in quantities.items():
+        drawn = xr.DataArray(values[None, :], dims=("chain", "draw"))
+        drawn.attrs["synthetic"] = cohort.synthetic
+        tables.append(summarise(drawn, level=level, interval="eti").assign(quantity=quantity))
+    columns = ["quantity", "estimate", "lower", "upper", "level", "interval", "synthetic"]
+    return pd.concat(tables, ignore_index=True)[columns]
+
+
+def _grade_quantities(
+    spec: ModelSpec, design: xr.Dataset, prior: xr.Dataset, seed: int
+) -> dict[str, np.ndarray]:
+    untreated = design.isel(infusion=slice(0, 0))
+    occasions = planned_occasions(spec, design)
+    n, k = prior.sizes["draw"], len(spec.scale)
+    found = {
+        "responders by chance, without any treatment": np.empty(n),
+        "linearly weighted kappa between two stable visits": np.empty(n),
+        "exact agreement between two stable visits": np.empty(n),
+        "responders under the cohort's infusions": np.empty(n),
+    }
+    chance, kappa, agreement, treated = found.values()
+    shares = np.empty((n, k))
+    for which, rows in ((chance, untreated), (treated, design)):
+        rng = np.random.default_rng([seed, 2])
+        for panels in replicate_panels(
+            spec, rows, prior, occasions, rng, new_members=False, keep_recorded=False
+        ):
+            judged = judge(panels.baseline, panels.follow_up, spec.response, spec.scale)
+            evaluable = judged.evaluable.sum(axis=1)
+            which[panels.draws] = judged.response.sum(axis=1) / np.maximum(evaluable, 1)
+            if which is treated:
+                continue
+            pairs = zip(panels.baseline, panels.follow_up, strict=True)
+            for draw, (baseline, follow_up) in enumerate(pairs, start=panels.draws.start):
+                graded = baseline >= 0
+                table = np.zeros((k, k))
+                np.add.at(table, (baseline[graded], follow_up[graded]), 1.0)
+                # Everybody at one grade at both visits is perfect agreement; kappa is 0 / 0 there.
+                one_grade = (table.sum(axis=1) > 0).sum() == 1 and table.trace() == table.sum()
+                kappa[draw] = 1.0 if one_grade else cohens_kappa(table, wt="linear").kappa
+                agreement[draw] = table.trace() / table.sum()
+                shares[draw] = table.sum(axis=1) / table.sum()
+    grades = {
+        f"share of muscles at grade {grade} at baseline": shares[:, code]
+        for code, grade in enumerate(spec.scale)
+    }
+    return found | grades
+
+
+def _response_quantities(
+    spec: ModelSpec, design: xr.Dataset, prior: xr.Dataset
+) -> dict[str, np.ndarray]:
+    probability = np.concatenate(
+        [values for _, (values,) in predict(spec, design, prior, ["response_probability"])]
+    )
+    names = [f"x_{predictor.name}" for predictor in spec.predictors]
+    found: dict[str, np.ndarray] = {}
+    for patient in range(design.sizes["patient"]):
+        stated = [f"{name.removeprefix('x_')} = {design[name][patient].item():g}" for name in names]
+        label = f"probability of response, {', '.join(stated) or 'any patient'}"
+        found.setdefault(label, probability[:, patient])
+    return found

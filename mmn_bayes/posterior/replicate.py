@@ -1,0 +1,147 @@
+"""Grades of the two visits of the response rule, replicated from the posterior."""
+
+import tomllib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from mmn_bayes.cohort.response import NOT_GRADED
+from mmn_bayes.model.design import at_rows
+from mmn_bayes.model.predicting import predict
+from mmn_bayes.spec.model_spec import ModelSpec
+from mmn_bayes.spec.reading import parse_spec
+
+
+def spec_of(fit: xr.DataTree) -> ModelSpec:
+    """Return the specification that a fit carries."""
+    return parse_spec(tomllib.loads(fit.attrs["spec_toml"]), fit.attrs["spec_name"])
+
+
+def design_of(fit: xr.DataTree) -> xr.Dataset:
+    """Return the design that a fit carries."""
+    return fit["design"].to_dataset()
+
+
+class Panels(NamedTuple):
+    """Grades of a block of draws at both visits, shape (draw, patient, position)."""
+
+    draws: slice
+    baseline: np.ndarray
+    follow_up: np.ndarray
+
+
+class Occasions(NamedTuple):
+    """The two visits of every patient, and the grades recorded at them."""
+
+    day: np.ndarray  # (2, patient)
+    recorded: np.ndarray  # (2, site), NOT_GRADED where there is none
+
+
+def recorded_occasions(spec: ModelSpec, design: xr.Dataset) -> Occasions:
+    """Return the visits that the rule uses, on their target days where a patient has none."""
+    rule = spec.response
+    day = np.stack(
+        [
+            design["baseline_day"].fillna(rule.baseline_day).to_numpy(),
+            design["follow_up_day"].fillna(rule.follow_up_day).to_numpy(),
+        ]
+    )
+    recorded = np.full((2, design.sizes["site"]), NOT_GRADED)
+    site = design["site_of_row"].to_numpy()
+    day_of_row = design["day_of_visit"].to_numpy()[design["visit_of_row"].to_numpy()]
+    patient = design["patient_of_site"].to_numpy()
+    for occasion in range(2):
+        here = day_of_row == day[occasion, patient[site]]
+        recorded[occasion, site[here]] = design["code"].to_numpy()[here]
+    return Occasions(day, recorded)
+
+
+def planned_occasions(spec: ModelSpec, design: xr.Dataset) -> Occasions:
+    """Return both visits on their target days, with nothing recorded."""
+    n = design.sizes["patient"]
+    day = np.repeat([[spec.response.baseline_day], [spec.response.follow_up_day]], n, axis=1)
+    return Occasions(day, np.full((2, design.sizes["site"]), NOT_GRADED))
+
+
+def replicate_panels(
+    spec: ModelSpec,
+    design: xr.Dataset,
+    posterior: xr.Dataset,
+    occasions: Occasions,
+    rng: np.random.Generator,
+    *,
+    new_members: bool,
+    keep_recorded: bool,
+) -> Iterator[Panels]:
+    """Replicate the grades of both visits, draw by draw.
+
+    Parameters
+    ----------
+    spec, design, posterior
+        The model, its design and draws of its parameters.
+    occasions
+        Days of the visits and what was recorded at them.
+    rng
+        Source of randomness.
+    new_members
+        Whether patients and sites are new ones, with fresh effects.
+    keep_recorded
+        Whether a recorded grade stays as it is, so that only the missing are filled in.
+
+    Yields
+    ------
+    Panels
+        The panels of all patients for a block of draws.
+    """
+    n_site = design.sizes["site"]
+    patient = design["patient_of_site"].to_numpy()
+    site = np.tile(np.arange(n_site), 2)
+    rows = at_rows(
+        design, spec, site, occasions.day[:, patient].ravel(), np.full(site.size, NOT_GRADED)
+    )
+    where = rows["position_of_row"].to_numpy()
+    position = position_in_patient(patient)
+    shape = (design.sizes["patient"], int(position.max()) + 1)
+    fresh = rng if new_members else None
+    for draws, (cdf,) in predict(spec, rows, posterior, ["grade_cdf"], new_members=fresh):
+        uniform = rng.random(cdf.shape[:2], dtype=np.float32)
+        drawn = np.empty(cdf.shape[:2], dtype=np.int64)
+        drawn[:, where] = (uniform[..., None] > cdf).sum(axis=-1)
+        panels = []
+        for occasion in range(2):
+            code = drawn[:, occasion * n_site : (occasion + 1) * n_site]
+            if keep_recorded:
+                recorded = occasions.recorded[occasion]
+                code = np.where(recorded == NOT_GRADED, code, recorded)
+            panel = np.full((len(code), *shape), NOT_GRADED)
+            panel[:, patient, position] = code
+            panels.append(panel)
+        yield Panels(draws, *panels)
+
+
+def position_in_patient(patient_of_site: np.ndarray) -> np.ndarray:
+    """Number the sites of each patient from 0, in their order; shape (site,)."""
+    order = np.argsort(patient_of_site, kind="stable")
+    sorted_patient = patient_of_site[order]
+    first = np.searchsorted(sorted_patient, sorted_patient, side="left")
+    position = np.empty(patient_of_site.size, dtype=np.int64)
+    position[order] = np.arange(patient_of_site.size) - first
+    return position
+
+
+def tile_patients(design: xr.Dataset, times: int) -> xr.Dataset:
+    """Repeat every patient of a design, with sites, covariates and infusions; rows are left out.
+
+    The copies of a patient share its label, by which they find its infusions.
+    """
+    n_patient, n_site = design.sizes["patient"], design.sizes["site"]
+    kept = design.drop_dims(["row", "visit", "site_edge"], errors="ignore")
+    tiled = kept.isel(
+        patient=np.tile(np.arange(n_patient), times), site=np.tile(np.arange(n_site), times)
+    )
+    offset = np.repeat(np.arange(times) * n_patient, n_site)
+    return tiled.assign(
+        patient_of_site=("site", tiled["patient_of_site"].to_numpy() + offset)
+    ).assign_coords(site=np.arange(times * n_site))

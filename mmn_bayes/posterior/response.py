@@ -1,0 +1,276 @@
+"""The probability of response: of these patients, and of new patients like them."""
+
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.cohort.response import judge, reasons_in_words
+from mmn_bayes.model.predicting import predict
+from mmn_bayes.posterior.replicate import (
+    Occasions,
+    design_of,
+    planned_occasions,
+    recorded_occasions,
+    replicate_panels,
+    spec_of,
+    tile_patients,
+)
+from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.spec.model_spec import ModelSpec
+
+Patients = Literal["cohort", "population"]
+
+# New patients a draw and a group, at least: the Monte Carlo error they leave in each draw, at most
+# 0.5 / sqrt(400) = 0.025, widens an interval of half-width 0.15 by 5 % of it or less.
+_NEW_PATIENTS = 400
+_POPULATION_DRAWS = 2000  # at most, evenly spaced: each is the work of hundreds of patients
+
+MEANINGS = {
+    "cohort": "share of responders among these patients: what was graded is kept, what is missing "
+    "is filled in by the model",
+    "population": "probability of response of a new patient: fresh effects; covariates, muscles "
+    "and infusions as in this cohort",
+    "replicated": "share of responders if these patients were graded again at the same visits",
+}
+
+
+class Counted(NamedTuple):
+    """Who was evaluable and who responded in each draw, shape (draw, patient)."""
+
+    evaluable: np.ndarray
+    response: np.ndarray
+
+
+def response_probability(
+    fit: xr.DataTree, *, patients: Patients, by: str | None = None
+) -> xr.DataArray:
+    """Draw the probability of response by the rule of the fit's specification.
+
+    Grades at baseline and follow-up are replicated from the posterior, and the rule that judges
+    recorded grades judges them; a patient whom the rule cannot judge (too few affected muscles) is
+    in neither numerator nor denominator.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "grade" or "response".
+    patients
+        "cohort": the patients of the fit with their own effects. What was graded is kept, the
+        missing is filled in: the interval tells how little is unknown about *them*. "population":
+        new patients with fresh effects, and with the covariates, muscles and infusions of the
+        cohort's, each equally often: what a next cohort is to be expected to show on average.
+    by
+        A yes/no variable of the design to split by: "naive", or a predictor's name.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw` and, with `by`, that name; attributes `synthetic`, `quantity`,
+        `meaning`.
+
+    Raises
+    ------
+    ValueError
+        When `patients` or `by` is not one of what there is.
+    """
+    if patients not in ("cohort", "population"):
+        raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
+    spec, design = spec_of(fit), design_of(fit)
+    groups = _groups(design, by)
+    if spec.outcome == "grade" and patients == "population":
+        fit = _thinned(fit, _POPULATION_DRAWS)
+    if spec.outcome == "response":
+        rates = _patient_level(spec, fit, groups, patients)
+    elif patients == "cohort":
+        occasions = recorded_occasions(spec, design)
+        rates = _rates(fit, _judged(fit, design, occasions, "cohort"), groups.members)
+    else:
+        smallest = min(int(member.sum()) for member in groups.members.values())
+        times = -(-_NEW_PATIENTS // max(smallest, 1))
+        tiled = tile_patients(design, times)
+        members = {label: np.tile(member, times) for label, member in groups.members.items()}
+        judged = _judged(fit, tiled, planned_occasions(spec, tiled), "population")
+        rates = _rates(fit, judged, members)
+    return _as_draws(fit, rates, groups, patients)
+
+
+def replicated_response(fit: xr.DataTree, by: str | None = None) -> xr.DataArray:
+    """Draw the responder rate that the model predicts for the evaluable patients, graded anew.
+
+    Parameters
+    ----------
+    fit, by
+        As for `response_probability`.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw` and, with `by`, that name: posterior predictive, not a probability.
+    """
+    spec, design = spec_of(fit), design_of(fit)
+    groups = _groups(design, by)
+    evaluable = design["response"].to_numpy() >= 0
+    members = {label: member & evaluable for label, member in groups.members.items()}
+    groups = groups._replace(members=members)
+    if spec.outcome == "response":
+        rates = _patient_level(spec, fit, groups, "replicated")
+    else:
+        occasions = recorded_occasions(spec, design)
+        rates = _rates(fit, _judged(fit, design, occasions, "replicated"), groups.members)
+    return _as_draws(fit, rates, groups, "replicated")
+
+
+def check_response(fit: xr.DataTree, by: str | None = None, level: float = 0.95) -> pd.DataFrame:
+    """Compare the observed responder rate with what the model predicts for the same patients.
+
+    Parameters
+    ----------
+    fit, by
+        As for `response_probability`.
+    level
+        Probability of the equal-tailed predictive interval.
+
+    Returns
+    -------
+    DataFrame
+        One row a group: `observed`, `estimate`, `lower`, `upper`, `level`, `interval`, `covers`,
+        `synthetic`.
+    """
+    table = summarise(replicated_response(fit, by), level=level, interval="eti")
+    design = design_of(fit)
+    response = design["response"].to_numpy()
+    observed = [
+        response[member & (response >= 0)].mean() if (response[member] >= 0).any() else np.nan
+        for member in _groups(design, by).members.values()
+    ]
+    table["observed"] = observed
+    table["covers"] = table["observed"].between(table["lower"], table["upper"])
+    columns = ["observed", "estimate", "lower", "upper", "level", "interval", "covers", "synthetic"]
+    return table[[*([by] if by else []), *columns]]
+
+
+def _thinned(fit: xr.DataTree, most: int) -> xr.DataTree:
+    """The fit with evenly spaced draws of its posterior, at most so many in all chains."""
+    posterior = fit["posterior"].to_dataset()
+    every = -(-posterior.sizes["chain"] * posterior.sizes["draw"] // most)
+    thinned = xr.DataTree.from_dict(
+        {
+            "posterior": posterior.isel(draw=slice(None, None, every)),
+            "design": fit["design"].to_dataset(),
+        }
+    )
+    thinned.attrs = fit.attrs
+    return thinned
+
+
+class Groups(NamedTuple):
+    """Members of each group, shape (patient,), by its label."""
+
+    by: str | None
+    members: dict[object, np.ndarray]
+
+
+def _groups(design: xr.Dataset, by: str | None) -> Groups:
+    if by is None:
+        return Groups(None, {"all": np.full(design.sizes["patient"], True)})
+    known = [
+        str(name).removeprefix("x_")
+        for name in design.data_vars
+        if name == "naive" or str(name).startswith("x_")
+    ]
+    name = by if by == "naive" else f"x_{by}"
+    if name not in design:
+        raise ValueError(f"by is {by!r}; the fit knows {', '.join(known)}.")
+    values = design[name].to_numpy()
+    if not np.isin(values, [0, 1]).all():
+        raise ValueError(f"by is {by!r}, which is not a yes/no variable; split by one that is.")
+    present = [label for label in (False, True) if (values == label).any()]
+    return Groups(by, {label: values == label for label in present})
+
+
+def _judged(
+    fit: xr.DataTree, design: xr.Dataset, occasions: Occasions, meaning: str
+) -> Iterator[tuple[slice, Counted]]:
+    spec = spec_of(fit)
+    rng = np.random.default_rng([int(fit.attrs["seed"]), *meaning.encode()])
+    for panels in replicate_panels(
+        spec,
+        design,
+        fit["posterior"].to_dataset(),
+        occasions,
+        rng,
+        new_members=meaning == "population",
+        keep_recorded=meaning == "cohort",
+    ):
+        judged = judge(panels.baseline, panels.follow_up, spec.response, spec.scale)
+        yield panels.draws, Counted(judged.evaluable, judged.response)
+
+
+def _rates(
+    fit: xr.DataTree,
+    blocks: Iterator[tuple[slice, Counted]],
+    members: dict[object, np.ndarray],
+) -> np.ndarray:
+    """Responders among the evaluable; shape (draw, group), missing where nobody is evaluable."""
+    posterior = fit["posterior"]
+    rates = np.full((posterior.sizes["chain"] * posterior.sizes["draw"], len(members)), np.nan)
+    for draws, counted in blocks:
+        for column, member in enumerate(members.values()):
+            evaluable = counted.evaluable[:, member].sum(axis=1)
+            responders = counted.response[:, member].sum(axis=1)
+            rates[draws, column] = np.where(
+                evaluable > 0, responders / np.maximum(evaluable, 1), np.nan
+            )
+    return rates
+
+
+def _patient_level(spec: ModelSpec, fit: xr.DataTree, groups: Groups, meaning: str) -> np.ndarray:
+    """Rates from a model of responses; shape (draw, group)."""
+    design = design_of(fit)
+    response = design["response"].to_numpy()
+    # Too few affected muscles is no missing observation: the rule does not apply to such a patient.
+    applies = design["reason"].to_numpy() != reasons_in_words(spec.response)[2]
+    rng = np.random.default_rng([int(fit.attrs["seed"]), *meaning.encode()])
+
+    def filled(probability: np.ndarray) -> np.ndarray:
+        drawn = rng.random(probability.shape) < probability
+        return np.where(response >= 0, response, drawn) if meaning == "cohort" else drawn
+
+    values: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "population": lambda probability: probability,
+        "cohort": filled,
+        "replicated": filled,
+    }
+    posterior = fit["posterior"].to_dataset()
+
+    def blocks() -> Iterator[tuple[slice, Counted]]:
+        for draws, (probability,) in predict(spec, design, posterior, ["response_probability"]):
+            counted = np.broadcast_to(applies, probability.shape)
+            yield draws, Counted(counted, values[meaning](probability) * applies)
+
+    return _rates(fit, blocks(), groups.members)
+
+
+def _as_draws(fit: xr.DataTree, rates: np.ndarray, groups: Groups, meaning: str) -> xr.DataArray:
+    posterior = fit["posterior"]
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], rates.shape[1])
+    name = groups.by or "group"
+    draws = xr.DataArray(
+        rates.reshape(shape),
+        dims=("chain", "draw", name),
+        coords={
+            "chain": posterior["chain"].to_numpy(),
+            "draw": posterior["draw"].to_numpy(),
+            name: list(groups.members),
+        },
+        name="response_probability",
+        attrs={
+            "synthetic": bool(fit.attrs["synthetic"]),
+            "quantity": "probability of response",
+            "meaning": MEANINGS[meaning],
+        },
+    )
+    return draws if groups.by else draws.isel({name: 0}, drop=True)

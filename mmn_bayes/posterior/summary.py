@@ -1,0 +1,156 @@
+"""The only place where chain and draw vanish: draws in, a table out; and contrasts of draws."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+Interval = Literal["eti", "hdi"]
+Contrast = Literal["difference", "ratio", "odds_ratio"]
+_SAMPLE = ["chain", "draw"]
+
+
+def summarise(
+    draws: xr.DataArray,
+    level: float = 0.95,
+    interval: Interval = "eti",
+    above: float | None = None,
+    below: float | None = None,
+    within: tuple[float, float] | None = None,
+) -> pd.DataFrame:
+    """Summarise draws.
+
+    Parameters
+    ----------
+    draws
+        Dims `chain`, `draw` and any others; its attribute `synthetic` is passed on.
+    level
+        Probability of the credible interval, between 0 and 1.
+    interval
+        "eti" (equal tails) or "hdi" (highest density).
+    above, below, within
+        Margins: the posterior probability of lying above, below, or between is added as `p_above`,
+        `p_below`, `p_within`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each combination of the other dims, which are columns: `estimate` (the posterior
+        mean), `sd`, `lower`, `upper`, `level`, `interval`, `ess_bulk`, `ess_tail`, `r_hat`, `mcse`
+        (of the mean), the probabilities asked for, and `synthetic`. Where draws are all equal,
+        R-hat and effective sample size are not defined and left missing, and `mcse` is 0.
+
+    Raises
+    ------
+    ValueError
+        When dims are missing, the level is not between 0 and 1, or the interval is unknown.
+
+    References
+    ----------
+    Vehtari et al., Bayesian Analysis 2021;16:667 (R-hat and effective sample size by ranks).
+    """
+    _check(draws, level, interval)
+    bounds = {"eti": az.eti, "hdi": az.hdi}[interval](draws, prob=level, dim=_SAMPLE)
+    varies = draws.max(_SAMPLE) > draws.min(_SAMPLE)
+    parts: dict[str, Any] = {
+        "estimate": draws.mean(_SAMPLE),
+        "sd": draws.std(_SAMPLE, ddof=1),
+        "lower": bounds.sel(ci_bound="lower", drop=True),
+        "upper": bounds.sel(ci_bound="upper", drop=True),
+        "level": level,
+        "interval": interval,
+        **_diagnostics(draws, varies),
+    }
+    if above is not None:
+        parts["p_above"] = (draws > above).mean(_SAMPLE)
+    if below is not None:
+        parts["p_below"] = (draws < below).mean(_SAMPLE)
+    if within is not None:
+        parts["p_within"] = ((draws > within[0]) & (draws < within[1])).mean(_SAMPLE)
+    return _as_table(parts).assign(synthetic=bool(draws.attrs.get("synthetic", False)))
+
+
+def contrast(
+    draws: xr.DataArray, between: tuple[Any, Any], kind: Contrast = "difference"
+) -> xr.DataArray:
+    """Contrast two members of a dim, draw by draw.
+
+    Parameters
+    ----------
+    draws
+        Dims `chain`, `draw` and exactly one other that has both members.
+    between
+        The two members (a, b): labels of that dim.
+    kind
+        "difference" a - b, "ratio" a / b, or "odds_ratio" (a / (1 - a)) / (b / (1 - b)).
+
+    Returns
+    -------
+    DataArray
+        Dims of `draws` without the contrasted one.
+
+    Raises
+    ------
+    ValueError
+        When no dim, or more than one, has both members, or the kind is unknown.
+    """
+    dims = [
+        dim
+        for dim in draws.dims
+        if dim not in _SAMPLE and all(member in draws[dim].to_numpy() for member in between)
+    ]
+    if len(dims) != 1:
+        raise ValueError(
+            f"{between[0]!r} and {between[1]!r} are members of {len(dims)} dims of these draws "
+            f"({', '.join(map(str, draws.dims))}); exactly one is needed."
+        )
+    a, b = (draws.sel({dims[0]: member}, drop=True) for member in between)
+    kinds: Mapping[str, Any] = {
+        "difference": lambda: a - b,
+        "ratio": lambda: a / b,
+        "odds_ratio": lambda: a / (1.0 - a) / (b / (1.0 - b)),
+    }
+    if kind not in kinds:
+        raise ValueError(f"kind is {kind!r}; it is one of {', '.join(kinds)}.")
+    return kinds[kind]().assign_attrs(
+        {**draws.attrs, "quantity": f"{kind} of {between[0]} and {between[1]}"}
+    )
+
+
+def _check(draws: xr.DataArray, level: float, interval: str) -> None:
+    missing = [dim for dim in _SAMPLE if dim not in draws.dims]
+    if missing:
+        raise ValueError(f"These draws have no dim {' and no dim '.join(missing)}.")
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level is {level}; it is a probability between 0 and 1, such as 0.95.")
+    if interval not in ("eti", "hdi"):
+        raise ValueError(f"interval is {interval!r}; it is 'eti' or 'hdi'.")
+
+
+def _diagnostics(draws: xr.DataArray, varies: xr.DataArray) -> dict[str, xr.DataArray]:
+    """R-hat and the rest; missing, not a warning, where there is nothing to estimate."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            "ess_bulk": az.ess(draws, sample_dims=_SAMPLE, method="bulk").where(varies),
+            "ess_tail": az.ess(draws, sample_dims=_SAMPLE, method="tail").where(varies),
+            "r_hat": az.rhat(draws, sample_dims=_SAMPLE, method="rank").where(varies),
+            "mcse": az.mcse(draws, sample_dims=_SAMPLE, method="mean").where(varies, 0.0),
+        }
+
+
+def _as_table(parts: dict[str, Any]) -> pd.DataFrame:
+    """Lay arrays that share their dims out as columns; without dims, as one row."""
+    arrays = {name: part for name, part in parts.items() if isinstance(part, xr.DataArray)}
+    data = xr.Dataset(arrays)
+    if data.dims:
+        table = data.to_dataframe().reset_index()
+    else:
+        table = pd.DataFrame({name: [value.item()] for name, value in data.data_vars.items()})
+    dims = [column for column in table.columns if column not in parts]
+    for name, part in parts.items():
+        if name not in arrays:
+            table[name] = part
+    return table[[*dims, *parts]]

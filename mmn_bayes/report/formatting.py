@@ -1,0 +1,259 @@
+"""Tables for people: numbers at sensible digits, Markdown, and plain text for the terminal."""
+
+import html
+import re
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+TERMINAL_WIDTH = 120
+NARROWEST_CELL = 8  # a column of the terminal is never wrapped below this
+UNBROKEN = frozenset({"estimate", "patients"})  # columns of the terminal that are never wrapped
+ABSENT = "-"
+SYNTHETIC = "SYNTHETIC DATA"
+
+INTERVALS_IN_WORDS = {
+    "clopper-pearson": "confidence interval, exact",
+    "wilson": "confidence interval, Wilson",
+    "jeffreys": "confidence interval, Jeffreys",
+    "agresti-coull": "confidence interval, Agresti-Coull",
+    "eti": "credible interval, equal-tailed",
+    "hdi": "credible interval, highest density",
+}
+ESTIMATE = ("estimate", "lower", "upper", "level", "interval")
+COUNTS = ("n", "events", "missing")
+SIGNIFICANT_DIGITS = 3
+# Columns that are for machines, or that are printed below the table.
+LEFT_OUT = frozenset({"meaning", "mcse", "sd"})
+
+
+def format_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table as text for people.
+
+    Parameters
+    ----------
+    table
+        Any table. One of estimates (columns `estimate`, `lower`, `upper`, `level`, `interval`) has
+        them drawn together: the estimate with its limits, and the kind of interval in words.
+
+    Returns
+    -------
+    DataFrame
+        Text in every cell, "-" where there is nothing. `n`, `events`, `missing` become `patients`;
+        `ess_bulk` and `ess_tail` become `ESS bulk/tail`; `sd`, `mcse` and `meaning` are left out.
+        A column `synthetic` stays, as yes or no. A table of text comes back as it is.
+    """
+    if table.empty:
+        return table.astype("str")
+    rows = [_row_in_words(row) for row in table.to_dict("records")]
+    columns = dict.fromkeys(name for row in rows for name in row)
+    if "synthetic" in columns:
+        columns["synthetic"] = columns.pop("synthetic")
+    return pd.DataFrame(rows, columns=list(columns), dtype="str").fillna(ABSENT)
+
+
+def to_markdown(table: pd.DataFrame, caption: str = "", notes: Sequence[str] = ()) -> str:
+    """Return a table as Markdown, everything that came from data escaped.
+
+    Parameters
+    ----------
+    table
+        As for `format_table`. When any row is synthetic the caption says so.
+    caption, notes
+        What stands above, and the lines below; plain text.
+
+    Returns
+    -------
+    str
+        A pipe table between its caption and its notes.
+    """
+    caption, text = _captioned(table, caption)
+    lines = [f"**{_escaped(caption)}**", ""] if caption else []
+    lines.append(_pipes(list(text.columns)))
+    lines.append("|" + " --- |" * text.shape[1])
+    lines += [_pipes(list(row)) for row in text.itertuples(index=False, name=None)]
+    if notes:
+        lines += ["", *(f"- {_escaped(note)}" for note in notes)]
+    return "\n".join(lines) + "\n"
+
+
+def to_text(table: pd.DataFrame, caption: str = "", notes: Sequence[str] = ()) -> str:
+    """Return a table as aligned plain text, no line wider than 120 characters.
+
+    Parameters
+    ----------
+    table, caption, notes
+        As for `to_markdown`.
+
+    Returns
+    -------
+    str
+        The text: long cells are wrapped, and the kinds of interval are explained below the table.
+        A table of more columns than fit is not cut: its lines are then longer.
+    """
+    caption, text = _captioned(table, caption)
+    text, marks = _with_marks(text)
+    cells = [list(map(str, text.columns)), *text.to_numpy(dtype=object).tolist()]
+    cells = [[" ".join(str(cell).split()) for cell in row] for row in cells]
+    widths = _widths(cells, [str(name) in UNBROKEN for name in text.columns])
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    header, *body = ["\n".join(_wrapped(row, widths)) for row in cells]
+    lines = [*textwrap.wrap(caption, TERMINAL_WIDTH), header, rule, *body]
+    for note in [*marks, *notes]:
+        lines += textwrap.wrap(note, TERMINAL_WIDTH, initial_indent="* ", subsequent_indent="  ")
+    return "\n".join(lines) + "\n"
+
+
+def print_table(table: pd.DataFrame, caption: str = "", notes: Sequence[str] = ()) -> None:
+    """Print a table on the terminal.
+
+    Parameters
+    ----------
+    table, caption, notes
+        As for `to_text`.
+    """
+    print(to_text(table, caption, notes), end="")
+
+
+def interval_in_words(kind: str, level: float) -> str:
+    """Return the name of an interval, such as "95 % confidence interval, exact".
+
+    Parameters
+    ----------
+    kind
+        As in the column `interval` of a table of estimates.
+    level
+        Its level, from 0 to 1.
+
+    Returns
+    -------
+    str
+        "confidence" for a frequentist interval, "credible" for a posterior one.
+    """
+    return f"{100 * level:g} % {INTERVALS_IN_WORDS.get(kind, f'interval, {kind}')}"
+
+
+def _row_in_words(row: dict[Any, Any]) -> dict[str, str]:
+    """One row as text: what belongs together drawn together, at the place of its first column."""
+    words: dict[str, str] = {}
+    is_estimate = all(name in row for name in ESTIMATE)
+    counts_people = all(name in row for name in COUNTS)
+    for name, value in row.items():
+        if name in LEFT_OUT:
+            continue
+        if counts_people and name in COUNTS:
+            words["patients"] = _patients(row)
+        elif is_estimate and name in ("estimate", "lower", "upper"):
+            words["estimate"] = _estimate(row)
+        elif is_estimate and name in ("level", "interval"):
+            words["interval"] = interval_in_words(row["interval"], row["level"])
+        elif name in ("ess_bulk", "ess_tail") and "ess_tail" in row and "ess_bulk" in row:
+            words["ESS bulk/tail"] = _both(row["ess_bulk"], row["ess_tail"])
+        elif name == "r_hat":
+            words["R-hat"] = ABSENT if _is_absent(value) else f"{value:.3f}"
+        else:
+            words[str(name)] = _cell(value)
+    return words
+
+
+def _patients(row: dict[Any, Any]) -> str:
+    if _is_absent(row["n"]):
+        return ABSENT
+    events = "" if _is_absent(row["events"]) else f"{row['events']}/"
+    count = f"{events}{row['n']}"
+    return count if _is_absent(row["missing"]) else f"{count}, {row['missing']} missing"
+
+
+def _estimate(row: dict[Any, Any]) -> str:
+    if _is_absent(row["estimate"]):
+        return ABSENT
+    limits = [row["lower"], row["upper"]]
+    if any(_is_absent(limit) for limit in limits):
+        return f"{row['estimate']:.2f}"
+    # Two decimals, as such tables are printed; more where they would hide the interval's width.
+    width = abs(limits[1] - limits[0])
+    digits = 2 if width == 0 or width >= 0.03 else 3 if width >= 0.003 else 4
+    low, high = (f"{limit:.{digits}f}" for limit in limits)
+    return f"{row['estimate']:.{digits}f} ({low} to {high})"
+
+
+def _both(bulk: Any, tail: Any) -> str:
+    if _is_absent(bulk) and _is_absent(tail):
+        return ABSENT
+    return "/".join(ABSENT if _is_absent(size) else f"{size:.0f}" for size in (bulk, tail))
+
+
+def _cell(value: Any) -> str:
+    if _is_absent(value):
+        return ABSENT
+    if isinstance(value, bool) or type(value).__name__ == "bool":
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() else f"{value:.{SIGNIFICANT_DIGITS}g}"
+    return str(value)
+
+
+def _is_absent(value: Any) -> bool:
+    return bool(pd.isna(value)) or value == ""
+
+
+def _captioned(table: pd.DataFrame, caption: str) -> tuple[str, pd.DataFrame]:
+    """Return the caption, with a mark when the data are synthetic, and the table as text.
+
+    A column that says of every row that it is synthetic would say it twice.
+    """
+    text = format_table(table)
+    if "synthetic" not in text:
+        return caption, text
+    marks = set(text["synthetic"])
+    if "yes" in marks and SYNTHETIC.lower() not in caption.lower():
+        caption = f"{SYNTHETIC}. {caption}" if caption else SYNTHETIC
+    return caption, text.drop(columns="synthetic") if len(marks) == 1 else text
+
+
+def _with_marks(text: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return the table with a letter at each estimate for the kind of its interval, and the key."""
+    if not {"estimate", "interval"} <= set(text.columns):
+        return text, []
+    kinds = dict(zip(text["interval"].unique(), "abcdefghijklmnopqrstuvwxyz", strict=False))
+    marks = text["interval"].map(kinds)
+    marked = text["estimate"].where(text["estimate"] == ABSENT, text["estimate"] + " " + marks)
+    key = [f"{mark}: {kind}" for kind, mark in kinds.items()]
+    return text.assign(estimate=marked).drop(columns="interval"), key
+
+
+def _pipes(cells: Sequence[Any]) -> str:
+    return "| " + " | ".join(_escaped(cell) for cell in cells) + " |"
+
+
+def _escaped(text: Any) -> str:
+    """Make text from data harmless in Markdown, and in the HTML that is made of it."""
+    plain = html.escape(" ".join(str(text).split()), quote=False)
+    return re.sub(r"([\\|`*\[\]])", r"\\\1", plain)
+
+
+def _widths(cells: list[list[str]], unbroken: list[bool]) -> list[int]:
+    """Widths that fit the terminal: the widest columns give way first, headers included."""
+    widths = [max(len(row[j]) for row in cells) for j in range(len(cells[0]))]
+    least = [
+        width if keep else min(width, NARROWEST_CELL)
+        for width, keep in zip(widths, unbroken, strict=True)
+    ]
+    while sum(widths) + 2 * (len(widths) - 1) > TERMINAL_WIDTH:
+        spare = [(width, j) for j, width in enumerate(widths) if width > least[j]]
+        if not spare:
+            break
+        widths[max(spare)[1]] -= 1
+    return widths
+
+
+def _wrapped(row: list[str], widths: list[int]) -> list[str]:
+    wrapped = [textwrap.wrap(cell, width) or [""] for cell, width in zip(row, widths, strict=True)]
+    height = max(len(lines) for lines in wrapped)
+    rows = [[lines[i] if i < len(lines) else "" for lines in wrapped] for i in range(height)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in rows
+    ]

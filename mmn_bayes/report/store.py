@@ -1,0 +1,345 @@
+"""The only writer of results: every file is written whole under another name, then put in place.
+
+Nothing else in the package writes to `results/`; a reader never sees half a file, and a write that
+fails leaves the old file as it was.
+"""
+
+import datetime
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.figure import Figure
+
+from mmn_bayes.report.formatting import to_markdown
+
+FIT_GROUPS = ("posterior", "design")
+FIT_ATTRIBUTES = ("spec_name", "spec_toml", "fingerprint")
+COMPRESSION = {"zlib": True, "complevel": 4, "shuffle": True}
+# Where the file keeps which text variables were Python objects: netCDF knows one kind of text only.
+OBJECT_TEXT = "text_kept_as_objects"
+
+MANIFEST_OF_FIT = (
+    *("spec_fingerprint", "fingerprint", "seed", "chains", "draws", "tune", "sampler"),
+    *("seconds_compiling", "seconds_sampling"),
+)
+
+# What would make two files of one figure differ: the time, and the version of the drawing library.
+FIGURE_METADATA: Mapping[str, dict[str, None]] = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None, "Creator": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+def save(fit: xr.DataTree, path: str | os.PathLike[str]) -> Path:
+    """Write a fit as netCDF, compressed.
+
+    Parameters
+    ----------
+    fit
+        A fit, as `fit` gives it. Attributes may be text, numbers, yes/no (kept as 1 and 0) and
+        lists of text or of numbers.
+    path
+        The file; its folder is created when absent.
+
+    Returns
+    -------
+    Path
+        The file. `load` gives the same values, dtypes, dims, coordinates and attributes.
+
+    Raises
+    ------
+    ValueError
+        When the tree is not a fit or an attribute cannot be kept; nothing is written then.
+    """
+    file = Path(path)
+    _require_fit(fit, "The tree to be saved")
+    tree, object_text = _storable(fit)
+    tree.attrs[OBJECT_TEXT] = json.dumps(object_text)
+    encoding = {
+        node.path: {
+            name: COMPRESSION
+            for name, variable in node.to_dataset(inherit=False).variables.items()
+            if variable.dtype.kind in "biuf" and variable.ndim and variable.size
+        }
+        for node in tree.subtree
+    }
+    with _replacing(file) as partial:
+        tree.to_netcdf(partial, engine="h5netcdf", encoding=encoding)
+    return file
+
+
+def load(path: str | os.PathLike[str]) -> xr.DataTree:
+    """Read a fit that `save` wrote.
+
+    Parameters
+    ----------
+    path
+        The netCDF file.
+
+    Returns
+    -------
+    DataTree
+        The fit, in memory; the file is closed.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When the file is not netCDF, or not a fit.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"There is no fit '{file}'; run the fit and `save` it there first.")
+    try:
+        # Days are numbers here: an attribute `units = "days"` must not turn them into dates.
+        with xr.open_datatree(file, engine="h5netcdf", decode_times=False) as opened:
+            tree = opened.load()
+    except OSError as error:
+        raise ValueError(
+            f"'{file}' is not a netCDF file; give a file that `save` wrote."
+        ) from error
+    _require_fit(tree, f"'{file}'")
+    return _restored(tree)
+
+
+def write_text(text: str, path: str | os.PathLike[str]) -> Path:
+    """Write a text as UTF-8, lines ended by a line feed, with one at the end.
+
+    Parameters
+    ----------
+    text, path
+        The text, and the file; its folder is created when absent.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    file = Path(path)
+    lines = text.replace("\r\n", "\n")
+    with _replacing(file) as partial:
+        partial.write_bytes((lines if lines.endswith("\n") else lines + "\n").encode("utf-8"))
+    return file
+
+
+def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
+    """Write a table as CSV for machines: every digit is kept.
+
+    Parameters
+    ----------
+    table
+        Any table. An index without a name is a row number and is not written.
+    path
+        The file; its folder is created when absent.
+
+    Returns
+    -------
+    Path
+        The file: UTF-8, line feeds, missing cells empty. Numbers are written with as many digits
+        as it takes to read the same number back.
+    """
+    index = any(name is not None for name in table.index.names)
+    return write_text(table.to_csv(index=index, lineterminator="\n"), path)
+
+
+def write_markdown(
+    table: pd.DataFrame,
+    path: str | os.PathLike[str],
+    caption: str = "",
+    notes: Sequence[str] = (),
+) -> Path:
+    """Write a table as Markdown for people.
+
+    Parameters
+    ----------
+    table, caption, notes
+        As for `to_markdown`.
+    path
+        The file; its folder is created when absent.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    return write_text(to_markdown(table, caption, notes), path)
+
+
+def manifest(fits: xr.DataTree | Sequence[xr.DataTree], date: str) -> dict[str, Any]:
+    """Return what must be known to make the results again, and to tell whether they are the same.
+
+    Parameters
+    ----------
+    fits
+        One fit or several, of different models.
+    date
+        ISO date of the run.
+
+    Returns
+    -------
+    dict
+        `date`, `title`, `synthetic` (whether any fit is of simulated data), and `fits`: by the name
+        of the model its fingerprints, seed, sizes, sampler really used, seconds (those of compiling
+        and sampling) and the `versions` of the software.
+
+    Raises
+    ------
+    ValueError
+        When there is no fit, or two fits have one model.
+    """
+    trees = [fits] if isinstance(fits, xr.DataTree) else list(fits)
+    names = [str(fit.attrs["spec_name"]) for fit in trees]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"A manifest needs one fit a model, and at least one; given: {names}.")
+    return {
+        "date": date,
+        "title": str(trees[0].attrs.get("title", "")),
+        "synthetic": any(bool(fit.attrs["synthetic"]) for fit in trees),
+        "fits": {
+            name: {key: _plain(fit.attrs[key]) for key in MANIFEST_OF_FIT if key in fit.attrs}
+            | {"versions": json.loads(fit.attrs.get("versions", "{}"))}
+            for name, fit in zip(names, trees, strict=True)
+        },
+    }
+
+
+def write_manifest(
+    fits: xr.DataTree | Sequence[xr.DataTree],
+    path: str | os.PathLike[str],
+    *,
+    date: str | None = None,
+) -> Path:
+    """Write the manifest of a run as JSON with sorted keys.
+
+    Parameters
+    ----------
+    fits
+        As for `manifest`.
+    path
+        The file; its folder is created when absent.
+    date
+        ISO date of the run; None for today.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        As for `manifest`.
+    """
+    content = manifest(fits, datetime.date.today().isoformat() if date is None else date)
+    return write_text(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False), path)
+
+
+def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 300) -> Path:
+    """Write a figure, the same bytes for the same figure.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    path
+        The file; its ending, .png, .svg or .pdf, is the format. Its folder is created when absent.
+    dpi
+        Dots per inch of a PNG.
+
+    Returns
+    -------
+    Path
+        The file, without date and without the version of the drawing library.
+
+    Raises
+    ------
+    ValueError
+        When the ending is none of the three.
+    """
+    file = Path(path)
+    ending = file.suffix.lower()
+    if ending not in FIGURE_METADATA:
+        known = ", ".join(FIGURE_METADATA)
+        raise ValueError(f"A figure cannot be written as '{file.name}'; end its name in {known}.")
+    # Without a salt the identifiers inside an SVG are random.
+    with _replacing(file) as partial, mpl.rc_context({"svg.hashsalt": "mmn_bayes"}):
+        figure.savefig(partial, format=ending[1:], dpi=dpi, metadata=dict(FIGURE_METADATA[ending]))
+    return file
+
+
+@contextmanager
+def _replacing(file: Path) -> Iterator[Path]:
+    """Give another name to write to, and put that file in place only when nothing failed."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # The process in the name: two runs that write one file do not write into each other.
+    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _require_fit(tree: xr.DataTree, what: str) -> None:
+    absent = [f"group '{name}'" for name in FIT_GROUPS if name not in tree.children]
+    absent += [f"attribute '{name}'" for name in FIT_ATTRIBUTES if name not in tree.attrs]
+    if absent:
+        raise ValueError(f"{what} is not a fit: it has no {', no '.join(absent)}.")
+
+
+def _storable(fit: xr.DataTree) -> tuple[xr.DataTree, dict[str, list[str]]]:
+    """Return the tree as netCDF can hold it, and by group the text variables that were objects."""
+    groups, object_text = {}, {}
+    for node in fit.subtree:
+        dataset = node.to_dataset(inherit=False).drop_encoding()
+        dataset.attrs = _storable_attributes(dataset.attrs, node.path)
+        for name, variable in dataset.variables.items():
+            variable.attrs = _storable_attributes(variable.attrs, f"{node.path}, {name}")
+        groups[node.path] = dataset
+        objects = [str(name) for name, v in dataset.variables.items() if v.dtype == object]
+        if objects:
+            object_text[node.path] = objects
+    return xr.DataTree.from_dict(groups, name=fit.name), object_text
+
+
+def _storable_attributes(attributes: Mapping[Any, Any], where: str) -> dict[str, Any]:
+    kept = {}
+    for name, value in attributes.items():
+        plain = int(value) if isinstance(value, bool | np.bool_) else value
+        kind = np.asarray(plain).dtype.kind
+        if kind not in "iufU":
+            raise ValueError(
+                f"{where}: attribute '{name}' is {value!r}, which a netCDF file cannot hold; "
+                "make it text or a number."
+            )
+        kept[str(name)] = plain
+    return kept
+
+
+def _restored(tree: xr.DataTree) -> xr.DataTree:
+    """Undo what the file format did: Python numbers in attributes, objects where they were."""
+    object_text = json.loads(tree.attrs.pop(OBJECT_TEXT, "{}"))
+    groups = {}
+    for node in tree.subtree:
+        dataset = node.to_dataset(inherit=False).drop_encoding()
+        for name in object_text.get(node.path, []):
+            dataset[name] = dataset[name].astype(object)
+        dataset.attrs = {name: _plain(value) for name, value in dataset.attrs.items()}
+        for variable in dataset.variables.values():
+            variable.attrs = {name: _plain(value) for name, value in variable.attrs.items()}
+        groups[node.path] = dataset
+    return xr.DataTree.from_dict(groups)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

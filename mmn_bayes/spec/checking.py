@@ -1,0 +1,235 @@
+"""Every breach of the vocabulary in a model file, each with its key and its cure."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmn_bayes.spec.vocabulary import DISTRIBUTIONS, FILE_KEYS, KEYS, REQUIRED_TABLES, Key
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+# Tables of tables, whose names an author chooses.
+_NAMED = ("group", "exposure", "predictor")
+# Names the fit uses itself, which a group, exposure or predictor may not take.
+_RESERVED = (
+    *("grade_probability", "cutpoints", "noise", "intercept", "gain", "half_time_days"),
+    *("grades", "responses", "eta_without_site", "scaled_cutpoints", "grade_cdf"),
+    "response_probability",
+)
+# Its dimensions: an exposure or predictor gives a variable its very name, a group does not.
+_DIMENSIONS = (
+    *("patient", "muscle", "site", "row", "visit", "grade", "threshold", "infusion"),
+    *("site_edge", "chain", "draw"),
+)
+
+
+def defects_of(content: Mapping[str, Any]) -> list[str]:
+    """Return every defect of a resolved model file; an empty list when there is none.
+
+    Meaning across keys is looked at only when each key by itself is right, since it would
+    otherwise repeat the same defect in other words.
+    """
+    outcome = content.get("outcome")
+    legal = KEYS["outcome"].choices
+    if outcome not in legal:
+        return [f"outcome: {outcome!r} is not one of {', '.join(legal)}; state one of them."]
+    leaves = dict(_leaves(content))
+    found = [*_unknown(leaves, outcome), *_missing(content, leaves, outcome)]
+    for path, value in leaves.items():
+        key = KEYS.get(_pattern(path))
+        if key is not None and outcome in key.outcomes:
+            found.extend(f"{path}: {problem}" for problem in _wrong_value(value, key))
+    found.extend(_bad_names(content))
+    return found or list(_contradictions(content))
+
+
+def _leaves(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every dotted key with its value; a prior counts as one value, an empty table as one too."""
+    for key, value in table.items():
+        path = f"{prefix}{key}"
+        known = KEYS.get(_pattern(path))
+        if isinstance(value, dict) and value and not (known and known.kind.startswith("prior")):
+            yield from _leaves(value, f"{path}.")
+        else:
+            yield path, value
+
+
+def _pattern(path: str) -> str:
+    """The vocabulary's form of a key: the name an author chose becomes `*`."""
+    head, *rest = path.split(".")
+    if head in _NAMED and rest:
+        return ".".join([head, "*", *rest[1:]])
+    return path
+
+
+def _unknown(leaves: Mapping[str, Any], outcome: str) -> Iterator[str]:
+    for path, value in leaves.items():
+        key = KEYS.get(_pattern(path))
+        if path in FILE_KEYS:
+            yield f"{path}: has no place in a resolved file."
+        elif value == {} and any(known.startswith(f"{_pattern(path)}.") for known in KEYS):
+            if path in _NAMED:  # what another empty table lacks is reported key by key
+                yield f"{path}: is an empty table; leave it out."
+        elif key is None:
+            near = difflib.get_close_matches(_pattern(path), [*KEYS, *FILE_KEYS], n=1, cutoff=0.0)
+            yield f"{path}: unknown key; the nearest valid key is '{near[0]}'."
+        elif outcome not in key.outcomes:
+            yield f"{path}: has no meaning for outcome '{outcome}'; leave it out."
+
+
+def _missing(content: Mapping[str, Any], leaves: Mapping[str, Any], outcome: str) -> Iterator[str]:
+    for pattern, key in KEYS.items():
+        if not key.required or outcome not in key.outcomes:
+            continue
+        head, *rest = pattern.split(".")
+        table = content.get(head)
+        if rest and table is None and head not in REQUIRED_TABLES[outcome]:
+            continue
+        names = [""]
+        if "*" in pattern:
+            names = list(table) if isinstance(table, dict) else []
+        for name in names:
+            path = pattern.replace("*", name)
+            if path not in leaves:
+                yield f"{path}: not stated; nothing has a default. It says: {key.text}."
+
+
+def _wrong_value(value: Any, key: Key) -> Iterator[str]:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and not abs(value) < float("inf"):
+        yield f"{value} is not a finite number."
+        return
+    match key.kind:
+        case "choice" if value not in key.choices:
+            yield f"{value!r} is not one of {', '.join(key.choices)}."
+        case "text" | "label" if not isinstance(value, str) or not value.strip():
+            yield f"{value!r} is not a text; state it in quotes."
+        case "labels" if not _distinct_labels(value):
+            yield f"{value!r} is not a list of two or more different texts in quotes."
+        case "count" if not (isinstance(value, int) and number and value >= 1):
+            yield f"{value!r} is not a whole number of 1 or more."
+        case "number" if not number:
+            yield f"{value!r} is not a number."
+        case "positive number" if not (number and value > 0):
+            yield f"{value!r} is not a number above 0."
+        case "window" if not _is_window(value):
+            yield f"{value!r} is not a window; give [first, last] in days, first before last."
+        case str(kind) if kind.startswith("prior on "):
+            yield from _wrong_prior(value, kind.removeprefix("prior on "))
+
+
+def _distinct_labels(value: Any) -> bool:
+    labels = isinstance(value, list) and all(isinstance(v, str) and v.strip() for v in value)
+    return labels and len(value) >= 2 and len(set(value)) == len(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+
+
+def _is_window(value: Any) -> bool:
+    pair = isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+    return pair and value[0] <= value[1]
+
+
+def _wrong_prior(prior: Any, support: str) -> Iterator[str]:
+    legal = [name for name, dist in DISTRIBUTIONS.items() if dist.support == support]
+    if not isinstance(prior, dict) or prior.get("distribution") not in legal:
+        stated = prior.get("distribution") if isinstance(prior, dict) else prior
+        yield f"{stated!r} is not a distribution for this parameter; take {', '.join(legal)}."
+        return
+    distribution = DISTRIBUTIONS[prior["distribution"]]
+    known = (*distribution.parameters, "distribution", "why")
+    for name in prior:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+            yield f"unknown parameter '{name}'; the nearest valid one is '{near}'."
+    for name in distribution.parameters:
+        values = prior.get(name)
+        values = values if isinstance(values, list) and name == "concentration" else [values]
+        if not values or not all(map(_is_number, values)):
+            yield f"parameter '{name}' is not stated as a number."
+        elif name in distribution.positive and min(values) <= 0:
+            yield f"parameter '{name}' must be above 0."
+    why = prior.get("why")
+    if not isinstance(why, str) or not why.strip():
+        yield "no reason given; state `why` in clinical words."
+
+
+def _bad_names(content: Mapping[str, Any]) -> Iterator[str]:
+    seen: dict[str, str] = {}
+    groups = content.get("group")
+    derived = {
+        f"{group}_{part}"
+        for group in (groups if isinstance(groups, dict) else ())
+        for part in ("sd", "z", "effect")
+    }
+    for head in _NAMED:
+        tables = content.get(head, {})
+        for name in tables if isinstance(tables, dict) else ():
+            if not _NAME.fullmatch(name):
+                yield f"{head}.{name}: name it with small letters, digits and _, a letter first."
+            taken = name in _DIMENSIONS and head != "group"
+            if name in _RESERVED or name in derived or name.startswith("data_") or taken:
+                yield f"{head}.{name}: the fit uses this name itself; choose another."
+            if name in seen:
+                yield f"{head}.{name}: {seen[name]}.{name} has the same name; choose another."
+            seen[name] = head
+
+
+def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
+    """What each key says rightly by itself, but not together with another."""
+    grades, rule = content["scale"]["grades"], content["response"]
+    if rule["affected_below"] not in grades[1:]:
+        yield (
+            f"response.affected_below: '{rule['affected_below']}' is not a grade of the scale "
+            "above its lowest."
+        )
+    if rule["gain"] >= len(grades):
+        yield f"response.gain: {rule['gain']} steps do not fit a scale of {len(grades)} grades."
+    for occasion in ("baseline", "follow_up"):
+        first, last = rule[f"{occasion}_window_days"]
+        if not first <= rule[f"{occasion}_day"] <= last:
+            yield f"response.{occasion}_day: lies outside response.{occasion}_window_days."
+    if rule["baseline_window_days"][1] >= rule["follow_up_window_days"][0]:
+        yield "response.follow_up_window_days: begins before the baseline window has ended."
+    for name, predictor in content.get("predictor", {}).items():
+        yield from _predictor_contradictions(f"predictor.{name}", predictor, content["outcome"])
+    if content["outcome"] == "grade":
+        yield from _grade_contradictions(content)
+
+
+def _predictor_contradictions(path: str, table: Mapping[str, Any], outcome: str) -> Iterator[str]:
+    for key in ("centre", "per"):
+        if (table["kind"] == "number") != (key in table):
+            yield f"{path}.{key}: belongs to a predictor of kind 'number', and to no other."
+    if (outcome == "response") != (table["acts_on"] == "response"):
+        yield f"{path}.acts_on: '{table['acts_on']}' has no meaning for outcome '{outcome}'."
+
+
+def _grade_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
+    stated, grades = content["threshold"]["prior"]["concentration"], content["scale"]["grades"]
+    if not isinstance(stated, list) or len(stated) != len(grades):
+        yield f"threshold.prior: concentration needs {len(grades)} numbers, one for each grade."
+    groups = content.get("group", {})
+    units = [name for name, group in groups.items() if group["by"] == "patient:muscle"]
+    if len(units) != 1:
+        yield (
+            f"group: {len(units)} groups are by patient:muscle; state exactly one, since it is the "
+            "unit of every effect."
+        )
+    for name, group in groups.items():
+        unit = group["by"] == "patient:muscle"
+        if unit == ("sd" in group):
+            yield f"group.{name}.sd: state it, except for patient:muscle, whose sd is the unit 1."
+        if unit and group["acts_on"] != "level":
+            yield f"group.{name}.acts_on: the effects that define the unit act on level."
+    takes = [(f"group.{name}", group["acts_on"]) for name, group in groups.items()]
+    takes += [(f"predictor.{n}", p["acts_on"]) for n, p in content.get("predictor", {}).items()]
+    if "gain" not in content:
+        for path, acts_on in takes:
+            if acts_on == "gain":
+                yield f"{path}.acts_on: there is no [gain] to act on; add that table."
+    for name, exposure in content.get("exposure", {}).items():
+        if (exposure["measure"] == "dose_rate") != ("window_days" in exposure):
+            yield f"exposure.{name}.window_days: belongs to dose_rate, and to no other measure."

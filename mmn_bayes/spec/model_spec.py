@@ -1,0 +1,122 @@
+"""The noun `ModelSpec`: what a model file says once everything in it has been checked."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import tomli_w
+
+from mmn_bayes.cohort.response import ResponseRule
+
+
+@dataclass(frozen=True)
+class Prior:
+    """One prior: a distribution of the vocabulary, its parameters, and why it was chosen."""
+
+    distribution: str
+    parameters: tuple[tuple[str, float | tuple[float, ...]], ...]
+    why: str
+
+    def __getitem__(self, name: str) -> Any:
+        """Return one parameter by its name."""
+        return dict(self.parameters)[name]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Effects of the members of one grouping; `sd` is None where they define the unit."""
+
+    name: str
+    by: str
+    acts_on: str
+    sd: Prior | None
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A saturating gain since the first infusion."""
+
+    since: str
+    shape: str
+    size: Prior
+    half_time_days: Prior
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """An effect of one measure of the infusions."""
+
+    name: str
+    measure: str
+    window_days: float | None
+    prior: Prior
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """An effect of one column of `patients`: of yes against no, or of `per` units of a number."""
+
+    name: str
+    column: str
+    kind: str
+    acts_on: str
+    centre: float
+    per: float
+    prior: Prior
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model, resolved and checked; made by `read_spec` or `parse_spec` only.
+
+    `canonical` is the resolved file as JSON with sorted keys: its hash is the `fingerprint`.
+    """
+
+    name: str
+    title: str
+    outcome: str
+    link: str
+    scale: tuple[str, ...]
+    response: ResponseRule
+    threshold: Prior | None
+    noise: Prior | None
+    intercept: Prior | None
+    groups: tuple[Group, ...]
+    gain: Gain | None
+    exposures: tuple[Exposure, ...]
+    predictors: tuple[Predictor, ...]
+    canonical: str
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """The resolved file as a nested dictionary."""
+        return json.loads(self.canonical)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the resolved file, in hexadecimal."""
+        return hashlib.sha256(self.canonical.encode()).hexdigest()
+
+    @property
+    def priors(self) -> dict[str, Prior]:
+        """Every prior by the name of its parameter in the fit; groups and the like by name."""
+        found: dict[str, Prior | None] = {
+            "grade_probability": self.threshold,
+            "noise": self.noise,
+            "intercept": self.intercept,
+        }
+        if self.gain is not None:
+            found |= {"gain": self.gain.size, "half_time_days": self.gain.half_time_days}
+        found |= {f"{group.name}_sd": group.sd for group in self.groups}
+        found |= {exposure.name: exposure.prior for exposure in self.exposures}
+        found |= {predictor.name: predictor.prior for predictor in self.predictors}
+        return {name: prior for name, prior in found.items() if prior is not None}
+
+
+def spec_to_toml(spec: ModelSpec) -> str:
+    """Return the resolved specification as the text of a model file that stands by itself.
+
+    Reading the text back gives the same fingerprint.
+    """
+    return tomli_w.dumps(spec.resolved)

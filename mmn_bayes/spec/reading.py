@@ -1,0 +1,218 @@
+"""Reading a model file: resolve what it is based on, check all of it, only then build."""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmn_bayes.cohort.response import ResponseRule
+from mmn_bayes.errors import SpecError
+from mmn_bayes.spec.checking import defects_of
+from mmn_bayes.spec.model_spec import Exposure, Gain, Group, ModelSpec, Predictor, Prior
+from mmn_bayes.spec.vocabulary import DISTRIBUTIONS
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def read_spec(path: str | Path) -> ModelSpec:
+    """Read a model file.
+
+    Parameters
+    ----------
+    path
+        A TOML file in the vocabulary of `models/README.md`. With `based_on = "other"` it states
+        only what differs from `other.toml` of the same folder; `drop` leaves tables of it out.
+
+    Returns
+    -------
+    ModelSpec
+        Resolved and checked; its `name` is the file's.
+
+    Raises
+    ------
+    SpecError
+        When the file is missing, is not TOML, or breaks the vocabulary: every defect at once.
+    """
+    path = Path(path)
+    stated = _read_toml(path)
+    name = path.stem
+    drop = stated.pop("drop", [])
+    if "based_on" not in stated:
+        if drop:
+            raise _unusable(path, "drop: there is no based_on to drop from.")
+        return parse_spec(stated, name)
+    base_name = stated.pop("based_on")
+    if not isinstance(base_name, str) or not _NAME.fullmatch(base_name):
+        raise _unusable(
+            path,
+            f"based_on: {base_name!r} is not the name of a model file; write it without folder or "
+            "ending.",
+        )
+    base = _read_toml(path.with_name(f"{base_name}.toml"))
+    if "based_on" in base:
+        raise _unusable(
+            path,
+            f"based_on: '{base_name}' is itself based on another file; base this one on a file "
+            "that stands by itself.",
+        )
+    if not isinstance(drop, list) or not all(isinstance(entry, str) for entry in drop):
+        raise _unusable(path, 'drop: give a list of names such as ["gain"].')
+    absent = [
+        f"drop: '{base_name}' has no table '{dotted}'."
+        for dotted in drop
+        if not isinstance(_table(base, dotted), dict)
+    ]
+    if absent:
+        raise _unusable(path, *absent)
+    return parse_spec(_overlay(_without(base, drop), stated), name)
+
+
+def parse_spec(content: Mapping[str, Any], name: str) -> ModelSpec:
+    """Check the content of a resolved model file and build the specification.
+
+    Parameters
+    ----------
+    content
+        Nested tables as TOML gives them.
+    name
+        Name of the model.
+
+    Raises
+    ------
+    SpecError
+        Every breach of the vocabulary, in one message.
+    """
+    if not _NAME.fullmatch(name):
+        raise SpecError(
+            f"A model cannot be named '{name}'.",
+            ["Name the file with small letters, digits and _, a letter first."],
+        )
+    defects = defects_of(content)
+    if defects:
+        raise SpecError(f"The model file '{name}' cannot be used.", defects)
+    return _build(content, name)
+
+
+def _unusable(path: Path, *defects: str) -> SpecError:
+    return SpecError(f"The model file '{path.name}' cannot be used.", defects)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        near = sorted(other.name for other in path.parent.glob("*.toml"))
+        known = f"; the folder has {', '.join(near)}" if near else ""
+        raise SpecError(f"There is no model file {path}{known}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"The model file {path} cannot be read: {error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"The model file {path} is not valid TOML: {error}.") from None
+
+
+def _table(content: Mapping[str, Any], dotted: str) -> Any:
+    """What stands under a dotted name; None when nothing does."""
+    found: Any = content
+    for part in dotted.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+def _without(content: Mapping[str, Any], drop: Sequence[str]) -> dict[str, Any]:
+    """A copy without the tables named, nor those that are empty once these are gone."""
+    kept = {}
+    for key, value in content.items():
+        if key in drop:
+            continue
+        if isinstance(value, dict) and value:
+            below = [
+                dotted.removeprefix(f"{key}.") for dotted in drop if dotted.startswith(f"{key}.")
+            ]
+            value = _without(value, below)
+            if not value:
+                continue
+        kept[key] = value
+    return kept
+
+
+def _overlay(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay changes over a table; a prior is replaced whole, since its parameters belong together."""
+    for key, value in changes.items():
+        below = base.get(key)
+        if isinstance(value, dict) and isinstance(below, dict) and "distribution" not in value:
+            base[key] = _overlay(below, value)
+        else:
+            base[key] = value
+    return base
+
+
+def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
+    # Built from the canonical text, so that one fingerprint is one model down to the order of its
+    # parameters, on which the draws of a seed depend.
+    canonical = json.dumps(content, sort_keys=True)
+    content = json.loads(canonical)
+    rule = dict(content["response"])
+    rule.pop("why")
+    for window in ("baseline_window_days", "follow_up_window_days"):
+        rule[window] = tuple(float(day) for day in rule[window])
+    for day in ("baseline_day", "follow_up_day"):
+        rule[day] = float(rule[day])
+    gain = content.get("gain")
+    return ModelSpec(
+        name=name,
+        title=content["title"],
+        outcome=content["outcome"],
+        link=content["link"],
+        scale=tuple(content["scale"]["grades"]),
+        response=ResponseRule(**rule),
+        threshold=_prior(content.get("threshold", {}).get("prior")),
+        noise=_prior(content.get("noise", {}).get("prior")),
+        intercept=_prior(content.get("intercept", {}).get("prior")),
+        groups=tuple(
+            Group(key, table["by"], table["acts_on"], _prior(table.get("sd")))
+            for key, table in content.get("group", {}).items()
+        ),
+        gain=gain
+        and Gain(
+            gain["since"], gain["shape"], _stated(gain["size"]), _stated(gain["half_time_days"])
+        ),
+        exposures=tuple(
+            Exposure(
+                key, table["measure"], _days(table.get("window_days")), _stated(table["prior"])
+            )
+            for key, table in content.get("exposure", {}).items()
+        ),
+        predictors=tuple(
+            Predictor(
+                key,
+                table["column"],
+                table["kind"],
+                table["acts_on"],
+                float(table.get("centre", 0.0)),
+                float(table.get("per", 1.0)),
+                _stated(table["prior"]),
+            )
+            for key, table in content.get("predictor", {}).items()
+        ),
+        canonical=canonical,
+    )
+
+
+def _days(stated: float | None) -> float | None:
+    return None if stated is None else float(stated)
+
+
+def _prior(table: Mapping[str, Any] | None) -> Prior | None:
+    return None if table is None else _stated(table)
+
+
+def _stated(table: Mapping[str, Any]) -> Prior:
+    def value(number: Any) -> float | tuple[float, ...]:
+        return tuple(map(float, number)) if isinstance(number, list) else float(number)
+
+    names = DISTRIBUTIONS[table["distribution"]].parameters
+    return Prior(
+        table["distribution"], tuple((name, value(table[name])) for name in names), table["why"]
+    )

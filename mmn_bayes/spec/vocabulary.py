@@ -1,0 +1,170 @@
+"""The closed vocabulary of model files, as data: every key, every distribution, every choice.
+
+`models/README.md` prints these tables; a test compares the page with them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """One distribution that a prior may name.
+
+    Parameters
+    ----------
+    support
+        "real", "positive" or "simplex".
+    parameters
+        Names of its parameters, all to be stated, in the order of `models/README.md`.
+    positive
+        Those of them that must be above 0.
+    text
+        What it is, in a line.
+    """
+
+    support: str
+    parameters: tuple[str, ...]
+    positive: tuple[str, ...]
+    text: str
+
+
+DISTRIBUTIONS: Mapping[str, Distribution] = {
+    "normal": Distribution("real", ("mean", "sd"), ("sd",), "normal"),
+    "student_t": Distribution("real", ("df", "mean", "sd"), ("df", "sd"), "Student t; sd: scale"),
+    "half_normal": Distribution("positive", ("sd",), ("sd",), "normal around 0, folded"),
+    "half_student_t": Distribution(
+        "positive", ("df", "sd"), ("df", "sd"), "Student t around 0, folded; sd: scale"
+    ),
+    "exponential": Distribution("positive", ("mean",), ("mean",), "exponential"),
+    "lognormal": Distribution(
+        "positive", ("median", "log_sd"), ("median", "log_sd"), "normal on the log scale"
+    ),
+    "gamma": Distribution("positive", ("mean", "sd"), ("mean", "sd"), "gamma"),
+    "dirichlet": Distribution(
+        "simplex", ("concentration",), ("concentration",), "Dirichlet; one number a grade"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key that a model file may hold.
+
+    Parameters
+    ----------
+    kind
+        "text", "label", "labels", "count", "number", "positive number", "window", "choice",
+        or "prior on ..." with the support of the prior.
+    outcomes
+        For which outcomes the key has a meaning.
+    required
+        Whether it must be stated there (within its table, when the table is present).
+    choices
+        For "choice": the legal words.
+    text
+        What it says, in a line.
+    """
+
+    kind: str
+    text: str
+    required: bool = True
+    outcomes: tuple[str, ...] = ("grade", "response")
+    choices: tuple[str, ...] = ()
+
+
+_GRADE = ("grade",)
+_RESPONSE = ("response",)
+
+# A `*` stands for a name that the author of the file chooses; it names the parameter in the fit.
+KEYS: Mapping[str, Key] = {
+    "title": Key("text", "one line for tables and figures"),
+    "outcome": Key(
+        "choice",
+        "what one row of the likelihood is: a graded muscle, or an evaluable patient",
+        choices=("grade", "response"),
+    ),
+    "link": Key("choice", "link of the (cumulative) probability", choices=("logit",)),
+    "scale.grades": Key("labels", "ordered labels of the scale, lowest first"),
+    "response.gain": Key("count", "steps of the scale that a muscle must gain"),
+    "response.muscles": Key("count", "how many affected muscles must gain that much"),
+    "response.affected_below": Key("label", "a muscle is affected when graded below this label"),
+    "response.baseline_day": Key("number", "target day of the baseline visit"),
+    "response.baseline_window_days": Key("window", "first and last day of the baseline visit"),
+    "response.follow_up_day": Key("number", "target day of the follow-up visit"),
+    "response.follow_up_window_days": Key("window", "first and last day of the follow-up visit"),
+    "response.why": Key("text", "where the definition comes from"),
+    "threshold.prior": Key(
+        "prior on simplex",
+        "grade probabilities among the muscles of a reference patient: effects 0, before treatment",
+        outcomes=_GRADE,
+    ),
+    "noise.prior": Key(
+        "prior on positive",
+        "logistic scale of the grading noise, in sds between the muscles of a patient",
+        outcomes=_GRADE,
+    ),
+    "intercept.prior": Key(
+        "prior on real", "log odds of response when every predictor is 0", outcomes=_RESPONSE
+    ),
+    "group.*.by": Key(
+        "choice",
+        "whose effects these are; patient:muscle has one for each side and defines the unit",
+        outcomes=_GRADE,
+        choices=("muscle", "patient", "patient:muscle"),
+    ),
+    "group.*.acts_on": Key(
+        "choice", "level of strength, or gain", outcomes=_GRADE, choices=("level", "gain")
+    ),
+    "group.*.sd": Key(
+        "prior on positive",
+        "sd of the effects, in sds between the muscles of a patient; not for patient:muscle (1)",
+        required=False,
+        outcomes=_GRADE,
+    ),
+    "gain.since": Key(
+        "choice", "the day from which the gain grows", outcomes=_GRADE, choices=("first_infusion",)
+    ),
+    "gain.shape": Key(
+        "choice",
+        "saturating: 1 - 2^(-days / half_time_days)",
+        outcomes=_GRADE,
+        choices=("saturating",),
+    ),
+    "gain.size": Key("prior on real", "the full gain", outcomes=_GRADE),
+    "gain.half_time_days": Key("prior on positive", "days to half of the gain", outcomes=_GRADE),
+    "exposure.*.measure": Key(
+        "choice",
+        "what of the infusions counts: g/kg/week over a trailing window, or g/kg so far",
+        outcomes=_GRADE,
+        choices=("dose_rate", "cumulative_dose"),
+    ),
+    "exposure.*.window_days": Key(
+        "positive number", "length of the window; dose_rate only", required=False, outcomes=_GRADE
+    ),
+    "exposure.*.prior": Key("prior on real", "effect of one unit of the measure", outcomes=_GRADE),
+    "predictor.*.column": Key("text", "column of the table `patients`"),
+    "predictor.*.kind": Key("choice", "kind of the column", choices=("yes_no", "number")),
+    "predictor.*.acts_on": Key(
+        "choice",
+        "level of strength, gain (outcome grade), or response (outcome response)",
+        choices=("level", "gain", "response"),
+    ),
+    "predictor.*.centre": Key("number", "value that counts as 0; numbers only", required=False),
+    "predictor.*.per": Key(
+        "positive number", "the effect is that of so many units; numbers only", required=False
+    ),
+    "predictor.*.prior": Key("prior on real", "effect of yes against no, or of `per` units"),
+}
+
+# What a file may hold above its model: these do not reach the resolved specification.
+FILE_KEYS: Mapping[str, Key] = {
+    "based_on": Key("text", "name of another file of the folder; one level deep", required=False),
+    "drop": Key("labels", "tables of that file to leave out, as dotted names", required=False),
+}
+
+# Tables that a file for the outcome must have; a `*` table may be absent altogether.
+REQUIRED_TABLES: Mapping[str, tuple[str, ...]] = {
+    "grade": ("scale", "response", "threshold", "noise"),
+    "response": ("scale", "response", "intercept"),
+}

@@ -1,0 +1,38 @@
+"""Write the synthetic cohort with the published margins of Leger 2008, the same bytes each time.
+
+Usage: python scripts/simulate_cohort.py [folder]      (default: data/leger2008_cohort)
+"""
+
+import sys
+from pathlib import Path
+
+from mmn_bayes.cohort.published import read_published
+from mmn_bayes.cohort.recipe import truth_to_toml
+from mmn_bayes.cohort.reproduction import reproduce_cohort
+from mmn_bayes.cohort.writing import write_cohort
+from mmn_bayes.spec.reading import read_spec
+
+ROOT = Path(__file__).resolve().parents[1]
+PUBLISHED = ROOT / "data" / "leger2008"
+MODEL = ROOT / "models" / "strength.toml"
+FOLDER = ROOT / "data" / "leger2008_cohort"
+SEED = 2008
+TITLE = "Synthetic cohort with the published margins of Léger et al. 2008"
+
+
+def main(folder: Path = FOLDER) -> Path:
+    published = read_published(PUBLISHED)
+    cohort = reproduce_cohort(
+        published["counts"],
+        published["measurements"],
+        rule_holder=read_spec(MODEL),
+        seed=SEED,
+        title=TITLE,
+    )
+    write_cohort(cohort, folder)
+    (folder / "truth.toml").write_bytes(truth_to_toml(cohort.truth).encode("utf-8"))
+    return folder
+
+
+if __name__ == "__main__":
+    print(f"Written: {main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)}")

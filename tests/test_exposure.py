@@ -1,0 +1,143 @@
+"""Exposure on any day, against a slow loop that shares no code with it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmn_bayes.cohort.exposure import cumulative_dose, days_since_first_infusion, dose_rate
+
+PATIENTS = ("1", "001", "B", "Ünal")
+DAYS = st.integers(-3000, 3000)
+DOSES = st.floats(0.05, 3.0)
+WINDOWS = st.integers(1, 400)
+
+
+def table(rows) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["patient", "day", "dose_g_per_kg"])
+    return frame.astype({"patient": "str", "day": "float64", "dose_g_per_kg": "float64"})
+
+
+@st.composite
+def infusion_tables(draw) -> pd.DataFrame:
+    keys = draw(st.lists(st.tuples(st.sampled_from(PATIENTS), DAYS), unique=True, max_size=25))
+    return table([(*key, draw(DOSES)) for key in keys])
+
+
+@st.composite
+def asked_days(draw) -> tuple[np.ndarray, np.ndarray]:
+    asked = draw(st.lists(st.tuples(st.sampled_from(PATIENTS), DAYS), min_size=1, max_size=12))
+    return (
+        np.array([who for who, _ in asked], dtype=object),
+        np.array([day for _, day in asked], dtype=float),
+    )
+
+
+def slow(patient, day, infusions, window=np.inf):
+    """Days since the first infusion, and dose on days from `day - window` to before `day`."""
+    given = list(zip(*(infusions[name] for name in infusions), strict=True))
+    since, dose = [], []
+    for who, when in zip(patient, day, strict=True):
+        own = [(on, amount) for someone, on, amount in given if someone == who]
+        since.append(max(when - min(on for on, _ in own), 0.0) if own else 0.0)
+        dose.append(sum(amount for on, amount in own if when - window <= on < when))
+    return np.array(since), np.array(dose)
+
+
+@given(infusion_tables(), asked_days(), WINDOWS)
+def test_all_three_agree_with_a_slow_loop(infusions, asked, window):
+    since, total = slow(*asked, infusions)
+    _, recent = slow(*asked, infusions, window)
+    np.testing.assert_array_equal(days_since_first_infusion(*asked, infusions), since)
+    np.testing.assert_allclose(cumulative_dose(*asked, infusions), total, atol=1e-11)
+    rate = dose_rate(*asked, infusions, window_days=window)
+    np.testing.assert_allclose(rate, recent * 7 / window, atol=1e-10)
+
+
+@given(infusion_tables(), asked_days(), WINDOWS, st.integers(-2000, 2000))
+def test_only_differences_of_days_matter(infusions, asked, window, shift):
+    patient, day = asked
+    later = infusions.assign(day=infusions["day"] + shift)
+    for measure in (
+        days_since_first_infusion,
+        cumulative_dose,
+        lambda *a: dose_rate(*a, window_days=window),
+    ):
+        np.testing.assert_allclose(
+            measure(patient, day + shift, later), measure(patient, day, infusions), atol=1e-10
+        )
+
+
+@given(infusion_tables(), asked_days(), WINDOWS)
+def test_an_infusion_split_in_two_counts_as_one(infusions, asked, window):
+    halves = infusions.assign(dose_g_per_kg=infusions["dose_g_per_kg"] / 2)
+    twice = pd.concat([halves, halves], ignore_index=True)
+    np.testing.assert_allclose(
+        cumulative_dose(*asked, twice), cumulative_dose(*asked, infusions), atol=1e-11
+    )
+    np.testing.assert_allclose(
+        dose_rate(*asked, twice, window_days=window),
+        dose_rate(*asked, infusions, window_days=window),
+        atol=1e-10,
+    )
+
+
+@given(infusion_tables(), asked_days(), st.randoms(use_true_random=False))
+def test_the_order_of_infusions_does_not_matter(infusions, asked, random):
+    order = list(range(len(infusions)))
+    random.shuffle(order)
+    shuffled = infusions.iloc[order]
+    np.testing.assert_allclose(
+        cumulative_dose(*asked, shuffled), cumulative_dose(*asked, infusions), atol=1e-11
+    )
+    np.testing.assert_array_equal(
+        days_since_first_infusion(*asked, shuffled), days_since_first_infusion(*asked, infusions)
+    )
+
+
+# Two courses for A, the first before inclusion; B is treated once; C never.
+CASE = table([("A", -10, 1.0), ("A", 0, 0.4), ("A", 1, 0.4), ("B", 50, 2.0)])
+
+
+@pytest.mark.parametrize(
+    ("patient", "day", "since", "total", "per_week"),
+    [
+        ("A", -10, 0, 0.0, 0.0),  # the infusion of the day itself does not count
+        ("A", -9, 1, 1.0, 0.5),
+        ("A", 0, 10, 1.0, 0.5),  # one before day 0 counts
+        ("A", 1, 11, 1.4, 0.7),
+        ("A", 2, 12, 1.8, 0.9),
+        ("A", 4, 14, 1.8, 0.9),  # day - window is inside
+        ("A", 5, 15, 1.8, 0.4),  # and the day before it outside
+        ("A", 60, 70, 1.8, 0.0),  # another patient's infusion is not this one's
+        ("B", 51, 1, 2.0, 1.0),
+        ("B", -5, 0, 0.0, 0.0),
+        ("C", 60, 0, 0.0, 0.0),
+    ],
+)
+def test_cases_by_hand(patient, day, since, total, per_week):
+    asked = np.array([patient], dtype=object), np.array([day], dtype=float)
+    assert days_since_first_infusion(*asked, CASE) == since
+    assert cumulative_dose(*asked, CASE) == pytest.approx(total, abs=1e-12)
+    assert dose_rate(*asked, CASE, window_days=14) == pytest.approx(per_week, abs=1e-12)
+
+
+def test_without_any_infusion_there_is_no_exposure():
+    nobody = table([])
+    asked = np.array(["A", "B"], dtype=object), np.array([0.0, 400.0])
+    for exposure in (
+        days_since_first_infusion(*asked, nobody),
+        cumulative_dose(*asked, nobody),
+        dose_rate(*asked, nobody, window_days=84),
+    ):
+        np.testing.assert_array_equal(exposure, [0.0, 0.0])
+
+
+def test_the_ends_of_the_legal_days_do_not_reach_the_next_patient():
+    infusions = table([("A", -36525, 1.0), ("A", 36525, 1.0), ("B", -36525, 3.0)])
+    asked = np.array(["A", "A", "B", "B"], dtype=object), np.array([36525.0, -36525, -36525, 36525])
+    np.testing.assert_allclose(cumulative_dose(*asked, infusions), [1.0, 0.0, 0.0, 3.0])
+    np.testing.assert_allclose(
+        dose_rate(*asked, infusions, window_days=73050) * 73050 / 7, [1.0, 0.0, 0.0, 3.0]
+    )

@@ -1,0 +1,257 @@
+"""Plumbing from fit to estimands, on tiny real fits."""
+
+import json
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mmn_bayes.cohort.reading import make_cohort
+from mmn_bayes.cohort.response import responses
+from mmn_bayes.cohort.simulate import simulate_cohort
+from mmn_bayes.errors import CohortWarning, DataError, NotConverged
+from mmn_bayes.frequentist.rates import observed_response
+from mmn_bayes.model.design import make_design
+from mmn_bayes.model.sampling import fit
+from mmn_bayes.posterior.diagnostics import diagnose, require_converged
+from mmn_bayes.posterior.implied import implied_by_prior
+from mmn_bayes.posterior.replicate import position_in_patient, spec_of
+from mmn_bayes.posterior.response import (
+    check_response,
+    replicated_response,
+    response_probability,
+)
+from mmn_bayes.posterior.shares import grade_shares, observed_shares
+from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.report.store import load, save
+from mmn_bayes.spec.reading import read_spec
+
+# A tiny fit of a few hundred draws is for plumbing: its numbers are checked elsewhere.
+SHORT = {"chains": 2, "draws": 150, "tune": 200, "progress": "off"}
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CohortWarning)
+        return simulate_cohort(12, seed=3)
+
+
+@pytest.fixture(scope="module")
+def strength(cohort, models):
+    return fit(read_spec(models / "strength.toml"), cohort, seed=5, **SHORT)
+
+
+@pytest.fixture(scope="module")
+def response(cohort, models):
+    return fit(read_spec(models / "response.toml"), cohort, seed=5, **SHORT)
+
+
+def judged(cohort, models):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CohortWarning)
+        return responses(cohort, read_spec(models / "strength.toml"))
+
+
+def test_a_fit_carries_its_model_and_its_origin(strength, models):
+    attrs = strength.attrs
+    spec = read_spec(models / "strength.toml")
+    assert spec_of(strength).fingerprint == spec.fingerprint == attrs["spec_fingerprint"]
+    assert attrs["seed"] == 5
+    assert attrs["sampler"].startswith("nutpie ")
+    assert re.fullmatch("[0-9a-f]{64}", attrs["fingerprint"])
+    assert {"pymc", "nutpie", "arviz", "python"} <= set(json.loads(attrs["versions"]))
+    assert attrs["synthetic"] == 1
+    assert strength["posterior"].sizes["draw"] == 150
+
+
+def test_same_seed_gives_the_same_draws(response, cohort, models):
+    spec = read_spec(models / "response.toml")
+    again = fit(spec, cohort, seed=5, **SHORT)
+    other = fit(spec, cohort, seed=6, **SHORT)
+    for name in ("intercept", "naive"):
+        assert np.array_equal(again["posterior"][name], response["posterior"][name])
+        assert not np.array_equal(other["posterior"][name], response["posterior"][name])
+    assert other.attrs["fingerprint"] != again.attrs["fingerprint"]
+
+
+def test_same_seed_gives_the_same_grades_and_effects(strength, cohort, models):
+    again = fit(read_spec(models / "strength.toml"), cohort, seed=5, **SHORT)
+    for name in strength["posterior"].data_vars:
+        assert np.array_equal(again["posterior"][name], strength["posterior"][name]), name
+    for patients in ("cohort", "population"):
+        first, second = (response_probability(f, patients=patients) for f in (strength, again))
+        assert np.array_equal(first, second)
+
+
+def test_save_and_load_keep_everything(strength, tmp_path):
+    save(strength, tmp_path / "fit.nc")
+    back = load(tmp_path / "fit.nc")
+    assert back.identical(strength)
+    first = response_probability(strength, patients="population", by="naive")
+    assert np.array_equal(response_probability(back, patients="population", by="naive"), first)
+    assert (tmp_path / "fit.nc").stat().st_size < 40e6
+
+
+def test_patients_has_no_default_and_only_two_meanings(strength):
+    with pytest.raises(TypeError):
+        response_probability(strength)
+    with pytest.raises(ValueError, match="it is 'cohort' or 'population'"):
+        response_probability(strength, patients="all")
+    with pytest.raises(ValueError, match="by is 'anti_gm1'; the fit knows naive"):
+        response_probability(strength, patients="cohort", by="anti_gm1")
+
+
+@pytest.mark.parametrize("name", ["strength", "response"])
+def test_cohort_keeps_what_was_graded(name, request, cohort, models):
+    tree = request.getfixturevalue(name)
+    table = judged(cohort, models)
+    known, missing = int(table["response"].sum()), int(table["response"].isna().sum())
+    share = response_probability(tree, patients="cohort")
+    # Nobody here has too few affected muscles, so that all patients count in every draw.
+    assert set(table["reason"]) <= {"", "no visit in the follow-up window"}
+    n = len(table)
+    assert share.min() >= known / n
+    assert share.max() <= (known + missing) / n
+    events = share * n
+    assert np.allclose(events, events.round())
+
+
+@pytest.mark.parametrize("name", ["strength", "response"])
+def test_population_is_a_probability_and_varies(name, request):
+    draws = response_probability(request.getfixturevalue(name), patients="population", by="naive")
+    assert draws.dims == ("chain", "draw", "naive")
+    assert list(draws["naive"].to_numpy()) == [False, True]
+    assert ((draws >= 0) & (draws <= 1)).all()
+    assert (draws.std(("chain", "draw")) > 0.01).all()
+    assert draws.attrs["synthetic"] is True
+    assert "new patient" in draws.attrs["meaning"]
+
+
+def test_response_model_agrees_with_its_conjugate_neighbour(response, cohort):
+    """With a prior this wide the posterior mean lies between the observed rate and one half."""
+    draws = response_probability(response, patients="population", by="naive")
+    table = summarise(draws).set_index("naive")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CohortWarning)
+        seen = observed_response(cohort, spec_of(response), by="naive").set_index("naive")
+    for group in (False, True):
+        low, high = sorted([seen.loc[group, "estimate"], 0.5])
+        assert low - 0.05 <= table.loc[group, "estimate"] <= high + 0.05
+
+
+def test_replicates_are_judged_among_the_evaluable(strength, cohort, models):
+    draws = replicated_response(strength)
+    evaluable = int(judged(cohort, models)["response"].notna().sum())
+    denominators = set(range(1, evaluable + 1))
+    values = np.unique(draws)
+    assert all(any(np.isclose(v * n, round(v * n)) for n in denominators) for v in values)
+    table = check_response(strength, by="naive", level=0.9)
+    assert list(table["level"]) == [0.9, 0.9]
+    assert (table["covers"] == table["observed"].between(table["lower"], table["upper"])).all()
+
+
+def test_shares_sum_to_one_and_follow_the_observed(strength):
+    shares = grade_shares(strength, [0.0, 91.0, 182.0])
+    assert np.allclose(shares.sum("grade"), 1.0)
+    assert (shares >= -1e-12).all()
+    seen = observed_shares(strength, (0, 15, 120, 270))
+    assert np.allclose(seen.groupby(["naive", "day"])["share"].sum(), 1.0)
+    fitted = shares.mean(("chain", "draw")).sel(day=0.0, naive=True).to_numpy()
+    observed = seen[seen["naive"] & (seen["day"] < 15)]["share"].to_numpy()
+    # 20 sites a patient, fitted with their own effects: the fit cannot be far from what it saw.
+    assert np.abs(fitted - observed).max() < 0.08
+
+
+def test_diagnose_covers_parameters_and_derived(strength):
+    draws = response_probability(strength, patients="population", by="naive")
+    table = diagnose(strength, {"response": draws})
+    assert set(strength["posterior"].data_vars) | {"sampler", "response"} == set(table["quantity"])
+    rows = table[table["quantity"] == "response"].set_index("check")
+    assert rows.loc["r_hat", "value"] == pytest.approx(summarise(draws)["r_hat"].max())
+    assert rows.loc["ess_bulk", "threshold"] == 400
+    # 300 draws cannot have an effective sample of 400 throughout: the gate has to close.
+    with pytest.raises(NotConverged, match=r"patient_level_sd: ess_bulk is .*threshold is 400"):
+        require_converged(strength)
+
+
+def test_require_converged_lets_good_draws_pass(strength):
+    table = diagnose(strength)
+    assert require_converged(table.assign(passed=True)) is None
+
+
+def test_priors_imply_what_is_clinically_possible(cohort, models):
+    table = implied_by_prior(read_spec(models / "strength.toml"), cohort, seed=1, draws=200)
+    by = table.set_index("quantity")
+    chance = by.loc["responders by chance, without any treatment"]
+    # Placebo groups: 2 of 9 (Leger 2001) and 1 of 27 (Cochrane); textbook priors imply 0.9.
+    assert chance["lower"] < 1 / 27 + 0.1
+    assert 0.1 < chance["estimate"] < 0.4
+    assert chance["upper"] < 0.75
+    kappa = by.loc["linearly weighted kappa between two stable visits"]
+    assert 0.88 < kappa["estimate"] < 0.96
+    shares = by[by.index.str.startswith("share of muscles")]["estimate"]
+    assert shares.sum() == pytest.approx(1.0)
+    assert shares.iloc[-1] == pytest.approx(0.6, abs=0.08)
+    assert (table["interval"] == "eti").all()
+
+
+def test_response_priors_are_printed_by_predictor(cohort, models):
+    table = implied_by_prior(read_spec(models / "response.toml"), cohort, seed=1, draws=400)
+    assert list(table["quantity"].str[-9:]) in (
+        ["naive = 1", "naive = 0"],
+        ["naive = 0", "naive = 1"],
+    )
+    assert (table["lower"] < 0.1).all()
+    assert (table["upper"] > 0.9).all()
+
+
+def without(cohort, **tables):
+    given = {name: getattr(cohort, name) for name in ("patients", "grades", "infusions")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CohortWarning)
+        return make_cohort(**(given | tables), synthetic=True)
+
+
+def test_what_the_model_needs_and_the_cohort_lacks_is_said_at_once(cohort, models):
+    spec = read_spec(models / "strength.toml")
+    with pytest.raises(DataError, match=r"infusions: the cohort has no such table, which expo"):
+        make_design(spec, without(cohort, infusions=None))
+
+
+def test_nobody_is_shown_as_evaluable_who_is_not(cohort, models):
+    spec = read_spec(models / "response.toml")
+    first_visits = cohort.grades[cohort.grades["day"] < 100]
+    design = make_design(spec, without(cohort, grades=first_visits))
+    assert (design["response"] == -1).all()
+    assert set(design["reason"].to_numpy()) == {"no visit in the follow-up window"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"seed": -1}, "seed is -1"), ({"draws": 0}, "draws is 0"), ({"chains": 0}, "chains is 0")],
+)
+def test_unusable_numbers_are_refused_before_anything_is_compiled(
+    cohort, models, arguments, message
+):
+    with pytest.raises(ValueError, match=message):
+        fit(read_spec(models / "response.toml"), cohort, **arguments)
+
+
+def test_progress_is_a_line_a_tenth_off_a_terminal(cohort, models, capsys):
+    fit(read_spec(models / "response.toml"), cohort, seed=1, **(SHORT | {"progress": "auto"}))
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert lines[-1].startswith("response: sampling 100 % after")
+    assert 1 <= len(lines) <= 10
+
+
+def test_positions_number_the_sites_of_each_patient():
+    assert position_in_patient(np.array([1, 0, 1, 0, 0])).tolist() == [0, 0, 1, 1, 2]
+
+
+def test_table_of_draws_names_its_group(strength):
+    table = summarise(response_probability(strength, patients="population", by="naive"))
+    assert isinstance(table, pd.DataFrame)
+    assert list(table["naive"]) == [False, True]

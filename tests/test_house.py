@@ -1,0 +1,439 @@
+"""The rules of the house that nobody should have to remember: storeys, rooms, lock, words."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "mmn_bayes"
+FACE = PACKAGE  # the package itself: what a user imports, so nothing inside may import it
+
+# What each storey may import from, itself aside.
+BELOW = {
+    "errors": set(),
+    "cohort": {"errors"},
+    "spec": {"errors", "cohort"},
+    "model": {"errors", "cohort", "spec"},
+    "posterior": {"errors", "cohort", "spec", "model"},
+    "frequentist": {"errors", "cohort", "spec"},
+    "report": {"errors", "cohort", "spec", "model", "posterior", "frequentist"},
+}
+BAYESIAN = {
+    "arviz",
+    "arviz_base",
+    "arviz_plots",
+    "arviz_stats",
+    "nutpie",
+    "pymc",
+    "pytensor",
+}
+BANNED = dict.fromkeys(("errors", "cohort", "spec", "frequentist"), BAYESIAN)
+OUTSIDE = {"scripts", "tests", "conftest"}  # roots of the repository that no module may import
+
+TOP_LEVEL = {
+    ".ci",
+    ".gitignore",
+    ".pre-commit-config.yaml",
+    ".python-version",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "data",
+    "mmn_bayes",
+    "models",
+    "pyproject.toml",
+    "requirements.lock",
+    "results",
+    "scripts",
+    "tests",
+}
+LONGEST_SCRIPT = 60
+
+
+# --- the import walk -----------------------------------------------------------------------------
+
+
+def package_sources() -> dict[str, tuple[str, bool]]:
+    """Dotted name of every module of the package, with its text and whether it is a package."""
+    sources = {}
+    for path in sorted((ROOT / PACKAGE).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        is_package = parts[-1] == "__init__"
+        name = ".".join(parts[:-1] if is_package else parts)
+        sources[name] = (path.read_text(encoding="utf-8"), is_package)
+    return sources
+
+
+def _dynamic(node: ast.Call) -> str | None:
+    """Name of the module that `import_module("...")` or `__import__("...")` asks for."""
+    called = getattr(node.func, "attr", getattr(node.func, "id", None))
+    if called not in {"import_module", "__import__"}:
+        return None
+    argument = node.args[0] if node.args else None
+    return argument.value if isinstance(argument, ast.Constant) else "?"
+
+
+def imports(module: str, text: str, is_package: bool, modules: Collection[str]) -> Iterator[str]:
+    """Every module that `module` imports, at any depth of its code, by absolute dotted name."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = module.split(".")
+                keep = len(parts) - node.level + is_package
+                base = ".".join([*parts[:keep], *([base] if base else [])])
+            for alias in node.names:
+                inner = f"{base}.{alias.name}"
+                yield inner if inner in modules else base
+        elif isinstance(node, ast.Call) and (name := _dynamic(node)):
+            yield name
+
+
+def storey(module: str) -> str:
+    """Second part of a dotted name inside the package; the package itself is its own storey."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else FACE
+
+
+def _fault(module: str, target: str) -> str | None:
+    """Why `module` may not import `target`, or None when it may."""
+    here = storey(module)
+    if here == FACE:
+        return None
+    if here not in BELOW:
+        return f"{module} stands in no storey"
+    root = target.split(".")[0]
+    if root == PACKAGE:
+        there = storey(target)
+        wrong = there != here and there not in BELOW[here]
+    else:
+        wrong = root in OUTSIDE or root in BANNED.get(here, ()) or target == "?"
+    return f"{module} may not import {target}" if wrong else None
+
+
+def _cycle(graph: Mapping[str, Collection[str]]) -> list[str] | None:
+    """Some closed path of the graph, or None."""
+    done: set[str] = set()
+
+    def visit(node: str, path: list[str]) -> list[str] | None:
+        if node in path:
+            return [*path[path.index(node) :], node]
+        if node in done:
+            return None
+        for other in sorted(graph.get(node, ())):
+            if found := visit(other, [*path, node]):
+                return found
+        done.add(node)
+        return None
+
+    return next((found for node in sorted(graph) if (found := visit(node, []))), None)
+
+
+def import_faults(sources: Mapping[str, tuple[str, bool]]) -> list[str]:
+    """Every import that breaks the rule of the storeys, and a cycle if there is one."""
+    graph = {
+        name: set(imports(name, text, is_package, sources)) - {name}
+        for name, (text, is_package) in sources.items()
+    }
+    faults = [
+        fault
+        for name, targets in graph.items()
+        for target in sorted(targets)
+        if (fault := _fault(name, target))
+    ]
+    inside = {name: targets & graph.keys() for name, targets in graph.items() if name != FACE}
+    if cycle := _cycle(inside):
+        faults.append("cycle: " + " > ".join(cycle))
+    return faults
+
+
+def test_every_module_imports_only_from_below():
+    sources = package_sources()
+    assert {storey(name) for name in sources} == {FACE, *BELOW}
+    assert import_faults(sources) == []
+
+
+SOUND = {
+    "mmn_bayes": "from mmn_bayes.report import tables",
+    "mmn_bayes.errors": "",
+    "mmn_bayes.cohort": "",
+    "mmn_bayes.cohort.schema": "import pandas as pd\nfrom mmn_bayes.errors import DataError",
+    "mmn_bayes.cohort.reading": "from . import schema\nfrom ..errors import DataError",
+    "mmn_bayes.cohort.simulate": "import numpy as np\nfrom mmn_bayes.cohort import schema",
+    "mmn_bayes.spec": "",
+    "mmn_bayes.spec.reading": "from mmn_bayes.cohort.schema import Cohort",
+    "mmn_bayes.model": "",
+    "mmn_bayes.model.build": "import pymc as pm\nfrom mmn_bayes.spec import reading",
+    "mmn_bayes.posterior": "",
+    "mmn_bayes.posterior.summary": "import arviz as az\nfrom mmn_bayes.model import build",
+    "mmn_bayes.frequentist": "",
+    "mmn_bayes.frequentist.rates": "import scipy.stats\nfrom mmn_bayes.cohort import schema",
+    "mmn_bayes.report": "",
+    "mmn_bayes.report.tables": (
+        "from mmn_bayes.frequentist import rates\nfrom mmn_bayes.posterior import summary"
+    ),
+}
+PACKAGES = {"mmn_bayes", *(f"mmn_bayes.{name}" for name in BELOW if name != "errors")}
+
+
+def _faults_with(module: str, text: str) -> list[str]:
+    texts = {**SOUND, module: text}
+    return import_faults({name: (text, name in PACKAGES) for name, text in texts.items()})
+
+
+def test_the_walk_finds_no_fault_in_a_sound_house():
+    assert _faults_with("mmn_bayes.errors", "") == []
+
+
+@pytest.mark.parametrize(
+    ("module", "text", "target"),
+    [
+        # upward
+        ("mmn_bayes.spec.reading", "import mmn_bayes.model.build", "mmn_bayes.model.build"),
+        ("mmn_bayes.cohort.schema", "from mmn_bayes.spec import reading", "mmn_bayes.spec.reading"),
+        ("mmn_bayes.cohort.schema", "from mmn_bayes import spec", "mmn_bayes.spec"),
+        ("mmn_bayes.errors", "from mmn_bayes import cohort", "mmn_bayes.cohort"),
+        ("mmn_bayes.model.build", "from mmn_bayes import Cohort", "mmn_bayes"),
+        ("mmn_bayes.cohort.schema", "from tests import conftest", "tests"),
+        ("mmn_bayes.lobby", "import mmn_bayes.errors", None),
+        # sideways
+        (
+            "mmn_bayes.posterior.summary",
+            "from mmn_bayes.frequentist.rates import rate",
+            "mmn_bayes.frequentist.rates",
+        ),
+        (
+            "mmn_bayes.frequentist.rates",
+            "from mmn_bayes.posterior import summary",
+            "mmn_bayes.posterior.summary",
+        ),
+        ("mmn_bayes.frequentist.rates", "import mmn_bayes.model", "mmn_bayes.model"),
+        ("mmn_bayes.frequentist.rates", "import pymc as pm", "pymc"),
+        ("mmn_bayes.frequentist.rates", "from arviz_stats import eti", "arviz_stats"),
+        ("mmn_bayes.spec.reading", "from pymc.distributions import Normal", "pymc.distributions"),
+        ("mmn_bayes.cohort.reading", "import pytensor.tensor as pt", "pytensor.tensor"),
+        # relative
+        ("mmn_bayes.cohort.simulate", "from ..model import build", "mmn_bayes.model.build"),
+        ("mmn_bayes.cohort.simulate", "from .. import model", "mmn_bayes.model"),
+        ("mmn_bayes.cohort", "from ..spec.reading import read_spec", "mmn_bayes.spec.reading"),
+        ("mmn_bayes.spec.reading", "from .. import read_spec", "mmn_bayes"),
+        # hidden in a function, under TYPE_CHECKING, in a string
+        (
+            "mmn_bayes.cohort.simulate",
+            "def draw():\n    import mmn_bayes.model.build",
+            "mmn_bayes.model.build",
+        ),
+        (
+            "mmn_bayes.frequentist.rates",
+            "class Rate:\n    def draw(self):\n        from ..posterior import summary",
+            "mmn_bayes.posterior.summary",
+        ),
+        (
+            "mmn_bayes.cohort.schema",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ..spec import reading",
+            "mmn_bayes.spec.reading",
+        ),
+        (
+            "mmn_bayes.spec.reading",
+            "import importlib\nbuild = importlib.import_module('mmn_bayes.model.build')",
+            "mmn_bayes.model.build",
+        ),
+        ("mmn_bayes.spec.reading", "name = 'x'\nbuild = __import__(name)", "?"),
+    ],
+)
+def test_the_walk_catches(module, text, target):
+    fault = f"{module} may not import {target}" if target else f"{module} stands in no storey"
+    assert fault in _faults_with(module, text)
+
+
+def test_the_walk_catches_a_cycle_within_a_storey():
+    text = "def late():\n    from . import reading"
+    assert _faults_with("mmn_bayes.cohort.schema", text) == [
+        "cycle: mmn_bayes.cohort.reading > mmn_bayes.cohort.schema > mmn_bayes.cohort.reading"
+    ]
+
+
+# --- the public face -----------------------------------------------------------------------------
+
+
+def _run_python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_the_package_is_quick():
+    heavy = {"arviz", "matplotlib", "nutpie", "pymc", "pytensor"}
+    loaded = _run_python(f"import sys, {PACKAGE}; print(*sys.modules)").split()
+    assert PACKAGE in loaded
+    assert heavy.isdisjoint(loaded)
+
+
+def test_every_public_name_resolves():
+    code = f"import {PACKAGE} as mb; print(*mb.__all__); [getattr(mb, name) for name in mb.__all__]"
+    names = _run_python(code).split()
+    assert names
+    assert len(set(names)) == len(names)
+
+
+def _functions(text: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Public functions of a module, and public methods of its public classes."""
+    todo: list[ast.stmt] = list(ast.parse(text).body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            todo.extend(node.body)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name[0] != "_":
+            yield node
+
+
+def function_faults(sources: Mapping[str, tuple[str, bool]]) -> list[str]:
+    """Every public function without a docstring, or one that takes whatever it is given."""
+    faults = []
+    for module, (text, _) in sources.items():
+        for function in _functions(text):
+            if ast.get_docstring(function) is None:
+                faults.append(f"{module}.{function.name} has no docstring")
+            if function.args.kwarg is not None:
+                faults.append(f"{module}.{function.name} takes **{function.args.kwarg.arg}")
+    return faults
+
+
+def test_public_functions_state_what_they_take_and_do():
+    assert function_faults(package_sources()) == []
+
+
+def test_the_look_at_functions_sees_both_faults():
+    text = (
+        "def bare(): pass\n"
+        "def loose(**options):\n    'Do.'\n"
+        "def _own(**options): pass\n"
+        "class Table:\n    def rows(self): pass\n    def _row(self): pass\n"
+    )
+    assert sorted(function_faults({"m": (text, False)})) == [
+        "m.bare has no docstring",
+        "m.loose takes **options",
+        "m.rows has no docstring",
+    ]
+
+
+# --- the repository ------------------------------------------------------------------------------
+
+
+def _git(*arguments: str) -> str | None:
+    """Output of git in the repository, or None without git or outside a repository of our own."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def top_level() -> set[str]:
+    """First part of the path of every file that is tracked, or new and not ignored."""
+    own = (_git("rev-parse", "--show-toplevel") or "").strip()
+    if own and Path(own).resolve() == ROOT:
+        listed = _git("ls-files", "-z", "--cached", "--others", "--exclude-standard") or ""
+        paths = [path for path in listed.split("\0") if path and (ROOT / path).exists()]
+        return {path.split("/")[0] for path in paths}
+    ignored = {
+        line.strip().rstrip("/") for line in (ROOT / ".gitignore").read_text().splitlines() if line
+    }
+    return {path.name for path in ROOT.iterdir()} - ignored - {".git"}
+
+
+def test_the_top_level_holds_what_it_should_and_nothing_else():
+    assert top_level() == TOP_LEVEL
+
+
+def _project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def locked_versions(text: str) -> dict[str, str]:
+    """Name and version of every requirement of a lock; ValueError for one that is not pinned whole.
+
+    A requirement is one logical line: name, exact version, perhaps a marker, at least one hash.
+    """
+    logical = re.sub(r"\\\n", " ", re.sub(r"(?m)^\s*#.*\n?", "", text))
+    versions = {}
+    for line in filter(None, map(str.strip, logical.splitlines())):
+        pinned = re.fullmatch(
+            r"([A-Za-z0-9._-]+)==([^\s;]+)(?: ;[^#]*?)?((?:\s+--hash=sha256:[0-9a-f]{64})+)", line
+        )
+        if pinned is None or "://" in line:
+            raise ValueError(line[:80])
+        versions[canonicalize_name(pinned[1])] = pinned[2]
+    return versions
+
+
+def test_the_lock_pins_every_requirement_with_its_hashes_and_no_address():
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in text
+    assert re.search(r"(?m)(^|\s)(-[a-z]\b|--(?!hash=))", text) is None
+    assert re.search(r"(^|[\s(])/\w", text) is None
+    assert len(locked_versions(text)) > 50
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "numpy==2.5.5",
+        "numpy>=2 --hash=sha256:" + "0" * 64,
+        "numpy @ https://example.org/numpy.whl --hash=sha256:" + "0" * 64,
+        "--index-url https://example.org/simple",
+        "-e .",
+    ],
+)
+def test_a_lock_with_an_open_end_is_refused(line):
+    with pytest.raises(ValueError, match=re.escape(line[:20])):
+        locked_versions(f"tqdm==4.70.1 \\\n    --hash=sha256:{'1' * 64}\n{line}\n")
+
+
+def test_the_lock_answers_what_the_project_asks_for():
+    project = _project()
+    asked = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    locked = locked_versions((ROOT / "requirements.lock").read_text(encoding="utf-8"))
+    wrong = [
+        str(requirement)
+        for requirement in map(Requirement, asked)
+        if locked.get(canonicalize_name(requirement.name), "") not in requirement.specifier
+    ]
+    assert wrong == []
+
+
+def test_scripts_stay_short():
+    lengths = {
+        path.name: len(path.read_text(encoding="utf-8").splitlines())
+        for path in (ROOT / "scripts").rglob("*.py")
+    }
+    assert lengths
+    assert {name: n for name, n in lengths.items() if n > LONGEST_SCRIPT} == {}
+
+
+def test_the_citation_names_this_version_and_licence():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    stated = dict(re.findall(r"(?m)^(version|license): (\S+)$", citation))
+    project = _project()
+    assert stated == {"version": project["version"], "license": project["license"]}

@@ -1,0 +1,391 @@
+"""Every model file's log-density against a second author's, who read `models/README.md` alone."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+import scipy.stats as ss
+import xarray as xr
+from scipy.special import expit
+
+from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.cohort.simulate import simulate_cohort
+from mmn_bayes.errors import CohortWarning
+from mmn_bayes.model.build import build
+from mmn_bayes.model.design import make_design
+from mmn_bayes.model.priors import MAKERS, parameter
+from mmn_bayes.spec.model_spec import ModelSpec, Prior
+from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.spec.vocabulary import DISTRIBUTIONS
+
+FILES = sorted((Path(__file__).parents[1] / "models").glob("*.toml"))
+Point = Mapping[str, np.ndarray]
+
+
+# --- the independent computation ---------------------------------------------------------------
+
+# What models/README.md says of each distribution, as SciPy writes it.
+SCIPY: Mapping[str, Callable[[Prior], Any]] = {
+    "normal": lambda p: ss.norm(p["mean"], p["sd"]),
+    "student_t": lambda p: ss.t(p["df"], p["mean"], p["sd"]),
+    "half_normal": lambda p: ss.halfnorm(scale=p["sd"]),
+    "half_student_t": lambda p: FoldedT(p["df"], p["sd"]),
+    "exponential": lambda p: ss.expon(scale=p["mean"]),
+    "lognormal": lambda p: ss.lognorm(p["log_sd"], scale=p["median"]),
+    "gamma": lambda p: ss.gamma((p["mean"] / p["sd"]) ** 2, scale=p["sd"] ** 2 / p["mean"]),
+    "dirichlet": lambda p: ss.dirichlet(np.array(p["concentration"])),
+}
+
+
+class FoldedT:
+    """What SciPy does not have: a Student t around 0, folded."""
+
+    def __init__(self, df: float, scale: float) -> None:
+        self.whole = ss.t(df, scale=scale)
+
+    def logpdf(self, value: Any) -> Any:
+        return self.whole.logpdf(value) + np.log(2.0)
+
+    def ppf(self, share: float) -> Any:
+        return self.whole.ppf(0.5 + share / 2.0)
+
+
+def log_prior(prior: Prior, value: Any) -> float:
+    return float(SCIPY[prior.distribution](prior).logpdf(value))
+
+
+class Answers:
+    """The log-density of a point, from the cohort's tables as they are."""
+
+    def __init__(self, spec: ModelSpec, cohort: Cohort) -> None:
+        self.spec, self.cohort = spec, cohort
+        self.patients = list(cohort.patients["patient"])
+        grades = cohort.grades.dropna(subset="grade")
+        self.rows = [
+            (row.patient, row.muscle, row.side, float(row.day), spec.scale.index(str(row.grade)))
+            for row in grades.itertuples()
+        ]
+        self.muscles = sorted({row[1] for row in self.rows})
+        self.columns = cohort.patients.set_index("patient")
+        self.infusions: dict[str, list[tuple[float, float]]] = {who: [] for who in self.patients}
+        for row in () if cohort.infusions is None else cohort.infusions.itertuples():
+            self.infusions[row.patient].append((float(row.day), float(row.dose_g_per_kg)))
+
+    def predictors(self, point: Point, acts_on: str, patient: str) -> float:
+        return sum(
+            float(point[p.name]) * (float(self.columns.loc[patient, p.column]) - p.centre) / p.per
+            for p in self.spec.predictors
+            if p.acts_on == acts_on
+        )
+
+    def doses(self, patient: str, first: float, before: float) -> float:
+        return sum(dose for day, dose in self.infusions[patient] if first <= day < before)
+
+    def exposures(self, point: Point, patient: str, day: float) -> float:
+        total = 0.0
+        for exposure in self.spec.exposures:
+            if exposure.measure == "dose_rate":
+                width = exposure.window_days
+                assert width is not None
+                measure = self.doses(patient, day - width, day) / (width / 7.0)
+            else:
+                measure = self.doses(patient, -np.inf, day)
+            total += float(point[exposure.name]) * measure
+        return total
+
+    def groups(self, point: Point, acts_on: str, patient: str, muscle: str) -> float:
+        index = {"patient": self.patients.index(patient), "muscle": self.muscles.index(muscle)}
+        return sum(
+            float(point[f"{g.name}_sd"]) * float(point[f"{g.name}_z"][index[g.by]])
+            for g in self.spec.groups
+            if g.by in index and g.acts_on == acts_on
+        )
+
+    def strength(self, point: Point, patient: str, muscle: str, day: float) -> float:
+        """Of a muscle without the effect of its site."""
+        level = self.groups(point, "level", patient, muscle)
+        level += self.predictors(point, "level", patient)
+        if self.spec.gain is None:
+            return level + self.exposures(point, patient, day)
+        first = min((infused for infused, _ in self.infusions[patient]), default=np.inf)
+        days = max(day - first, 0.0)
+        gain = float(point["gain"]) + self.groups(point, "gain", patient, muscle)
+        gain += self.predictors(point, "gain", patient)
+        grown = 1.0 - 2.0 ** (-days / float(point["half_time_days"]))
+        return level + gain * grown + self.exposures(point, patient, day)
+
+    def cutpoints(self, point: Point) -> np.ndarray:
+        spread = np.sqrt(1.0 + (np.pi * float(point["noise"])) ** 2 / 3.0)
+        return ss.norm.ppf(np.cumsum(point["grade_probability"])[:-1]) * spread
+
+    def log_likelihood(self, point: Point) -> float:
+        """Sum over sites of the integrals, by Simpson's rule on a grid that is far too fine."""
+        if self.spec.outcome == "response":
+            return self.log_likelihood_of_responses(point)
+        noise = float(point["noise"])
+        edges = np.concatenate([[-np.inf], self.cutpoints(point), [np.inf]])
+        z = np.linspace(-9.0, 9.0, 1 + 2 * int(9.0 * 5.0 / min(noise, 1.0)))
+        weight = np.tile([2.0, 4.0], z.size // 2 + 1)[: z.size] * (z[1] - z[0]) / 3.0
+        weight[0] = weight[-1] = (z[1] - z[0]) / 3.0
+        sites: dict[tuple[str, str, str], np.ndarray] = {}
+        for patient, muscle, side, day, code in self.rows:
+            strength = self.strength(point, patient, muscle, day) + z
+            low, high = ((edge - strength) / noise for edge in edges[code : code + 2])
+            # Of two ways to write the difference the one without loss of digits.
+            p = np.where(low > 0, expit(-low) - expit(-high), expit(high) - expit(low))
+            key = (patient, muscle, side)
+            sites[key] = sites.get(key, 0.0) + np.log(np.maximum(p, 1e-300))
+        logs = np.array([*sites.values()])
+        top = logs.max(axis=1, keepdims=True)
+        integrals = (np.exp(logs - top) * ss.norm.pdf(z) * weight).sum(axis=1)
+        return float((top[:, 0] + np.log(integrals)).sum())
+
+    def log_likelihood_of_responses(self, point: Point) -> float:
+        total = 0.0
+        for patient, responder in judged_by_hand(self.spec, self.cohort).items():
+            logit = float(point["intercept"]) + self.predictors(point, "response", patient)
+            total += float(ss.bernoulli.logpmf(int(responder), expit(logit)))
+        return total
+
+    def log_density(self, point: Point) -> float:
+        total = self.log_likelihood(point)
+        for name, prior in self.spec.priors.items():
+            total += log_prior(prior, point[name])
+        for group in self.spec.groups:
+            if group.by == "patient:muscle":
+                continue  # integrated out
+            z = point[f"{group.name}_z"]
+            size = z.size - 1 if group.by == "muscle" else z.size
+            total += -0.5 * float(z @ z) - 0.5 * size * np.log(2.0 * np.pi)
+        return total
+
+
+def judged_by_hand(spec: ModelSpec, cohort: Cohort) -> dict[str, bool]:
+    """Responder or not, of the evaluable patients."""
+    rule, judged = spec.response, {}
+    limit = spec.scale.index(rule.affected_below)
+    for patient, grades in cohort.grades.dropna(subset="grade").groupby("patient"):
+        panels = []
+        for target, window in (
+            (rule.baseline_day, rule.baseline_window_days),
+            (rule.follow_up_day, rule.follow_up_window_days),
+        ):
+            days = sorted(d for d in set(grades["day"]) if window[0] <= d <= window[1])
+            visit = min(days, key=lambda d: abs(d - target), default=None)
+            at = grades[grades["day"] == visit]
+            sites = zip(at["muscle"], at["side"], strict=True)
+            panels.append(dict(zip(sites, map(spec.scale.index, at["grade"]), strict=True)))
+        before, after = panels
+        compared = [site for site, code in before.items() if code < limit and site in after]
+        gained = sum(after[site] - before[site] >= rule.gain for site in compared)
+        if len(compared) >= rule.muscles:
+            judged[str(patient)] = gained >= rule.muscles
+    return judged
+
+
+# --- points ------------------------------------------------------------------------------------
+
+
+def some_point(spec: ModelSpec, cohort: Cohort, seed: int) -> dict[str, np.ndarray]:
+    """A point near the middle of the prior, by the names of the parameters."""
+    rng = np.random.default_rng(seed)
+    point = {}
+    for name, prior in spec.priors.items():
+        if prior.distribution == "dirichlet":
+            point[name] = rng.dirichlet(3.0 + np.array(prior["concentration"]))
+        else:
+            point[name] = np.array(SCIPY[prior.distribution](prior).ppf(rng.uniform(0.2, 0.8)))
+    muscles = cohort.grades.dropna(subset="grade")["muscle"].nunique()
+    for group in spec.groups:
+        if group.by == "muscle":
+            z = rng.normal(size=muscles)
+            point[f"{group.name}_z"] = z - z.mean()
+        elif group.by == "patient":
+            point[f"{group.name}_z"] = rng.normal(size=len(cohort.patients))
+    return point
+
+
+def forward(model: pm.Model, point: Point) -> dict[str, np.ndarray]:
+    """The point as PyMC's unconstrained values, by its own transforms."""
+    values = {}
+    for rv in model.free_RVs:
+        transform = model.rvs_to_transforms[rv]
+        value = np.asarray(point[rv.name], dtype=float)
+        if transform is not None:
+            value = transform.forward(pt.as_tensor(value), *rv.owner.inputs).eval()
+        values[model.rvs_to_values[rv].name] = value
+    return values
+
+
+def small_cohort(n_patients: int, seed: int) -> Cohort:
+    """So few patients that a predictor or a grade may be missing, which the cohort says."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CohortWarning)
+        return simulate_cohort(n_patients, seed=seed)
+
+
+class Case:
+    """A model file on a small cohort: its graph and the independent answers."""
+
+    def __init__(self, spec: ModelSpec, cohort: Cohort) -> None:
+        self.spec, self.cohort = spec, cohort
+        self.design: xr.Dataset = make_design(spec, cohort)
+        self.model = build(spec, self.design)
+        self.answers = Answers(spec, cohort)
+        self.log_density = self.model.compile_logp(jacobian=False)
+
+
+@pytest.fixture(scope="module", params=FILES, ids=lambda path: path.stem)
+def case(request: pytest.FixtureRequest) -> Case:
+    return Case(read_spec(request.param), small_cohort(8, seed=3))
+
+
+# --- tests -------------------------------------------------------------------------------------
+
+
+def test_the_makers_of_priors_are_those_of_the_vocabulary() -> None:
+    assert set(MAKERS) == set(DISTRIBUTIONS) == set(SCIPY)
+
+
+def test_the_parameters_of_the_graph_are_those_of_the_file(case: Case) -> None:
+    own = {f"{group.name}_z" for group in case.spec.groups if group.sd is not None}
+    assert {rv.name for rv in case.model.free_RVs} == set(case.spec.priors) | own
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_the_log_density_is_that_of_the_second_author(case: Case, seed: int) -> None:
+    point = some_point(case.spec, case.cohort, seed)
+    expected = case.answers.log_density(point)
+    assert np.isfinite(expected)
+    assert case.log_density(forward(case.model, point)) == pytest.approx(expected, rel=1e-8, abs=0)
+
+
+def test_the_gradient_is_the_slope_of_the_log_density(case: Case) -> None:
+    point = forward(case.model, some_point(case.spec, case.cohort, 5))
+    log_density = case.model.compile_logp()
+    gradient = case.model.compile_dlogp()(point)
+    order = [case.model.rvs_to_values[rv].name for rv in case.model.free_RVs]
+    expected = []
+    for name in order:
+        for place in np.ndindex(np.shape(point[name])):
+            ends = []
+            for step in (-1e-4, 1e-4):
+                moved = np.array(point[name], dtype=float)
+                moved[place] += step
+                ends.append(float(log_density({**point, name: moved})))
+            expected.append((ends[1] - ends[0]) / 2e-4)
+    scale = np.abs(expected).max()
+    assert gradient == pytest.approx(np.array(expected), rel=1e-5, abs=1e-5 * scale)
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_every_distribution_is_that_of_the_page(name: str) -> None:
+    stated: dict[str, Any] = {"mean": 0.7, "sd": 1.3, "df": 4.0, "median": 0.6, "log_sd": 0.5}
+    stated["concentration"] = (1.0, 2.0, 3.5)
+    names = DISTRIBUTIONS[name].parameters
+    prior = Prior(name, tuple((key, stated[key]) for key in names), "a reason")
+    with pm.Model(coords={"grade": ["a", "b", "c"]}) as model:
+        parameter("x", prior, "grade" if name == "dirichlet" else None)
+    values = [[0.2, 0.3, 0.5], [0.7, 0.1, 0.2]] if name == "dirichlet" else [0.1, 0.9, 4.0]
+    log_density = model.compile_logp(jacobian=False)
+    for value in values:
+        got = log_density(forward(model, {"x": np.array(value)}))
+        # PyMC has a constant of some distributions in single precision, 2e-9 away.
+        assert got == pytest.approx(log_prior(prior, np.array(value)), rel=1e-8, abs=1e-8)
+
+
+def test_effects_that_sum_to_zero_are_normal_in_one_dimension_less() -> None:
+    with pm.Model() as model:
+        pm.ZeroSumNormal("z", sigma=1.0, shape=5)
+    z = np.array([1.0, -2.0, 0.5, 0.25, 0.25])
+    got = model.compile_logp(jacobian=False)(forward(model, {"z": z}))
+    assert got == pytest.approx(-0.5 * z @ z - 2.0 * np.log(2.0 * np.pi), rel=1e-12)
+
+
+def variant(**changes: Any) -> ModelSpec:
+    """The strength model with tables replaced, or left out where the change is None."""
+    content = read_spec(FILES[0].with_name("strength.toml")).resolved
+    for name, table in changes.items():
+        if table is None:
+            del content[name]
+        else:
+            content[name] = {**content.get(name, {}), **table}
+    return parse_spec(content, "variant")
+
+
+NORMAL = {"distribution": "normal", "mean": 0.0, "sd": 0.2, "why": "a reason"}
+HALF = {"distribution": "half_normal", "sd": 0.2, "why": "a reason"}
+VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
+    "a sum of doses beside the rate": lambda: variant(
+        exposure={"total": {"measure": "cumulative_dose", "prior": NORMAL}}
+    ),
+    "gains that differ between muscles": lambda: variant(
+        group={"muscle_gain": {"by": "muscle", "acts_on": "gain", "sd": HALF}}
+    ),
+    "a predictor in numbers": lambda: variant(
+        predictor={
+            "age": {
+                **{"column": "age_onset_years", "kind": "number", "acts_on": "gain"},
+                **{"centre": 45, "per": 10, "prior": NORMAL},
+            }
+        }
+    ),
+    "neither gain nor predictor nor exposure": lambda: without_change(),
+}
+
+
+def without_change() -> ModelSpec:
+    content = read_spec(FILES[0].with_name("strength.toml")).resolved
+    for name in ("gain", "predictor", "exposure"):
+        del content[name]
+    del content["group"]["patient_gain"]
+    return parse_spec(content, "still")
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_what_no_file_uses_yet_has_the_density_of_the_page_too(name: str) -> None:
+    case = Case(VARIANTS[name](), small_cohort(3, seed=5))
+    point = some_point(case.spec, case.cohort, 6)
+    expected = case.answers.log_density(point)
+    assert case.log_density(forward(case.model, point)) == pytest.approx(expected, rel=1e-8, abs=0)
+
+
+def test_the_response_of_the_design_is_that_judged_by_hand() -> None:
+    spec = read_spec(FILES[0].with_name("response.toml"))
+    cohort = simulate_cohort(40, seed=8)
+    design = make_design(spec, cohort)
+    found = pd.Series(design["response"].to_numpy(), index=design["patient"].to_numpy())
+    expected = judged_by_hand(spec, cohort)
+    assert {who: bool(value) for who, value in found[found >= 0].items()} == expected
+    assert 0 < sum(expected.values()) < len(expected) < 40
+
+
+@pytest.mark.parametrize(("noise", "bound"), [(0.05, 3e-4), (0.2, 3e-3), (0.5, 7e-3), (1.0, 1e-2)])
+def test_the_cutpoints_give_a_reference_patient_the_grades_of_the_prior(
+    noise: float, bound: float
+) -> None:
+    spec = read_spec(FILES[0].with_name("strength.toml"))
+    cohort = small_cohort(2, seed=1)
+    model = build(spec, make_design(spec, cohort))
+    point = some_point(spec, cohort, 9) | {"noise": np.array(noise)}
+    share = np.array([0.03, 0.04, 0.06, 0.10, 0.17, 0.60])
+    point["grade_probability"] = share
+    # From the graph itself, at the values of the point.
+    wanted = model.compile_fn(
+        model.replace_rvs_by_values([model["cutpoints"]]),
+        inputs=model.value_vars,
+        on_unused_input="ignore",
+    )
+    (cutpoints,) = wanted(forward(model, point))
+    z = np.linspace(-9.0, 9.0, 20_001)
+    below = expit((cutpoints[:, None] - z) / noise) @ ss.norm.pdf(z) * (z[1] - z[0])
+    implied = np.diff(np.concatenate([[0.0], below, [1.0]]))
+    worst = np.abs(implied - share).max()
+    assert worst < bound
+    assert worst > bound / 20  # a bound as wide as the quantity would say nothing

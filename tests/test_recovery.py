@@ -1,0 +1,59 @@
+"""Known truth, recovered: three fresh simulated cohorts, fitted for real."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from mmn_bayes.cohort.simulate import simulate_cohort
+from mmn_bayes.errors import CohortWarning
+from mmn_bayes.model.sampling import fit
+from mmn_bayes.posterior.response import check_response
+from mmn_bayes.spec.reading import read_spec
+
+SEEDS = (101, 102, 103)
+
+
+@pytest.fixture(scope="module", params=SEEDS)
+def recovered(request, models):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CohortWarning)
+        cohort = simulate_cohort(40, seed=request.param)
+    spec = read_spec(models / "strength.toml")
+    return cohort, fit(spec, cohort, seed=1, chains=2, draws=500, tune=400, progress="off")
+
+
+def standardised(cohort, tree):
+    """Distance of every parameter's truth from its posterior mean, in posterior sds."""
+    found = {}
+    for name, true in cohort.truth.items():
+        if name not in tree["posterior"]:
+            continue
+        draws = tree["posterior"][name]
+        if isinstance(true, dict):
+            true = [true[str(label)] for label in draws["muscle"].to_numpy()]
+        mean, sd = draws.mean(("chain", "draw")), draws.std(("chain", "draw"))
+        for index, z in enumerate(np.atleast_1d((np.asarray(true) - mean) / sd)):
+            found[f"{name}[{index}]"] = float(z)
+    return found
+
+
+@pytest.mark.slow
+def test_truth_is_recovered(recovered):
+    z = standardised(*recovered)
+    assert {"noise[0]", "gain[0]", "naive_gain[0]", "dose_rate[0]", "cutpoints[4]"} <= set(z)
+    assert len(z) == 8 + 5 + 10
+    # Of 23 quantities about 5 % lie beyond 1.96; so many or more have probability below 0.001.
+    # (They are not independent, which spreads the count: hence so small a probability.)
+    beyond = sum(abs(value) > 1.96 for value in z.values())
+    assert beyond <= binom.ppf(0.999, len(z), 0.05), z
+    assert max(map(abs, z.values())) < 4.0, z
+
+
+@pytest.mark.slow
+def test_replicated_responder_rate_covers_the_observed(recovered):
+    _, tree = recovered
+    table = check_response(tree, by="naive")
+    assert table["covers"].all(), table
+    assert tree["sample_stats"]["diverging"].sum() == 0
