@@ -24,6 +24,9 @@ from mmn_bayes.spec.model_spec import ModelSpec, Prior
 from mmn_bayes.spec.reading import parse_spec, read_spec
 from mmn_bayes.spec.vocabulary import DISTRIBUTIONS
 
+# What is evaluated a few times is not worth minutes of compiling; the files themselves are
+# compiled as for sampling.
+INTERPRETED = "FAST_COMPILE"
 FILES = sorted((Path(__file__).parents[1] / "models").glob("*.toml"))
 Point = Mapping[str, np.ndarray]
 
@@ -233,12 +236,12 @@ def small_cohort(n_patients: int, seed: int) -> Cohort:
 class Case:
     """A model file on a small cohort: its graph and the independent answers."""
 
-    def __init__(self, spec: ModelSpec, cohort: Cohort) -> None:
+    def __init__(self, spec: ModelSpec, cohort: Cohort, mode: str | None = None) -> None:
         self.spec, self.cohort = spec, cohort
         self.design: xr.Dataset = make_design(spec, cohort)
         self.model = build(spec, self.design)
         self.answers = Answers(spec, cohort)
-        self.log_density = self.model.compile_logp(jacobian=False)
+        self.log_density = self.model.compile_logp(jacobian=False, mode=mode)
 
 
 @pytest.fixture(scope="module", params=FILES, ids=lambda path: path.stem)
@@ -268,7 +271,7 @@ def test_the_log_density_is_that_of_the_second_author(case: Case, seed: int) -> 
 
 def test_the_gradient_is_the_slope_of_the_log_density(case: Case) -> None:
     point = forward(case.model, some_point(case.spec, case.cohort, 5))
-    log_density = case.model.compile_logp()
+    log_density = case.model.compile_logp(mode=INTERPRETED)
     gradient = case.model.compile_dlogp()(point)
     order = [case.model.rvs_to_values[rv].name for rv in case.model.free_RVs]
     expected = []
@@ -293,7 +296,7 @@ def test_every_distribution_is_that_of_the_page(name: str) -> None:
     with pm.Model(coords={"grade": ["a", "b", "c"]}) as model:
         parameter("x", prior, "grade" if name == "dirichlet" else None)
     values = [[0.2, 0.3, 0.5], [0.7, 0.1, 0.2]] if name == "dirichlet" else [0.1, 0.9, 4.0]
-    log_density = model.compile_logp(jacobian=False)
+    log_density = model.compile_logp(jacobian=False, mode=INTERPRETED)
     for value in values:
         got = log_density(forward(model, {"x": np.array(value)}))
         # PyMC has a constant of some distributions in single precision, 2e-9 away.
@@ -350,7 +353,7 @@ def without_change() -> ModelSpec:
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_what_no_file_uses_yet_has_the_density_of_the_page_too(name: str) -> None:
-    case = Case(VARIANTS[name](), small_cohort(3, seed=5))
+    case = Case(VARIANTS[name](), small_cohort(3, seed=5), INTERPRETED)
     point = some_point(case.spec, case.cohort, 6)
     expected = case.answers.log_density(point)
     assert case.log_density(forward(case.model, point)) == pytest.approx(expected, rel=1e-8, abs=0)
@@ -366,7 +369,7 @@ def test_the_response_of_the_design_is_that_judged_by_hand() -> None:
     assert 0 < sum(expected.values()) < len(expected) < 40
 
 
-@pytest.mark.parametrize(("noise", "bound"), [(0.05, 3e-4), (0.2, 3e-3), (0.5, 7e-3), (1.0, 1e-2)])
+@pytest.mark.parametrize(("noise", "bound"), [(0.05, 2e-6), (0.2, 3e-4), (0.5, 4e-3), (1.0, 1e-2)])
 def test_the_cutpoints_give_a_reference_patient_the_grades_of_the_prior(
     noise: float, bound: float
 ) -> None:
@@ -381,6 +384,7 @@ def test_the_cutpoints_give_a_reference_patient_the_grades_of_the_prior(
         model.replace_rvs_by_values([model["cutpoints"]]),
         inputs=model.value_vars,
         on_unused_input="ignore",
+        mode=INTERPRETED,
     )
     (cutpoints,) = wanted(forward(model, point))
     z = np.linspace(-9.0, 9.0, 20_001)
@@ -388,4 +392,4 @@ def test_the_cutpoints_give_a_reference_patient_the_grades_of_the_prior(
     implied = np.diff(np.concatenate([[0.0], below, [1.0]]))
     worst = np.abs(implied - share).max()
     assert worst < bound
-    assert worst > bound / 20  # a bound as wide as the quantity would say nothing
+    assert worst > bound / 5  # a bound as wide as the quantity would say nothing

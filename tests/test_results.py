@@ -1,0 +1,86 @@
+"""The committed results belong to the data and the model files beside them: stale ones fail."""
+
+import json
+import warnings
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mmn_bayes.cohort.published import read_published
+from mmn_bayes.cohort.reading import read_cohort
+from mmn_bayes.errors import CohortWarning
+from mmn_bayes.frequentist.rates import observed_response
+from mmn_bayes.model.design import fingerprint, make_design
+from mmn_bayes.spec.model_spec import spec_to_toml
+from mmn_bayes.spec.reading import read_spec
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "results" / "leger2008"
+MODELS = ("strength", "response")
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return read_cohort(ROOT / "data" / "leger2008_cohort")
+
+
+@pytest.fixture(scope="module")
+def table():
+    return pd.read_csv(RESULTS / "response_table.csv")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_results_are_of_this_model_these_data_and_this_seed(name, cohort):
+    spec = read_spec(ROOT / "models" / f"{name}.toml")
+    recorded = json.loads((RESULTS / "manifest.json").read_text())["fits"][name]
+    now = fingerprint(spec, make_design(spec, cohort), recorded["seed"])
+    assert recorded["fingerprint"] == now, "run `make results` and commit what it writes"
+    assert (RESULTS / f"spec_{name}.toml").read_text() == spec_to_toml(spec)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_check_of_the_stored_fit_is_passed(name):
+    checks = pd.read_csv(RESULTS / f"diagnostics_{name}.csv")
+    assert checks["passed"].all()
+    assert checks["synthetic"].all()
+    assert {"sampler", "response, cohort", "response, population"} <= set(checks["quantity"])
+    assert pd.read_csv(RESULTS / f"predictive_{name}.csv")["covers"].all()
+
+
+def test_observed_rows_are_recomputed_from_the_cohort(table, cohort):
+    spec = read_spec(ROOT / "models" / "strength.toml")
+    with pytest.warns(CohortWarning, match="2 of 40 patients are not evaluable"):
+        now = observed_response(cohort, spec, by="naive").set_index("naive")
+    stored = table[table["source"] == "observed"].set_index("naive")
+    for label, group in (("naive", True), ("previously treated", False)):
+        for column in ("n", "events", "missing", "estimate", "lower", "upper", "level"):
+            assert stored.loc[label, column] == pytest.approx(now.loc[group, column]), column
+
+
+def test_naive_row_is_the_published_one(table):
+    counts = read_published(ROOT / "data" / "leger2008")["counts"].set_index("quantity")
+    published = counts.loc["response_6_months"]
+    row = table[(table["source"] == "observed") & (table["naive"] == "naive")].iloc[0]
+    assert (row["events"], row["n"]) == (published["events"], published["n"])
+    assert f"{100 * row['estimate']:.0f}" == published["printed_percent"]
+    assert f"{row['lower']:.2f}" == published["printed_lower"]
+    assert f"{row['upper']:.2f}" == published["printed_upper"]
+
+
+def test_posterior_rows_are_there_for_both_meanings_and_say_what_they_are(table):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for group in ("naive", "previously treated"):
+            rows = table[table["naive"] == group].set_index("source")
+            for model in MODELS:
+                these = rows.loc[f"{model}: these patients"]
+                new = rows.loc[f"{model}: new patients"]
+                assert these["interval"] == new["interval"] == "eti"
+                assert these["upper"] - these["lower"] < new["upper"] - new["lower"]
+                assert these["meaning"] != new["meaning"]
+    treated = table[(table["source"] == "observed") & (table["naive"] == "previously treated")]
+    assert treated["published"].iloc[0] == "not published: the synthetic cohort's own"
+    assert table["synthetic"].all()
+    text = (RESULTS / "response_table.md").read_text(encoding="utf-8")
+    assert text.startswith("**SYNTHETIC DATA.")
