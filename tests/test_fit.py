@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from mmn_bayes.cohort.reading import make_cohort
 from mmn_bayes.cohort.response import responses
@@ -16,8 +17,13 @@ from mmn_bayes.frequentist.rates import observed_response
 from mmn_bayes.model.design import make_design
 from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior.diagnostics import diagnose, require_converged
-from mmn_bayes.posterior.implied import implied_by_prior
-from mmn_bayes.posterior.replicate import position_in_patient, spec_of
+from mmn_bayes.posterior.implied import draw_prior, implied_by_prior
+from mmn_bayes.posterior.replicate import (
+    position_in_patient,
+    recorded_occasions,
+    replicate_panels,
+    spec_of,
+)
 from mmn_bayes.posterior.response import (
     check_response,
     replicated_response,
@@ -224,9 +230,47 @@ def test_what_the_model_needs_and_the_cohort_lacks_is_said_at_once(cohort, model
 def test_nobody_is_shown_as_evaluable_who_is_not(cohort, models):
     spec = read_spec(models / "response.toml")
     first_visits = cohort.grades[cohort.grades["day"] < 100]
-    design = make_design(spec, without(cohort, grades=first_visits))
+    early = without(cohort, grades=first_visits)
+    with pytest.raises(
+        DataError, match=r"nobody is evaluable: no visit in the follow-up window \(12"
+    ):
+        make_design(spec, early)
+    design = make_design(read_spec(models / "strength.toml"), early)
     assert (design["response"] == -1).all()
     assert set(design["reason"].to_numpy()) == {"no visit in the follow-up window"}
+
+
+def test_a_recorded_response_stays_whatever_else_was_graded_later(cohort, models, strength):
+    """A muscle first graded after month 6 has no part in a response, recorded or replicated."""
+    spec = spec_of(strength)
+    last = cohort.grades.groupby("patient")["day"].transform("max")
+    late = cohort.grades[(cohort.grades["day"] == last) & (cohort.grades["day"] > 300)]
+    extra = late.drop_duplicates(["patient", "side"]).assign(muscle="tongue")
+    wider = without(cohort, grades=pd.concat([cohort.grades, extra], ignore_index=True))
+    design = make_design(spec, wider)
+    prior = draw_prior(spec, design, draws=20, seed=1)
+    tree = xr.DataTree.from_dict({"posterior": prior, "design": design})
+    tree.attrs = strength.attrs
+    known = design["response"].to_numpy() >= 0
+    share = response_probability(tree, patients="cohort") * known.size
+    assert (share >= (design["response"].to_numpy()[known] == 1).sum()).all()
+    assert (share <= (design["response"].to_numpy()[known] == 1).sum() + (~known).sum()).all()
+    occasions = recorded_occasions(spec, design)
+    rng = np.random.default_rng(1)
+    for panels in replicate_panels(spec, design, prior, occasions, rng, only_recorded=True):
+        graded = (panels.baseline >= 0).sum(axis=(1, 2))
+        assert (graded == (occasions.recorded[0] >= 0).sum()).all()
+
+
+@pytest.mark.parametrize("spoil", ["one chain", "a draw that is no number"])
+def test_what_could_not_be_checked_has_not_passed(response, spoil):
+    draws = response_probability(response, patients="population")
+    if spoil == "one chain":
+        draws = draws.isel(chain=[0])
+    else:
+        draws = draws.where((draws["chain"] > 0) | (draws["draw"] > 0))
+    rows = diagnose(response, {"spoilt": draws}).set_index("quantity").loc["spoilt"]
+    assert not rows.set_index("check").loc["r_hat", "passed"]
 
 
 @pytest.mark.parametrize(

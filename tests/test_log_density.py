@@ -272,7 +272,7 @@ def test_the_log_density_is_that_of_the_second_author(case: Case, seed: int) -> 
 def test_the_gradient_is_the_slope_of_the_log_density(case: Case) -> None:
     point = forward(case.model, some_point(case.spec, case.cohort, 5))
     log_density = case.model.compile_logp(mode=INTERPRETED)
-    gradient = case.model.compile_dlogp()(point)
+    gradient = case.model.compile_dlogp(mode=INTERPRETED)(point)
     order = [case.model.rvs_to_values[rv].name for rv in case.model.free_RVs]
     expected = []
     for name in order:

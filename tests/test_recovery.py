@@ -21,7 +21,7 @@ def recovered(request, models):
         warnings.simplefilter("ignore", CohortWarning)
         cohort = simulate_cohort(40, seed=request.param)
     spec = read_spec(models / "strength.toml")
-    return cohort, fit(spec, cohort, seed=1, chains=2, draws=500, tune=400, progress="off")
+    return cohort, fit(spec, cohort, seed=1, chains=2, draws=400, tune=300, progress="off")
 
 
 def standardised(cohort, tree):

@@ -138,7 +138,8 @@ def test_text_in_a_file_stays_text(tmp_path: Path) -> None:
     wanted = tmp_path / "made_by_code"
     code = f"__import__('pathlib').Path({str(wanted)!r}).touch()"
     stated = changed("title", code, "response")
-    stated["predictor"]["naive"]["column"] = f"!!python/object/apply:eval [{code}]"
+    sly = stated["predictor"].pop("naive") | {"column": f"!!python/object/apply:eval [{code}]"}
+    stated["predictor"]["sly"] = sly
     path = tmp_path / "sly.toml"
     path.write_text(tomli_w.dumps(stated), encoding="utf-8")
     spec = read_spec(path)
@@ -507,6 +508,12 @@ def test_a_prior_is_replaced_whole(folder: Any) -> None:
             'based_on = "strength"\n[noise.prior]\ndistribution = "lognormal"\nmedian = 1\n'
             'why = "the old log_sd does not come with it"\n'
         )
+
+
+def test_a_prior_is_not_changed_in_part(folder: Any) -> None:
+    # Another median under the old reason would be a prior that nobody gave a reason for.
+    with pytest.raises(SpecError, match=r"noise.prior: None is not a distribution"):
+        folder('based_on = "strength"\n[noise.prior]\nmedian = 0.06\n')
 
 
 def test_drop_leaves_tables_out(folder: Any) -> None:

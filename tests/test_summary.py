@@ -87,3 +87,11 @@ def test_contrast_of_unknown_members_or_kind_is_refused(draws):
         contrast(draws, ("a", "b"))
     with pytest.raises(ValueError, match="kind is 'log'"):
         contrast(draws, (True, False), "log")
+
+
+def test_draws_that_are_no_numbers_leave_the_whole_row_missing(draws):
+    spoilt = draws.where((draws["naive"] != True) | (draws["draw"] > 0))  # noqa: E712
+    table = summarise(spoilt, above=0.5).set_index("naive")
+    numbers = ["estimate", "sd", "lower", "upper", "ess_bulk", "r_hat", "mcse", "p_above"]
+    assert table.loc[True, numbers].isna().all()
+    assert table.loc[False, numbers].notna().all()

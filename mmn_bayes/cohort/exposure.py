@@ -5,6 +5,7 @@ import pandas as pd
 
 # Wider than any legal day (100 years either way), so that patient and day make one sortable number.
 _DAYS_APART = 200_000.0
+_FARTHEST_DAY = 90_000.0
 
 
 def days_since_first_infusion(
@@ -54,6 +55,7 @@ def cumulative_dose(patient: np.ndarray, day: np.ndarray, infusions: pd.DataFram
     order = np.argsort(key, kind="stable")
     total = np.concatenate([[0.0], np.cumsum(infusions["dose_g_per_kg"].to_numpy()[order])])
     code = who.get_indexer(pd.Index(patient))
+    day = np.clip(day, -_FARTHEST_DAY, _FARTHEST_DAY)  # a window may reach back before any patient
     upto = total[np.searchsorted(key[order], code * _DAYS_APART + day, side="left")]
     start = total[np.searchsorted(key[order], (code - 0.5) * _DAYS_APART, side="left")]
     return np.where(code < 0, 0.0, upto - start)

@@ -129,7 +129,8 @@ def visit_pair(cohort: Cohort, spec: HasResponseRule) -> VisitPair:
     -------
     VisitPair
         Patients in the order of `cohort.patients`; `position` numbers a patient's sites, in the
-        order muscle, side, over all its visits. Shorter panels are filled with `NOT_GRADED`.
+        order muscle, side, over all visits that grade it. Shorter panels are filled with
+        `NOT_GRADED`.
 
     Raises
     ------
@@ -145,7 +146,7 @@ def visit_pair(cohort: Cohort, spec: HasResponseRule) -> VisitPair:
             grades, patients, rule.follow_up_day, rule.follow_up_window_days
         ),
     }
-    sites = panel_sites(cohort.grades)
+    sites = panel_sites(grades)
     width = int(sites["position"].max()) + 1 if len(sites) else 0
     keyed = grades.merge(sites, on=["patient", "muscle", "side"])
     row = patients.get_indexer(pd.Index(keyed["patient"]))
@@ -162,7 +163,7 @@ def visit_pair(cohort: Cohort, spec: HasResponseRule) -> VisitPair:
 
 
 def panel_sites(grades: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a site (patient, muscle, side) ever listed, numbered within its patient."""
+    """Return one row a site (patient, muscle, side) ever graded, numbered within its patient."""
     sites = grades[["patient", "muscle", "side"]].drop_duplicates()
     sites = sites.sort_values(["patient", "muscle", "side"], ignore_index=True)
     return sites.assign(position=sites.groupby("patient").cumcount())
@@ -174,8 +175,18 @@ def graded_rows(cohort: Cohort, scale: Sequence[str]) -> pd.DataFrame:
     Raises
     ------
     DataError
-        When a grade is not on the scale; each row is named.
+        When a grade is not on the scale (each row is named), or the cohort's scale has the same
+        grades in another order.
     """
+    shared = [label for label in scale if label in cohort.scale]
+    if shared != [label for label in cohort.scale if label in scale]:
+        raise DataError(
+            "The model's scale contradicts the cohort's.",
+            [
+                f"the cohort's grades are ordered {', '.join(cohort.scale)}, the model's "
+                f"{', '.join(scale)}; give both one order, lowest first."
+            ],
+        )
     grades = cohort.grades[cohort.grades["grade"].notna()].reset_index(drop=True)
     labels = grades["grade"].astype(str)
     code = pd.Index(scale).get_indexer(pd.Index(labels))

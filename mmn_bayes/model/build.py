@@ -22,6 +22,7 @@ from mmn_bayes.spec.model_spec import Group, ModelSpec
 _NOT_IN_GRAPH = frozenset(
     {
         *("baseline_day", "follow_up_day", "day_of_visit", "position_of_row"),
+        *("n_affected", "n_sites"),
         *("infusion_day", "infusion_dose_g_per_kg"),
     }
 )

@@ -29,7 +29,8 @@ def make_design(spec: ModelSpec, cohort: Cohort) -> xr.Dataset:
     -------
     Dataset
         Always, with dim `patient`: `naive`, one variable a predictor (`x_<name>`), `response`
-        (1, 0, or -1 when not evaluable), `reason`, `baseline_day`, `follow_up_day`. For outcome
+        (1, 0, or -1 when not evaluable), `reason`, `n_affected` (-1 without a baseline visit),
+        `n_sites` (ever graded), `baseline_day`, `follow_up_day`. For outcome
         "grade" also dims `site` (a muscle of one side of a patient), `muscle`, `row` (a grade),
         `visit` (a patient on a day), `grade`, `threshold` and `infusion`.
         Attributes: `synthetic`, `title`, `source`.
@@ -54,6 +55,17 @@ def make_design(spec: ModelSpec, cohort: Cohort) -> xr.Dataset:
                 "patient",
                 judged["response"].astype("Int8").fillna(-1).to_numpy(dtype=np.int64),
             ),
+            "n_affected": (
+                "patient",
+                judged["n_affected"].fillna(-1).to_numpy(dtype=np.int64),
+            ),
+            "n_sites": (
+                "patient",
+                pair.sites.groupby("patient")
+                .size()
+                .reindex(cohort.patients["patient"], fill_value=0)
+                .to_numpy(dtype=np.int64),
+            ),
             "reason": ("patient", judged["reason"].to_numpy(dtype=object).astype(str)),
             "baseline_day": ("patient", pair.baseline_day),
             "follow_up_day": ("patient", pair.follow_up_day),
@@ -71,6 +83,12 @@ def make_design(spec: ModelSpec, cohort: Cohort) -> xr.Dataset:
     )
     if spec.outcome == "grade":
         return _with_grades(design, spec, cohort, pair.sites)
+    if not judged["response"].notna().any():
+        reasons = judged["reason"].value_counts()
+        raise DataError(
+            f"The model '{spec.name}' cannot be fitted to this cohort.",
+            [f"nobody is evaluable: {reason} ({count})." for reason, count in reasons.items()],
+        )
     return design
 
 

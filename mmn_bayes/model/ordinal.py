@@ -35,6 +35,7 @@ _jit = numba.njit(error_model="numpy", fastmath={"reassoc", "contract", "nsz", "
 STEP = 0.8  # logits between nodes
 REACH = 16.0  # logits: what is left out is below 1.2e-7 of a site's integral
 _WIDEST = 0.4  # units of z between nodes, whatever sigma: the normal weights alone need this
+_FINEST = 2e-4  # no more nodes than this asks for: a larger sigma goes by the careful way
 _FARTHEST = 11.5  # units of z: a mode at _ORDINARY has its tail within, whatever sigma
 _APART = 4.0  # logits between a lower and an upper wall that do not meet
 _NEAR = 3.0  # logits from the mode within which a wall has a say in the spacing
@@ -131,8 +132,10 @@ def _plan(eta, cutpoints, sigma, code, first_row, spacing, reach):  # type: igno
         halvings = _halvings(walls, eta, cutpoints, sigma, code, start, stop)
         width = spacing / 2.0**halvings
         m = int(np.ceil(_FARTHEST / width))
-        j0 = max(-m, int(np.floor(max(first, -2.0 * _FARTHEST) / width)))
-        j1 = min(m, int(np.ceil(min(last, 2.0 * _FARTHEST) / width)))
+        # Walls beyond all nodes leave none to visit: all weights are then below, or above.
+        j0 = max(-m, int(np.floor(min(max(first, -2.0 * _FARTHEST), 2.0 * _FARTHEST) / width)))
+        j0 = min(j0, m + 1)
+        j1 = min(m, int(np.ceil(max(min(last, 2.0 * _FARTHEST), -2.0 * _FARTHEST) / width)))
         n = max(j1 - j0 + 1, 0)
         # The mode lies at most so far beyond the walls, where the factors' slope has fallen to 1.
         mode_max = low_max + max(np.log(n_low * sigma), 0.0) / sigma if n_low > 0 else 0.0
@@ -171,8 +174,9 @@ def _carefully(eta, cutpoints, sigma, code, start, stop, spacing):  # type: igno
     needs more is met only while a sampler still looks for its step size.
     """
     _, low, n_low, high, _, n_high = _walls(eta, cutpoints, sigma, code, start, stop)
-    left = min(0.0, high - 1.0 - sigma * n_high) if n_high > 0 else -1.0
-    right = max(0.0, low + 1.0 + sigma * n_low) if n_low > 0 else 1.0
+    # So far beyond the outermost wall, n factors pull by no more than 1.
+    left = min(-1.0, high - max(np.log(n_high * sigma), 0.0) / sigma) if n_high > 0 else -1.0
+    right = max(1.0, low + max(np.log(n_low * sigma), 0.0) / sigma) if n_low > 0 else 1.0
     left, right = max(left, -1.0 - sigma * n_high), min(right, 1.0 + sigma * n_low)
     for _ in range(60):
         mode = 0.5 * (left + right)
@@ -322,7 +326,7 @@ def _log_density(eta, cutpoints, sigma, code, first_row, step, reach):  # type: 
     if not np.all(np.isfinite(cutpoints)):
         return nothing
     total, d_sigma = 0.0, 0.0
-    spacing = min(step / sigma, _WIDEST)
+    spacing = max(min(step / sigma, _WIDEST), _FINEST)
     plan = _plan(eta, cutpoints, sigma, code, first_row, spacing, reach)
     tables = _tables(sigma, spacing, plan)
     factor = _room(plan, first_row)
@@ -515,7 +519,7 @@ def draw_site_effects(  # type: ignore[no-untyped-def]
         Shape (site,).
     """
     effects = np.empty(first_row.size - 1)
-    spacing = min(step / sigma, 0.1)
+    spacing = max(min(step / sigma, 0.1), _FINEST)
     plan = _plan(eta, cutpoints, sigma, code, first_row, spacing, reach)
     tables = _tables(sigma, spacing, plan)
     factor = _room(plan, first_row)

@@ -143,6 +143,9 @@ def fit(
 
 
 def _check_numbers(**numbers: int | None) -> None:
+    for name, number in numbers.items():
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
+            raise ValueError(f"{name} is {number!r}; give a whole number.")
     seed = numbers.pop("seed")
     if seed is not None and not 0 <= seed < 2**32:
         raise ValueError(f"seed is {seed}; give a whole number from 0 to {2**32 - 1}.")

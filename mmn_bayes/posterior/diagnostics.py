@@ -40,11 +40,16 @@ def diagnose(fit: xr.DataTree, derived: Mapping[str, xr.DataArray] | None = None
     named = {str(name): draws for name, draws in fit["posterior"].data_vars.items()}
     for name, draws in {**named, **(derived or {})}.items():
         table = summarise(draws)
-        worst_r_hat = table["r_hat"].max()
-        rows.append((name, "r_hat", worst_r_hat, MOST_R_HAT, not worst_r_hat > MOST_R_HAT))
+        # What never varies has nothing to check; anything else without a value has failed: one
+        # chain gives no R-hat, and draws that are not numbers give nothing.
+        checked = table[table["sd"] != 0.0]
+        worst = checked["r_hat"].max(skipna=False) if len(checked) else np.nan
+        passed = not len(checked) or bool(worst <= MOST_R_HAT)
+        rows.append((name, "r_hat", worst, MOST_R_HAT, passed))
         for kind in ("ess_bulk", "ess_tail"):
-            least = table[kind].min()
-            rows.append((name, kind, least, LEAST_ESS, not least < LEAST_ESS))
+            least = checked[kind].min(skipna=False) if len(checked) else np.nan
+            passed = not len(checked) or bool(least >= LEAST_ESS)
+            rows.append((name, kind, least, LEAST_ESS, passed))
     table = pd.DataFrame(rows, columns=["quantity", "check", "value", "threshold", "passed"])
     return table.assign(synthetic=bool(fit.attrs["synthetic"]))
 
@@ -67,9 +72,11 @@ def require_converged(
     table = fit if isinstance(fit, pd.DataFrame) else diagnose(fit, derived)
     failed = table[~table["passed"]]
     if len(failed):
+        columns = (failed[name] for name in ("quantity", "check", "value", "threshold"))
         lines = [
-            f"  {row.quantity}: {row.check} is {row.value:.4g}, the threshold is {row.threshold:g}"
-            for row in failed.itertuples()
+            f"  {quantity}: {check} is {value:.4g}, the threshold is {threshold:g}"
+            + (" (one chain, or draws that are not numbers)" if np.isnan(value) else "")
+            for quantity, check, value, threshold in zip(*columns, strict=True)
         ]
         raise NotConverged(
             "The draws do not support the numbers asked of them: "

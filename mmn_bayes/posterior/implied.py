@@ -19,15 +19,17 @@ from mmn_bayes.spec.model_spec import ModelSpec
 def draw_prior(spec: ModelSpec, design: xr.Dataset, *, draws: int, seed: int) -> xr.Dataset:
     """Draw every parameter of a model from its prior; dims chain (of length 1) and draw."""
     model = build(spec, design, "predict")
-    values = pm.draw(model.free_RVs, draws=draws, random_seed=seed)
+    # At least two, since one would come without a dim for the draws.
+    values = pm.draw(model.free_RVs, draws=max(draws, 2), random_seed=seed)
     return xr.Dataset(
         {
             variable.name: (
                 ("chain", "draw", *model.named_vars_to_dims.get(variable.name, ())),
-                drawn[None],
+                drawn[None, :draws],
             )
             for variable, drawn in zip(model.free_RVs, values, strict=True)
-        }
+        },
+        coords={"chain": [0], "draw": np.arange(draws)},
     )
 
 
@@ -51,8 +53,9 @@ def implied_by_prior(
     -------
     DataFrame
         One row a quantity: `quantity`, `estimate` (prior mean), `lower`, `upper`, `level`,
-        `interval`, `synthetic`. For outcome "grade": share responding by chance (the rule applied
-        to patients who receive nothing), linearly weighted kappa and exact agreement between two
+        `interval`, `draws` (those under which it is defined), `synthetic`. For outcome "grade":
+        share responding by chance (the rule applied to patients who receive nothing), linearly
+        weighted kappa and exact agreement between two
         visits without any change, share responding under the cohort's infusions, and the share of
         muscles at each grade at baseline. For outcome "response": probability of response for each
         distinct combination of the predictors.
@@ -65,10 +68,13 @@ def implied_by_prior(
         quantities = _grade_quantities(spec, design, prior, seed)
     tables = []
     for quantity, values in quantities.items():
-        drawn = xr.DataArray(values[None, :], dims=("chain", "draw"))
+        # Parameters under which nobody can be judged have no rate; how many remain is stated.
+        defined = values[np.isfinite(values)]
+        drawn = xr.DataArray(defined[None, :], dims=("chain", "draw"))
         drawn.attrs["synthetic"] = cohort.synthetic
-        tables.append(summarise(drawn, level=level, interval="eti").assign(quantity=quantity))
-    columns = ["quantity", "estimate", "lower", "upper", "level", "interval", "synthetic"]
+        row = summarise(drawn, level=level, interval="eti")
+        tables.append(row.assign(quantity=quantity, draws=defined.size))
+    columns = ["quantity", "estimate", "lower", "upper", "level", "interval", "draws", "synthetic"]
     return pd.concat(tables, ignore_index=True)[columns]
 
 
@@ -88,12 +94,11 @@ def _grade_quantities(
     shares = np.empty((n, k))
     for which, rows in ((chance, untreated), (treated, design)):
         rng = np.random.default_rng([seed, 2])
-        for panels in replicate_panels(
-            spec, rows, prior, occasions, rng, new_members=False, keep_recorded=False
-        ):
+        for panels in replicate_panels(spec, rows, prior, occasions, rng):
             judged = judge(panels.baseline, panels.follow_up, spec.response, spec.scale)
             evaluable = judged.evaluable.sum(axis=1)
-            which[panels.draws] = judged.response.sum(axis=1) / np.maximum(evaluable, 1)
+            rate = judged.response.sum(axis=1) / np.maximum(evaluable, 1)
+            which[panels.draws] = np.where(evaluable > 0, rate, np.nan)
             if which is treated:
                 continue
             pairs = zip(panels.baseline, panels.follow_up, strict=True)

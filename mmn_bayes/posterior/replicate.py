@@ -72,8 +72,9 @@ def replicate_panels(
     occasions: Occasions,
     rng: np.random.Generator,
     *,
-    new_members: bool,
-    keep_recorded: bool,
+    new_members: bool = False,
+    keep_recorded: bool = False,
+    only_recorded: bool = False,
 ) -> Iterator[Panels]:
     """Replicate the grades of both visits, draw by draw.
 
@@ -89,6 +90,8 @@ def replicate_panels(
         Whether patients and sites are new ones, with fresh effects.
     keep_recorded
         Whether a recorded grade stays as it is, so that only the missing are filled in.
+    only_recorded
+        Whether a muscle that was not graded at a visit is not graded in its replicates either.
 
     Yields
     ------
@@ -112,9 +115,11 @@ def replicate_panels(
         panels = []
         for occasion in range(2):
             code = drawn[:, occasion * n_site : (occasion + 1) * n_site]
+            recorded = occasions.recorded[occasion]
             if keep_recorded:
-                recorded = occasions.recorded[occasion]
                 code = np.where(recorded == NOT_GRADED, code, recorded)
+            if only_recorded:
+                code = np.where(recorded == NOT_GRADED, NOT_GRADED, code)
             panel = np.full((len(code), *shape), NOT_GRADED)
             panel[:, patient, position] = code
             panels.append(panel)
@@ -131,17 +136,15 @@ def position_in_patient(patient_of_site: np.ndarray) -> np.ndarray:
     return position
 
 
-def tile_patients(design: xr.Dataset, times: int) -> xr.Dataset:
-    """Repeat every patient of a design, with sites, covariates and infusions; rows are left out.
+def choose_patients(design: xr.Dataset, who: np.ndarray) -> xr.Dataset:
+    """Make a design of the patients at these positions, as often as each is named; without rows.
 
-    The copies of a patient share its label, by which they find its infusions.
+    Sites, covariates and infusions come along; the copies of a patient share its label, by which
+    they find its infusions.
     """
-    n_patient, n_site = design.sizes["patient"], design.sizes["site"]
+    patient = design["patient_of_site"].to_numpy()
+    sites_of = [np.flatnonzero(patient == p) for p in range(design.sizes["patient"])]
     kept = design.drop_dims(["row", "visit", "site_edge"], errors="ignore")
-    tiled = kept.isel(
-        patient=np.tile(np.arange(n_patient), times), site=np.tile(np.arange(n_site), times)
-    )
-    offset = np.repeat(np.arange(times) * n_patient, n_site)
-    return tiled.assign(
-        patient_of_site=("site", tiled["patient_of_site"].to_numpy() + offset)
-    ).assign_coords(site=np.arange(times * n_site))
+    chosen = kept.isel(patient=who, site=np.concatenate([sites_of[p] for p in who]))
+    owner = np.repeat(np.arange(len(who)), [sites_of[p].size for p in who])
+    return chosen.assign(patient_of_site=("site", owner)).assign_coords(site=np.arange(owner.size))

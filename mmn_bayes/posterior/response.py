@@ -7,24 +7,25 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmn_bayes.cohort.response import judge, reasons_in_words
+from mmn_bayes.cohort.response import judge
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.posterior.replicate import (
     Occasions,
+    choose_patients,
     design_of,
     planned_occasions,
     recorded_occasions,
     replicate_panels,
     spec_of,
-    tile_patients,
 )
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.spec.model_spec import ModelSpec
 
 Patients = Literal["cohort", "population"]
 
-# New patients a draw and a group, at least: the Monte Carlo error they leave in each draw, at most
-# 0.5 / sqrt(400) = 0.025, widens an interval of half-width 0.15 by 5 % of it or less.
+# New patients a draw and a group, at least: where nearly all can be judged, the Monte Carlo error
+# they leave in each draw, at most 0.5 / sqrt(400) = 0.025, widens an interval of half-width 0.15
+# by 5 % of it or less.
 _NEW_PATIENTS = 400
 _POPULATION_DRAWS = 2000  # at most, evenly spaced: each is the work of hundreds of patients
 
@@ -58,10 +59,12 @@ def response_probability(
     fit
         Of outcome "grade" or "response".
     patients
-        "cohort": the patients of the fit with their own effects. What was graded is kept, the
-        missing is filled in: the interval tells how little is unknown about *them*. "population":
-        new patients with fresh effects, and with the covariates, muscles and infusions of the
-        cohort's, each equally often: what a next cohort is to be expected to show on average.
+        "cohort": the patients of the fit with their own effects. A recorded response is kept, and
+        who has none is judged on the grades that are there and the missing ones filled in: the
+        interval tells how little is unknown about *them*. A patient without any grade is in
+        neither. "population": new patients with fresh effects, and with the covariates, infusions
+        and muscles (all that were ever graded) of the cohort's, each equally often: what a next
+        cohort is to be expected to show on average.
     by
         A yes/no variable of the design to split by: "naive", or a predictor's name.
 
@@ -88,11 +91,14 @@ def response_probability(
         occasions = recorded_occasions(spec, design)
         rates = _rates(fit, _judged(fit, design, occasions, "cohort"), groups.members)
     else:
-        smallest = min(int(member.sum()) for member in groups.members.values())
-        times = -(-_NEW_PATIENTS // max(smallest, 1))
-        tiled = tile_patients(design, times)
-        members = {label: np.tile(member, times) for label, member in groups.members.items()}
-        judged = _judged(fit, tiled, planned_occasions(spec, tiled), "population")
+        copies = [
+            np.tile(np.flatnonzero(member), -(-_NEW_PATIENTS // int(member.sum())))
+            for member in groups.members.values()
+        ]
+        chosen = choose_patients(design, np.concatenate(copies))
+        group = np.repeat(np.arange(len(copies)), [copy.size for copy in copies])
+        members = {label: group == number for number, label in enumerate(groups.members)}
+        judged = _judged(fit, chosen, planned_occasions(spec, chosen), "population")
         rates = _rates(fit, judged, members)
     return _as_draws(fit, rates, groups, patients)
 
@@ -136,8 +142,8 @@ def check_response(fit: xr.DataTree, by: str | None = None, level: float = 0.95)
     Returns
     -------
     DataFrame
-        One row a group: `observed`, `estimate`, `lower`, `upper`, `level`, `interval`, `covers`,
-        `synthetic`.
+        One row a group: `observed`, `estimate`, `lower`, `upper`, `level`, `interval`, `covers`
+        (missing where nobody is evaluable), `synthetic`.
     """
     table = summarise(replicated_response(fit, by), level=level, interval="eti")
     design = design_of(fit)
@@ -147,7 +153,8 @@ def check_response(fit: xr.DataTree, by: str | None = None, level: float = 0.95)
         for member in _groups(design, by).members.values()
     ]
     table["observed"] = observed
-    table["covers"] = table["observed"].between(table["lower"], table["upper"])
+    covers = table["observed"].between(table["lower"], table["upper"]).astype("boolean")
+    table["covers"] = covers.mask(table[["observed", "lower"]].isna().any(axis=1))
     columns = ["observed", "estimate", "lower", "upper", "level", "interval", "covers", "synthetic"]
     return table[[*([by] if by else []), *columns]]
 
@@ -204,9 +211,17 @@ def _judged(
         rng,
         new_members=meaning == "population",
         keep_recorded=meaning == "cohort",
+        only_recorded=meaning == "replicated",
     ):
         judged = judge(panels.baseline, panels.follow_up, spec.response, spec.scale)
-        yield panels.draws, Counted(judged.evaluable, judged.response)
+        evaluable, response = judged.evaluable.copy(), judged.response.copy()
+        if meaning == "cohort":
+            # Who was judged stays judged: a muscle that was not graded at one of the two visits
+            # has no part in a recorded response.
+            known = design["response"].to_numpy() >= 0
+            evaluable[:, known] = True
+            response[:, known] = design["response"].to_numpy()[known] == 1
+        yield panels.draws, Counted(evaluable, response)
 
 
 def _rates(
@@ -232,7 +247,10 @@ def _patient_level(spec: ModelSpec, fit: xr.DataTree, groups: Groups, meaning: s
     design = design_of(fit)
     response = design["response"].to_numpy()
     # Too few affected muscles is no missing observation: the rule does not apply to such a patient.
-    applies = design["reason"].to_numpy() != reasons_in_words(spec.response)[2]
+    # Nor can a patient without a single grade be filled in by any model.
+    n_affected, n_sites = design["n_affected"].to_numpy(), design["n_sites"].to_numpy()
+    too_few = (n_affected >= 0) & (n_affected < spec.response.muscles)
+    applies = ~too_few & (n_sites > 0)
     rng = np.random.default_rng([int(fit.attrs["seed"]), *meaning.encode()])
 
     def filled(probability: np.ndarray) -> np.ndarray:

@@ -38,11 +38,13 @@ def grade_shares(fit: xr.DataTree, days: Sequence[float], by: str = "naive") -> 
     Raises
     ------
     ValueError
-        When the fit has no grades.
+        When the fit has no grades, or no day is named.
     """
     spec, design = spec_of(fit), design_of(fit)
     if spec.outcome != "grade":
         raise ValueError(f"The fit of '{spec.name}' is of responses, not of grades.")
+    if len(days) == 0:
+        raise ValueError("days is empty; name at least one day.")
     every = max(1, fit["posterior"].sizes["draw"] * fit["posterior"].sizes["chain"] // _DRAWS)
     posterior = fit["posterior"].to_dataset().isel(draw=slice(None, None, every))
     group = _by_patient(design, by)

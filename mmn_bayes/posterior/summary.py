@@ -41,7 +41,8 @@ def summarise(
         One row for each combination of the other dims, which are columns: `estimate` (the posterior
         mean), `sd`, `lower`, `upper`, `level`, `interval`, `ess_bulk`, `ess_tail`, `r_hat`, `mcse`
         (of the mean), the probabilities asked for, and `synthetic`. Where draws are all equal,
-        R-hat and effective sample size are not defined and left missing, and `mcse` is 0.
+        R-hat and effective sample size are not defined and left missing, and `mcse` is 0. Where any
+        draw is not a finite number (a rate of nobody, a ratio to 0), the whole row is missing.
 
     Raises
     ------
@@ -53,23 +54,27 @@ def summarise(
     Vehtari et al., Bayesian Analysis 2021;16:667 (R-hat and effective sample size by ranks).
     """
     _check(draws, level, interval)
+    defined = xr.DataArray(np.isfinite(draws)).all(_SAMPLE)
+    draws = draws.where(defined)
     bounds = {"eti": az.eti, "hdi": az.hdi}[interval](draws, prob=level, dim=_SAMPLE)
-    varies = draws.max(_SAMPLE) > draws.min(_SAMPLE)
+    varies = defined & (draws.max(_SAMPLE) > draws.min(_SAMPLE))
     parts: dict[str, Any] = {
-        "estimate": draws.mean(_SAMPLE),
-        "sd": draws.std(_SAMPLE, ddof=1),
+        "estimate": draws.mean(_SAMPLE, skipna=False),
+        # Equal draws have sd 0, not the rounding error of their mean.
+        "sd": draws.std(_SAMPLE, ddof=1).where(varies | ~defined, 0.0),
         "lower": bounds.sel(ci_bound="lower", drop=True),
         "upper": bounds.sel(ci_bound="upper", drop=True),
         "level": level,
         "interval": interval,
-        **_diagnostics(draws, varies),
+        **_diagnostics(draws, varies, defined),
     }
     if above is not None:
-        parts["p_above"] = (draws > above).mean(_SAMPLE)
+        parts["p_above"] = (draws > above).mean(_SAMPLE).where(defined)
     if below is not None:
-        parts["p_below"] = (draws < below).mean(_SAMPLE)
+        parts["p_below"] = (draws < below).mean(_SAMPLE).where(defined)
     if within is not None:
-        parts["p_within"] = ((draws > within[0]) & (draws < within[1])).mean(_SAMPLE)
+        inside = (draws > within[0]) & (draws < within[1])
+        parts["p_within"] = inside.mean(_SAMPLE).where(defined)
     return _as_table(parts).assign(synthetic=bool(draws.attrs.get("synthetic", False)))
 
 
@@ -130,14 +135,18 @@ def _check(draws: xr.DataArray, level: float, interval: str) -> None:
         raise ValueError(f"interval is {interval!r}; it is 'eti' or 'hdi'.")
 
 
-def _diagnostics(draws: xr.DataArray, varies: xr.DataArray) -> dict[str, xr.DataArray]:
+def _diagnostics(
+    draws: xr.DataArray, varies: xr.DataArray, defined: xr.DataArray
+) -> dict[str, xr.DataArray]:
     """R-hat and the rest; missing, not a warning, where there is nothing to estimate."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
             "ess_bulk": az.ess(draws, sample_dims=_SAMPLE, method="bulk").where(varies),
             "ess_tail": az.ess(draws, sample_dims=_SAMPLE, method="tail").where(varies),
             "r_hat": az.rhat(draws, sample_dims=_SAMPLE, method="rank").where(varies),
-            "mcse": az.mcse(draws, sample_dims=_SAMPLE, method="mean").where(varies, 0.0),
+            "mcse": az.mcse(draws, sample_dims=_SAMPLE, method="mean")
+            .where(varies, 0.0)
+            .where(defined),
         }
 
 

@@ -208,7 +208,7 @@ def _captioned(table: pd.DataFrame, caption: str) -> tuple[str, pd.DataFrame]:
     if "synthetic" not in text:
         return caption, text
     marks = set(text["synthetic"])
-    if "yes" in marks and SYNTHETIC.lower() not in caption.lower():
+    if "yes" in marks and not caption.startswith(SYNTHETIC):
         caption = f"{SYNTHETIC}. {caption}" if caption else SYNTHETIC
     return caption, text.drop(columns="synthetic") if len(marks) == 1 else text
 

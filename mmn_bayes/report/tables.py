@@ -41,8 +41,8 @@ MEANING = {
     "cohort": (
         "responders among all enrolled patients of the group: what was observed is kept and the "
         "missing are filled in by the model, which alone is uncertain, so that the interval is "
-        "short, or a point when nothing is missing; a patient with too few affected muscles counts "
-        "nowhere"
+        "short, or a point when nothing is missing; a patient with too few affected muscles, or "
+        "without a single grade, counts nowhere"
     ),
     "population": (
         "probability of response of a new patient like these: fresh patients of the same kind, "

@@ -15,6 +15,10 @@ _RESERVED = (
     *("grade_probability", "cutpoints", "noise", "intercept", "gain", "half_time_days"),
     *("grades", "responses", "eta_without_site", "scaled_cutpoints", "grade_cdf"),
     "response_probability",
+    # Columns of tables of estimates, which draws split by a predictor of that name would hide.
+    *("estimate", "sd", "lower", "upper", "level", "interval", "mcse", "n", "events", "missing"),
+    *("ess_bulk", "ess_tail", "r_hat", "p_above", "p_below", "p_within", "synthetic", "source"),
+    *("published", "meaning", "group", "observed", "covers", "share", "day", "chain", "draw"),
 )
 # Its dimensions: an exposure or predictor gives a variable its very name, a group does not.
 _DIMENSIONS = (
@@ -96,7 +100,7 @@ def _missing(content: Mapping[str, Any], leaves: Mapping[str, Any], outcome: str
 
 def _wrong_value(value: Any, key: Key) -> Iterator[str]:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and not abs(value) < float("inf"):
+    if number and not abs(value) < 1e300:
         yield f"{value} is not a finite number."
         return
     match key.kind:
@@ -200,6 +204,8 @@ def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _predictor_contradictions(path: str, table: Mapping[str, Any], outcome: str) -> Iterator[str]:
+    if path == "predictor.naive" and table["column"] != "naive":
+        yield f"{path}: this name is that of the column 'naive'; choose another."
     for key in ("centre", "per"):
         if (table["kind"] == "number") != (key in table):
             yield f"{path}.{key}: belongs to a predictor of kind 'number', and to no other."

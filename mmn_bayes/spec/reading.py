@@ -141,7 +141,7 @@ def _overlay(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
     """Lay changes over a table; a prior is replaced whole, since its parameters belong together."""
     for key, value in changes.items():
         below = base.get(key)
-        if isinstance(value, dict) and isinstance(below, dict) and "distribution" not in value:
+        if isinstance(value, dict) and isinstance(below, dict) and "distribution" not in below:
             base[key] = _overlay(below, value)
         else:
             base[key] = value
