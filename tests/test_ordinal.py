@@ -1,5 +1,9 @@
 """The integrated cumulative likelihood against quadrature that shares nothing with it."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -13,7 +17,7 @@ from scipy.optimize import brentq
 from scipy.special import logsumexp
 from scipy.stats import kstest, norm
 
-from mmn_bayes.model import ordinal
+from mmn_bayes.model import ordinal, quadrature
 
 X, W = np.polynomial.legendre.leggauss(20)
 SIGMAS = (0.3, 1.5, 4.0, 11.0, 24.0, 60.0)
@@ -96,17 +100,9 @@ def log_site(eta: Sequence[float], cutpoints: np.ndarray, sigma: float, code: An
 
 def loop(eta: Any, cutpoints: Any, sigma: float, code: Any, first_row: Any = None) -> Any:
     """The compiled loop; by default all rows are one site's."""
-    eta = np.asarray(eta, dtype=float)
+    eta, cutpoints, code = np.asarray(eta), np.asarray(cutpoints), np.asarray(code)
     edges = [0, eta.size] if first_row is None else first_row
-    return ordinal._compiled_log_density(
-        eta,
-        np.asarray(cutpoints, dtype=float),
-        float(sigma),
-        np.asarray(code, dtype=np.int64),
-        np.asarray(edges, dtype=np.int64),
-        ordinal.STEP,
-        ordinal.REACH,
-    )
+    return ordinal.log_density(eta, cutpoints, sigma, code, edges)
 
 
 def random_site(rng: np.random.Generator, sigma: float, rows: int) -> tuple[Any, Any, Any]:
@@ -390,17 +386,54 @@ PLAIN = {
 }
 
 
-@pytest.mark.parametrize("case", PLAIN)
-def test_the_plain_function_equals_the_compiled_one(case: str) -> None:
-    # Compiled code does not check its indices; the plain function would raise.
-    eta, cutpoints, sigma, code = PLAIN[case]
-    arguments = (
-        *(np.array(eta), np.array(cutpoints), sigma, np.array(code, dtype=np.int64)),
-        *(np.array([0, 0, len(eta)]), ordinal.STEP, ordinal.REACH),
+PLAINLY = """
+import json
+import sys
+import numpy as np
+from mmn_bayes.model import quadrature
+
+for eta, cutpoints, sigma, code in json.load(sys.stdin):
+    eta, cutpoints, code = np.array(eta), np.array(cutpoints), np.array(code, dtype=np.int64)
+    edges = np.array([0, 0, eta.size])
+    d_eta, d_cutpoints = np.empty_like(eta), np.empty_like(cutpoints)
+    space = np.empty(quadrature.room(sigma, edges))
+    settings = quadrature.STEP, quadrature.REACH
+    value, d_sigma = quadrature.log_density(
+        eta, cutpoints, sigma, code, edges, *settings, space, d_eta, d_cutpoints
     )
-    plain = ordinal._log_density(*arguments)
-    for one, other in zip(plain, ordinal._compiled_log_density(*arguments), strict=True):
-        assert one == pytest.approx(other, rel=1e-11, abs=1e-11)
+    effects = quadrature.draw_site_effects(
+        eta[None], cutpoints[None], np.array([sigma]), code, edges, np.full((1, 2, 2), 0.3)
+    )
+    print(json.dumps([value, *d_eta, *d_cutpoints, d_sigma, *effects[0]]))
+"""
+
+
+def test_the_plain_functions_equal_the_compiled_ones() -> None:
+    # Compiled code does not check its indices; as plain Python it raises.
+    cases = [
+        ([float(x) for x in eta], cutpoints, sigma, code)
+        for eta, cutpoints, sigma, code in (*PLAIN.values(), *REGIMES.values())
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", PLAINLY],
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    plain = [json.loads(line) for line in done.stdout.splitlines()]
+    for (eta, cutpoints, sigma, code), expected in zip(cases, plain, strict=True):
+        edges = np.array([0, 0, len(eta)])
+        effects = quadrature.draw_site_effects(
+            *(np.array([eta], dtype=float), np.array([cutpoints]), np.array([sigma])),
+            *(np.array(code, dtype=np.int64), edges, np.full((1, 2, 2), 0.3)),
+        )
+        compiled = ordinal.log_density(
+            np.array(eta), np.array(cutpoints), sigma, np.array(code), edges
+        )
+        got = np.hstack([*compiled, effects[0]])
+        assert got == pytest.approx(np.array(expected), rel=1e-11, abs=1e-11)
 
 
 # --- draws of the effects -------------------------------------------------------------------------
@@ -419,14 +452,14 @@ def test_drawn_effects_have_their_distribution_given_the_grades(case: str) -> No
     eta, cutpoints, sigma, code = REGIMES[case]
     n, rows = 4000, len(code)
     rng = np.random.default_rng(11)
-    draws = ordinal.draw_site_effects(
-        np.tile(np.array(eta, dtype=float), n),
-        np.array(cutpoints),
-        sigma,
+    draws = quadrature.draw_site_effects(
+        np.tile(np.array(eta, dtype=float), n)[None],
+        np.array([cutpoints]),
+        np.array([sigma]),
         np.tile(np.array(code, dtype=np.int64), n),
         rows * np.arange(n + 1),
-        rng.random((n, 2)),
-    )
+        rng.random((1, n, 2)),
+    )[0]
     first, last, top = support(eta, np.array(cutpoints), sigma, code)
     z = np.linspace(first, last, 20_001)
     density = np.exp(log_integrand(z, eta, np.array(cutpoints), sigma, code) - top)

@@ -1,0 +1,69 @@
+"""The same seed gives the same draws, whether compiled code is new or comes from the disk."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# The bits of the likelihood and its gradients, and of effects drawn by it.
+LIKELIHOOD = """
+import hashlib
+import numpy as np
+from mmn_bayes.model import ordinal, quadrature
+
+rng = np.random.default_rng(1)
+edges = np.arange(0, 301, 6)
+for sigma in (0.5, 4.0, 18.0, 60.0):
+    cutpoints = sigma * np.array([-1.9, -1.5, -1.1, -0.8, -0.25])
+    eta = np.repeat(0.3 * sigma * rng.normal(size=50), 6) + rng.normal(size=300)
+    code = np.searchsorted(cutpoints, eta + np.repeat(sigma * rng.normal(size=50), 6))
+    effects = quadrature.draw_site_effects(
+        eta[None], cutpoints[None], np.array([sigma]), code, edges, rng.random((1, 50, 2))
+    )
+    for numbers in (*ordinal.log_density(eta, cutpoints, sigma, code, edges), effects):
+        print(hashlib.sha256(np.asarray(numbers).tobytes()).hexdigest())
+"""
+
+# The bits of a fit.
+DRAWS = """
+import hashlib
+import pathlib
+import sys
+import warnings
+
+from mmn_bayes.cohort.simulate import simulate_cohort
+from mmn_bayes.model.sampling import fit
+from mmn_bayes.spec.reading import read_spec
+
+warnings.simplefilter("ignore")
+settings = {"chains": 2, "draws": 100, "tune": 150, "seed": 5, "progress": "off"}
+spec = read_spec(pathlib.Path(sys.argv[1]) / "response.toml")
+posterior = fit(spec, simulate_cohort(12, seed=3), **settings)["posterior"]
+for name in sorted(posterior.data_vars):
+    print(name, hashlib.sha256(posterior[name].to_numpy().tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", [LIKELIHOOD, DRAWS], ids=["likelihood", "draws"])
+def test_new_code_and_code_from_the_disk_agree_bit_by_bit(
+    script: str, tmp_path: Path, models: Path
+) -> None:
+    environment = os.environ | {
+        "NUMBA_CACHE_DIR": str(tmp_path / "numba"),
+        "PYTENSOR_FLAGS": f"base_compiledir={tmp_path / 'pytensor'}",
+    }
+    runs = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(models)],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        runs.append(done.stdout.splitlines())
+    assert runs[0]
+    assert runs[0] == runs[1]
