@@ -75,20 +75,28 @@ explain() {
     fi
 }
 
+# On all processors, and without the tests of the libraries: pip takes one processor and all files,
+# uv leaves it to each first import. A file that no Python can compile is no reason to fail.
+byte_compile() {
+    PYTHONDONTWRITEBYTECODE= .venv/bin/python -m compileall -q -j 0 -x '/tests?/' \
+        .venv/lib/python3*/site-packages >/dev/null 2>&1 || :
+}
 with_uv() {
     { uv venv --no-python-downloads .venv \
         || uv venv --no-python-downloads --python '>=3.12,<3.15' .venv \
         || { find_python && uv venv --python "$$python" .venv; } \
         || uv venv .venv; } >/dev/null 2>&1 \
     && uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock \
-    && uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .
+    && uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e . \
+    && byte_compile
 }
 with_pip() {
     find_python || { explain; return 1; }
-    pip_install=".venv/bin/python -m pip install --quiet --disable-pip-version-check"
+    pip_install=".venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile"
     "$$python" -m venv .venv \
     && $$pip_install --require-hashes -r requirements.lock \
-    && $$pip_install --no-deps --no-build-isolation -e .
+    && $$pip_install --no-deps --no-build-isolation -e . \
+    && byte_compile
 }
 
 if ! command -v uv >/dev/null 2>&1; then

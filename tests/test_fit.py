@@ -31,6 +31,7 @@ from mmn_bayes.posterior.response import (
 )
 from mmn_bayes.posterior.shares import grade_shares, observed_shares
 from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.report.formatting import format_table
 from mmn_bayes.report.store import load, save
 from mmn_bayes.spec.reading import read_spec
 
@@ -73,6 +74,11 @@ def test_a_fit_carries_its_model_and_its_origin(strength, models):
     assert strength["posterior"].sizes["draw"] == 150
 
 
+def test_whatever_is_summarised_of_a_fit_to_synthetic_data_says_so(strength):
+    for name, draws in strength["posterior"].data_vars.items():
+        assert summarise(draws)["synthetic"].all(), name
+
+
 def test_same_seed_gives_the_same_draws(response, cohort, models):
     spec = read_spec(models / "response.toml")
     again = fit(spec, cohort, seed=5, **SHORT)
@@ -106,8 +112,22 @@ def test_patients_has_no_default_and_only_two_meanings(strength):
         response_probability(strength)
     with pytest.raises(ValueError, match="it is 'cohort' or 'population'"):
         response_probability(strength, patients="all")
-    with pytest.raises(ValueError, match="by is 'anti_gm1'; the fit knows naive"):
-        response_probability(strength, patients="cohort", by="anti_gm1")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda fit, by: response_probability(fit, patients="cohort", by=by),
+        lambda fit, by: replicated_response(fit, by=by),
+        lambda fit, by: check_response(fit, by=by),
+        lambda fit, by: grade_shares(fit, [0.0], by=by),
+        lambda fit, by: observed_shares(fit, (0, 15), by=by),
+    ],
+)
+def test_what_makes_no_groups_is_refused_alike_everywhere(strength, ask):
+    message = r"by is 'anti_gm1', which .*; use one of naive, naive_gain, naive_level, or None\."
+    with pytest.raises(ValueError, match=message):
+        ask(strength, "anti_gm1")
 
 
 @pytest.mark.parametrize("name", ["strength", "response"])
@@ -157,6 +177,12 @@ def test_replicates_are_judged_among_the_evaluable(strength, cohort, models):
     table = check_response(strength, by="naive", level=0.9)
     assert list(table["level"]) == [0.9, 0.9]
     assert (table["covers"] == table["observed"].between(table["lower"], table["upper"])).all()
+    assert list(table.columns) == [
+        *("naive", "observed", "estimate", "lower", "upper", "level", "interval", "distribution"),
+        *("covers", "synthetic"),
+    ]
+    assert set(table["distribution"]) == {"predictive"}
+    assert set(format_table(table)["interval"]) == {"90 % predictive interval, equal-tailed"}
 
 
 def test_shares_sum_to_one_and_follow_the_observed(strength):
@@ -169,6 +195,25 @@ def test_shares_sum_to_one_and_follow_the_observed(strength):
     observed = seen[seen["naive"] & (seen["day"] < 15)]["share"].to_numpy()
     # 20 sites a patient, fitted with their own effects: the fit cannot be far from what it saw.
     assert np.abs(fitted - observed).max() < 0.08
+
+
+def test_shares_of_all_patients_are_those_of_the_groups_together(strength):
+    days, edges = [0.0, 182.0], (0, 15, 270)
+    together, apart = (grade_shares(strength, days, by=by) for by in (None, "naive"))
+    assert together.dims == ("chain", "draw", "day", "grade")
+    design = strength["design"].to_dataset()
+    naive = design["naive"].to_numpy()[design["patient_of_site"].to_numpy()]
+    weights = xr.DataArray([(~naive).mean(), naive.mean()], dims="naive")
+    # On day 0 nobody has left: every site has its weight.
+    expected = apart.isel(day=0).dot(weights, dim="naive")
+    assert np.allclose(together.isel(day=0), expected.transpose(*together.isel(day=0).dims))
+    table = observed_shares(strength, edges, by=None)
+    assert list(table.columns) == ["day", "grade", "share", "n", "synthetic"]
+    first = table[table["day"] == table["day"].min()]
+    both = observed_shares(strength, edges)
+    both = both[both["day"] < 15].assign(count=lambda t: t["share"] * t["n"])
+    expected = both.groupby("grade", observed=False)["count"].sum() / first["n"].iloc[0]
+    assert np.allclose(first.set_index("grade")["share"], expected)
 
 
 def test_diagnose_covers_parameters_and_derived(strength):
@@ -202,6 +247,12 @@ def test_priors_imply_what_is_clinically_possible(cohort, models):
     assert shares.sum() == pytest.approx(1.0)
     assert shares.iloc[-1] == pytest.approx(0.6, abs=0.08)
     assert (table["interval"] == "eti").all()
+    assert list(table.columns) == [
+        *("quantity", "estimate", "lower", "upper", "level", "interval", "distribution"),
+        *("draws", "synthetic"),
+    ]
+    assert set(table["distribution"]) == {"prior"}
+    assert set(format_table(table)["interval"]) == {"95 % prior interval, equal-tailed"}
 
 
 def test_response_priors_are_printed_by_predictor(cohort, models):

@@ -336,7 +336,7 @@ def test_observed_response_passes_method_and_level_on_and_refuses_an_unknown_col
 def test_exact_upper_tail_is_the_binomial_sum():
     table = exact_test(14, 20, rate=0.2, alternative="greater")
     assert list(table.columns) == [
-        *("events", "n", "estimate", "rate", "alternative", "p_value", "test")
+        *("events", "n", "estimate", "rate", "alternative", "p_value", "test", "synthetic")
     ]
     tail = sum(comb(20, k) * 0.2**k * 0.8 ** (20 - k) for k in range(14, 21))
     assert table.loc[0, "p_value"] == pytest.approx(tail, rel=1e-10)
@@ -360,6 +360,14 @@ def test_exact_test_agrees_with_the_beta_and_binomial_closed_forms(counts, rate)
     )
     mass = binom.pmf(np.arange(n + 1), n, rate)
     assert p["two-sided"] == pytest.approx(mass[mass <= mass[events] * (1 + 1e-7)].sum(), rel=1e-9)
+
+
+def test_exact_test_says_whether_the_patients_are_synthetic():
+    asked = {"rate": 0.2, "alternative": "greater"}
+    assert exact_test(14, 20, **asked, synthetic=True)["synthetic"].tolist() == [True]
+    table = exact_test(14, 20, **asked)
+    assert table["synthetic"].tolist() == [False]
+    assert table["synthetic"].dtype == bool
 
 
 def test_exact_test_refuses_an_illegal_rate_or_alternative():

@@ -358,6 +358,28 @@ def test_fits_that_do_not_belong_together_are_refused(fit):
         tables.response_table(fit, by="old", draws=make_draws())
 
 
+@pytest.mark.parametrize("draws", [None, make_draws(("strength", "response"), by="old")])
+def test_fits_that_group_the_patients_differently_are_refused(fit, draws):
+    old = np.arange(40) % 2
+    other = make_fit("response", changes={"x_old": ("patient", 1.0 - old)})
+    message = (
+        "The fits 'strength' and 'response' put patients in different groups by 'old'; "
+        "define it alike in both models."
+    )
+    with pytest.raises(ValueError, match=message):
+        tables.response_table([fit, other], by="old", draws=draws)
+    lacking = make_fit("response", changes={"x_old": ("patient", old / 2)})
+    with pytest.raises(ValueError, match="no groups in the model 'response'; use one of naive, or"):
+        tables.response_table([fit, lacking], by="old", draws=draws)
+
+
+def test_the_same_groups_in_several_fits_make_one_table(fit):
+    fits = [fit, make_fit("response")]
+    draws = make_draws(("strength", "response"), by="old")
+    table = tables.response_table(fits, by="old", draws=draws)
+    assert list(table["old"]) == ["yes"] * 5 + ["no"] * 5
+
+
 def test_the_notes_state_the_rule_the_missing_and_the_origin(both):
     notes = tables.table_notes(both[0], both[2])
     assert notes[0].startswith("Response: at least 1 grade gained in at least 2 muscles")
@@ -390,6 +412,32 @@ def test_a_formatted_table_says_which_kind_of_interval(both):
     assert re.fullmatch(r"\d+/\d+", text.loc[2, "ESS bulk/tail"])
     assert set(text["synthetic"]) == {"yes"}
     pd.testing.assert_frame_equal(tables.format_table(text), text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "distribution", "words"),
+    [
+        ("eti", "posterior", "95 % credible interval, equal-tailed"),
+        ("hdi", np.nan, "95 % credible interval, highest density"),
+        ("eti", "prior", "95 % prior interval, equal-tailed"),
+        ("hdi", "predictive", "95 % predictive interval, highest density"),
+        ("wilson", np.nan, "95 % confidence interval, Wilson"),
+        ("of {my} own", "prior", "95 % interval, of {my} own"),
+    ],
+)
+def test_an_interval_is_called_by_what_it_is_of(kind, distribution, words):
+    row = dict(zip(ESTIMATE_COLUMNS, (0.5, 0.4, 0.6, 0.95, kind), strict=True))
+    text = tables.format_table(pd.DataFrame([{**row, "distribution": distribution, "note": "x"}]))
+    assert list(text.columns) == ["estimate", "interval", "note"]
+    assert text.loc[0, "interval"] == words
+    assert f"| {words} |" in tables.to_markdown(
+        pd.DataFrame([row | {"distribution": distribution}])
+    )
+
+
+def test_a_column_called_distribution_that_is_of_no_interval_stays():
+    table = pd.DataFrame({"distribution": ["normal"], "x": [1]})
+    assert list(tables.format_table(table).columns) == ["distribution", "x"]
 
 
 @pytest.mark.parametrize(
@@ -433,6 +481,66 @@ def test_markdown_escapes_what_came_from_data():
         "| two lines |",
         "",
         r"- \*x\* &lt;i&gt;",
+    ]
+
+
+# A text from data, and as it stands in a cell, a caption or a note.
+LITERAL = [
+    ("_a_ and a_b", r"\_a\_ and a\_b"),
+    ("~~gone~~ ~1~", r"\~\~gone\~\~ \~1\~"),
+    ("> said", "&gt; said"),
+    ("a - b + c # d 1. e", "a - b + c # d 1. e"),
+    ("https://a.b/c", "https://a.b/c"),
+]
+# What opens a list, a heading or a rule does so at the start of a line only: in a note.
+OPENINGS = [
+    ("# heading", r"\# heading"),
+    ("###### small", r"\###### small"),
+    ("- item", r"\- item"),
+    ("---", r"\---"),
+    ("- - -", r"\- - -"),
+    ("+ item", r"\+ item"),
+    ("* item", r"\* item"),
+    ("1. first", r"1\. first"),
+    ("12) twelfth", r"12\) twelfth"),
+    ("7.", r"7\."),
+    ("1.5 g/kg", "1.5 g/kg"),
+    ("~~~", r"\~\~\~"),
+    ("___", r"\_\_\_"),
+    ("===", "==="),
+]
+
+
+@pytest.mark.parametrize(("text", "escaped"), LITERAL)
+def test_markdown_shows_a_text_from_data_as_it_is(text, escaped):
+    table = pd.DataFrame({"a": [text]})
+    assert tables.to_markdown(table, text, [text]).splitlines() == [
+        *(f"**{escaped}**", "", "| a |", "| --- |", f"| {escaped} |", "", f"- {escaped}")
+    ]
+
+
+@pytest.mark.parametrize(("text", "escaped"), OPENINGS)
+def test_a_note_opens_no_list_heading_or_rule(text, escaped):
+    lines = tables.to_markdown(pd.DataFrame({"a": ["x"]}), "", [f" {text}", "next"]).splitlines()
+    assert lines[-2:] == [f"- {escaped}", "- next"]
+
+
+def test_a_number_below_zero_is_not_escaped_in_a_cell():
+    assert "| -1.5 |" in tables.to_markdown(pd.DataFrame({"x": [-1.5]}))
+
+
+@pytest.mark.parametrize("text", [text for text, _ in [*LITERAL, *OPENINGS]])
+def test_a_markdown_renderer_gives_the_text_back(text):
+    rendering = pytest.importorskip("markdown_it")
+    reader = rendering.MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    table = pd.DataFrame({"a": [text], "b": ["x"]})
+    html = reader.render(tables.to_markdown(table, text, [text, "next"]))
+    shown = text.replace(">", "&gt;")
+    assert html.split("\n") == [
+        f"<p><strong>{shown}</strong></p>",
+        *("<table>", "<thead>", "<tr>", "<th>a</th>", "<th>b</th>", "</tr>", "</thead>"),
+        *("<tbody>", "<tr>", f"<td>{shown}</td>", "<td>x</td>", "</tr>", "</tbody>", "</table>"),
+        *("<ul>", f"<li>{shown}</li>", "<li>next</li>", "</ul>", ""),
     ]
 
 

@@ -15,8 +15,9 @@ from mmn_bayes.cohort.margins import block_counts, cohort_margins, follow_up_yea
 from mmn_bayes.cohort.published import read_published
 from mmn_bayes.cohort.reading import make_cohort, read_cohort
 from mmn_bayes.cohort.recipe import Recipe, truth_of
-from mmn_bayes.cohort.reproduction import read_targets, reproduce_cohort
+from mmn_bayes.cohort.reproduction import reproduce_cohort
 from mmn_bayes.cohort.response import flow, responses
+from mmn_bayes.cohort.targets import read_targets
 from mmn_bayes.errors import CohortWarning, DataError
 from mmn_bayes.frequentist.univariable import univariable_tests
 from mmn_bayes.spec.reading import read_spec

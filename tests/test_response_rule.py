@@ -258,6 +258,18 @@ def test_every_patient_has_a_row_and_a_reason():
     ]
 
 
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_the_table_of_responses_says_whether_it_is_synthetic(synthetic):
+    cohort = replace(cohort_of({"A": {0: "344", 182: "455"}}), synthetic=synthetic)
+    table = responses(cohort, SPEC)
+    assert list(table.columns) == [
+        *("patient", "baseline_day", "follow_up_day", "n_affected", "n_gained", "response"),
+        *("reason", "synthetic"),
+    ]
+    assert table["synthetic"].dtype == bool
+    assert table["synthetic"].tolist() == [synthetic]
+
+
 def test_no_warning_when_all_are_evaluable():
     table = responses(cohort_of({"A": {0: "344", 182: "455"}}), SPEC)
     assert table["reason"].tolist() == [""]

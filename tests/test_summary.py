@@ -56,6 +56,27 @@ def test_what_never_varies_has_no_r_hat_and_no_error(draws):
     assert np.isnan(row["r_hat"])
 
 
+@pytest.mark.parametrize("distribution", ["prior", "predictive"])
+def test_draws_that_are_not_posterior_say_so_in_one_more_column(draws, distribution):
+    table = summarise(draws.assign_attrs(distribution=distribution), above=0.5)
+    assert set(table["distribution"]) == {distribution}
+    plain = summarise(draws.assign_attrs(distribution="posterior"), above=0.5)
+    assert list(plain.columns) == list(summarise(draws, above=0.5).columns)
+    assert list(table.columns[:6]) == [*plain.columns[:6]]
+    assert table.drop(columns="distribution").equals(plain)
+    assert list(table.columns).index("distribution") == list(table.columns).index("interval") + 1
+
+
+def test_a_contrast_of_predictive_draws_is_predictive(draws):
+    difference = contrast(draws.assign_attrs(distribution="predictive"), (True, False))
+    assert summarise(difference).loc[0, "distribution"] == "predictive"
+
+
+def test_an_unknown_distribution_is_refused(draws):
+    with pytest.raises(ValueError, match="is 'likelihood'; it is 'posterior', 'prior' or"):
+        summarise(draws.assign_attrs(distribution="likelihood"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,7 +24,8 @@ from mmn_bayes.cohort.simulate import (
     patient_labels,
     simulate_tables,
 )
-from mmn_bayes.errors import CohortWarning, DataError
+from mmn_bayes.cohort.targets import Targets, read_targets
+from mmn_bayes.errors import CohortWarning
 
 TRIES = 50  # four in five succeed
 CANDIDATES = 40  # for each place; the rarest kind is a responder with more blocks, about 1 in 12
@@ -45,24 +45,6 @@ MISSING, RESPONDER, NON_RESPONDER, TREATED = (
 REMISSION_WEIGHT = {MISSING: 0.0, RESPONDER: 3.0, NON_RESPONDER: 0.0, TREATED: 1.0}
 OTHER_WEIGHT = {MISSING: 0.0, RESPONDER: 0.5, NON_RESPONDER: 8.0, TREATED: 0.5}
 REMISSION_FROM_DAY = 365
-
-# Published counts that must add up: the whole, and its parts.
-SUMS = (
-    ("enrolled", ("naive", "previously_treated")),
-    ("enrolled", ("long_term_classified", "long_term_not_classified")),
-    ("naive", ("evaluable_6_months", "missing_6_months")),
-    ("response_6_months", ("blocks_fewer_or_unchanged", "blocks_more")),
-    ("long_term_classified", tuple(CLASS_QUANTITIES.values())),
-)
-
-
-class Targets(NamedTuple):
-    """What is to be reproduced: counts by their quantity, and the follow-up (years)."""
-
-    counts: Mapping[str, int]
-    follow_up_mean: float
-    follow_up_sd: float
-    decimals: int  # printed, of the more precise of the two
 
 
 def reproduce_cohort(
@@ -135,50 +117,6 @@ def reproduce_cohort(
         f"None of {TRIES} tries with seed {seed} has all published margins; take another seed, or "
         "a recipe and a rule under which they are likelier."
     )
-
-
-def read_targets(counts: pd.DataFrame, measurements: pd.DataFrame) -> Targets:
-    """Read from the published tables what is to be reproduced.
-
-    Parameters
-    ----------
-    counts, measurements
-        The tables of `read_published`.
-
-    Returns
-    -------
-    Targets
-        Every count of the table, and mean, sd and decimals of the follow-up in years.
-
-    Raises
-    ------
-    DataError
-        When a figure that is needed is missing, or the counts do not add up.
-    """
-    events = counts[counts["events"].notna()].set_index("quantity")["events"]
-    given = {str(name): int(value) for name, value in events.items()}
-    follow_up = measurements[measurements["quantity"] == "follow_up"]
-    figures = follow_up.set_index("statistic")["value"].to_dict()
-    needed = sorted({name for whole, parts in SUMS for name in (whole, *parts)})
-    defects = [
-        f"counts: no count of '{name}'; add its row." for name in needed if name not in given
-    ] + [
-        f"measurements: no {name} of 'follow_up'; add its row."
-        for name in ("mean", "sd")
-        if name not in figures
-    ]
-    if not defects:
-        defects = [
-            f"counts: {' + '.join(parts)} is {sum(given[part] for part in parts)}, but '{whole}' "
-            f"is {given[whole]}; correct the wrong one."
-            for whole, parts in SUMS
-            if sum(given[part] for part in parts) != given[whole]
-        ]
-    if defects:
-        raise DataError("The published margins cannot be reproduced.", defects)
-    mean, sd = float(figures["mean"]), float(figures["sd"])
-    decimals = max(len(f"{value!r}".partition(".")[2]) for value in (mean, sd))
-    return Targets(given, mean, sd, decimals)
 
 
 def _places(rng: np.random.Generator, targets: Targets, recipe: Recipe) -> pd.DataFrame | None:

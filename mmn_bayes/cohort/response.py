@@ -227,7 +227,8 @@ def responses(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
     DataFrame
         One row a patient, in the cohort's order: `patient`, `baseline_day`, `follow_up_day` (NaN
         without a visit in the window), `n_affected`, `n_gained`, `response` (missing when the
-        patient is not evaluable) and `reason`, which is empty for an evaluable patient.
+        patient is not evaluable), `reason`, which is empty for an evaluable patient, and
+        `synthetic`.
 
     Raises
     ------
@@ -276,6 +277,7 @@ def judged_patients(cohort: Cohort, pair: VisitPair, spec: HasResponseRule) -> p
         n_affected=lambda t: t["n_affected"].mask(no_baseline),
         n_gained=lambda t: t["n_gained"].mask(missing),
         response=lambda t: t["response"].mask(missing),
+        synthetic=cohort.synthetic,
     )
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mmn_bayes.frequentist.rates import exact_test, rate_interval, require_columns
+from mmn_bayes.frequentist.aligning import require_columns
+from mmn_bayes.frequentist.rates import exact_test, rate_interval
 
 RECOMPUTED_COLUMNS = ("quantity", "events", "n", "n_kind", "percent", "printed_percent", "agrees")
 

@@ -1,7 +1,6 @@
 """Observed response rates with confidence intervals, and the exact test against a fixed rate."""
 
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 from operator import index
 from typing import Any
 
@@ -13,6 +12,7 @@ from statsmodels.stats.proportion import proportion_confint
 from mmn_bayes.cohort.response import HasResponseRule
 from mmn_bayes.cohort.response import responses as judge_responses
 from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.frequentist.aligning import align_responses, require_columns
 
 # Our names of the intervals, and what statsmodels calls them.
 INTERVALS = {
@@ -167,7 +167,9 @@ def observed_response(
     )
 
 
-def exact_test(events: int, n: int, *, rate: float, alternative: str) -> pd.DataFrame:
+def exact_test(
+    events: int, n: int, *, rate: float, alternative: str, synthetic: bool = False
+) -> pd.DataFrame:
     """Test a proportion against a fixed rate by the exact binomial test.
 
     The rate is taken as known. Where it was itself observed in a few patients, the p-value is
@@ -181,11 +183,13 @@ def exact_test(events: int, n: int, *, rate: float, alternative: str) -> pd.Data
         Rate of the null hypothesis, from 0 to 1.
     alternative
         `"greater"`, `"less"` or `"two-sided"` (outcomes no likelier than the one observed).
+    synthetic
+        Whether the patients are simulated; it is written on the row.
 
     Returns
     -------
     DataFrame
-        One row: `events`, `n`, `estimate`, `rate`, `alternative`, `p_value`, `test`.
+        One row: `events`, `n`, `estimate`, `rate`, `alternative`, `p_value`, `test`, `synthetic`.
 
     Raises
     ------
@@ -209,81 +213,9 @@ def exact_test(events: int, n: int, *, rate: float, alternative: str) -> pd.Data
             "alternative": [alternative],
             "p_value": [float(p_value)],
             "test": ["exact binomial"],
+            "synthetic": [bool(synthetic)],
         }
     )
-
-
-def align_responses(responses: pd.DataFrame, patients: pd.DataFrame) -> pd.Series:
-    """Return the response of every enrolled patient, in the order and index of `patients`.
-
-    Parameters
-    ----------
-    responses
-        Columns `patient` and `response`, one row a patient.
-    patients
-        Column `patient`, one row an enrolled patient.
-
-    Returns
-    -------
-    Series
-        Nullable yes/no; missing for a patient who is not evaluable or has no row.
-
-    Raises
-    ------
-    ValueError
-        When a column is absent, a patient is listed twice, or a response belongs to nobody
-        enrolled.
-    """
-    require_columns(responses, ["patient", "response"], "responses")
-    require_columns(patients, ["patient"], "patients")
-    for name, table in (("responses", responses), ("patients", patients)):
-        twice = table.loc[table["patient"].duplicated(), "patient"].unique()
-        if len(twice):
-            raise ValueError(
-                f"{name}: patient {_quoted(twice)} is listed more than once; "
-                "give one row a patient."
-            )
-    strangers = responses.loc[~responses["patient"].isin(patients["patient"]), "patient"]
-    if len(strangers):
-        raise ValueError(
-            f"responses: patient {_quoted(strangers)} is not in `patients`; "
-            "judge and count the same cohort."
-        )
-    by_patient = responses.set_index("patient")["response"].astype("boolean")
-    aligned = by_patient.reindex(patients["patient"]).array
-    return pd.Series(aligned, index=patients.index, name="response")
-
-
-def require_columns(table: pd.DataFrame, names: Iterable[str], table_name: str) -> None:
-    """Raise a ValueError that names every absent column and the nearest ones present.
-
-    Parameters
-    ----------
-    table, table_name
-        The table, and what the message calls it.
-    names
-        Columns that must be there.
-
-    Raises
-    ------
-    ValueError
-        When at least one is absent.
-    """
-    present = [str(column) for column in table.columns]
-    complaints = []
-    for name in names:
-        if name not in present:
-            near = get_close_matches(str(name), present) or present
-            complaints.append(f"no column '{name}' (nearest: {', '.join(near)})")
-    if complaints:
-        raise ValueError(f"{table_name}: {'; '.join(complaints)}.")
-
-
-def _quoted(names: Iterable[object]) -> str:
-    """Name at most five, so that a message never lists a whole cohort."""
-    shown = [f"'{name}'" for name in names]
-    more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""
-    return ", ".join(shown[:5]) + more
 
 
 def _rate_row(response: pd.Series, method: str, level: float) -> tuple[object, ...]:

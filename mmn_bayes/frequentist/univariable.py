@@ -14,7 +14,7 @@ from statsmodels.stats.multitest import multipletests
 from mmn_bayes.cohort.response import HasResponseRule
 from mmn_bayes.cohort.response import responses as judge_responses
 from mmn_bayes.cohort.schema import Cohort
-from mmn_bayes.frequentist.rates import align_responses, require_columns
+from mmn_bayes.frequentist.aligning import align_responses, require_columns
 
 TEST_COLUMNS = (
     *("predictor", "kind", "test", "n", "n_left_out"),

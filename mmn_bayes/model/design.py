@@ -11,7 +11,13 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.cohort.exposure import cumulative_dose, days_since_first_infusion, dose_rate
-from mmn_bayes.cohort.response import NOT_GRADED, graded_rows, judged_patients, visit_pair
+from mmn_bayes.cohort.response import (
+    NOT_GRADED,
+    VisitPair,
+    graded_rows,
+    judged_patients,
+    visit_pair,
+)
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.errors import DataError
 from mmn_bayes.spec.model_spec import Exposure, ModelSpec, Predictor
@@ -48,39 +54,7 @@ def make_design(spec: ModelSpec, cohort: Cohort) -> xr.Dataset:
         raise DataError(f"The model '{spec.name}' cannot be fitted to this cohort.", defects)
     pair = visit_pair(cohort, spec)
     judged = judged_patients(cohort, pair, spec)
-    design = xr.Dataset(
-        {
-            "naive": ("patient", cohort.patients["naive"].to_numpy(dtype=bool)),
-            "response": (
-                "patient",
-                judged["response"].astype("Int8").fillna(-1).to_numpy(dtype=np.int64),
-            ),
-            "n_affected": (
-                "patient",
-                judged["n_affected"].fillna(-1).to_numpy(dtype=np.int64),
-            ),
-            "n_sites": (
-                "patient",
-                pair.sites.groupby("patient")
-                .size()
-                .reindex(cohort.patients["patient"], fill_value=0)
-                .to_numpy(dtype=np.int64),
-            ),
-            "reason": ("patient", judged["reason"].to_numpy(dtype=object).astype(str)),
-            "baseline_day": ("patient", pair.baseline_day),
-            "follow_up_day": ("patient", pair.follow_up_day),
-            **{
-                f"x_{predictor.name}": ("patient", predictor_values(predictor, cohort.patients))
-                for predictor in spec.predictors
-            },
-        },
-        coords={"patient": cohort.patients["patient"].to_numpy(dtype=object).astype(str)},
-        attrs={
-            "synthetic": int(cohort.synthetic),
-            "title": cohort.title,
-            "source": cohort.source,
-        },
-    )
+    design = _of_patients(spec, cohort, pair, judged)
     if spec.outcome == "grade":
         return _with_grades(design, spec, cohort, pair.sites)
     if not judged["response"].notna().any():
@@ -90,6 +64,36 @@ def make_design(spec: ModelSpec, cohort: Cohort) -> xr.Dataset:
             [f"nobody is evaluable: {reason} ({count})." for reason, count in reasons.items()],
         )
     return design
+
+
+def _of_patients(
+    spec: ModelSpec, cohort: Cohort, pair: VisitPair, judged: pd.DataFrame
+) -> xr.Dataset:
+    """What there is one of a patient."""
+    patients = cohort.patients["patient"]
+    n_sites = pair.sites.groupby("patient").size().reindex(patients, fill_value=0)
+    variables = {
+        "naive": cohort.patients["naive"].to_numpy(dtype=bool),
+        "response": judged["response"].astype("Int8").fillna(-1).to_numpy(dtype=np.int64),
+        "n_affected": judged["n_affected"].fillna(-1).to_numpy(dtype=np.int64),
+        "n_sites": n_sites.to_numpy(dtype=np.int64),
+        "reason": judged["reason"].to_numpy(dtype=object).astype(str),
+        "baseline_day": pair.baseline_day,
+        "follow_up_day": pair.follow_up_day,
+        **{
+            f"x_{predictor.name}": predictor_values(predictor, cohort.patients)
+            for predictor in spec.predictors
+        },
+    }
+    return xr.Dataset(
+        {name: ("patient", values) for name, values in variables.items()},
+        coords={"patient": patients.to_numpy(dtype=object).astype(str)},
+        attrs={
+            "synthetic": int(cohort.synthetic),
+            "title": cohort.title,
+            "source": cohort.source,
+        },
+    )
 
 
 def predictor_values(predictor: Predictor, patients: pd.DataFrame) -> np.ndarray:

@@ -51,7 +51,7 @@ def fit(
     progress: Progress = "auto",
     chains: int = 4,
     draws: int = 1000,
-    tune: int = 600,
+    tune: int = 400,
     cores: int | None = None,
 ) -> xr.DataTree:
     """Sample the posterior of a model given a cohort.
@@ -92,8 +92,7 @@ def fit(
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     design = make_design(spec, cohort)
     started = time.perf_counter()
-    model = build(spec, design)
-    compiled = _compiled(model)
+    compiled = _compiled(build(spec, design))
     compiled_after = time.perf_counter() - started
     report, finish = _progress(progress, spec.name, chains * (draws + tune))
     try:
@@ -112,32 +111,48 @@ def fit(
         )
     finally:
         finish()
+    posterior, stats = _posterior(spec, design, trace, seed), trace["sample_stats"].to_dataset()
+    for draws_of in posterior.data_vars.values():
+        draws_of.attrs["synthetic"] = int(cohort.synthetic)
+    groups = {
+        "posterior": posterior,
+        "sample_stats": _plain(stats[list(_KEPT_STATS)]),
+        "design": design,
+    }
+    about = {
+        "seed": seed,
+        "chains": chains,
+        "draws": draws,
+        "tune": tune,
+        "seconds_compiling": compiled_after,
+        "seconds_sampling": time.perf_counter() - started - compiled_after,
+    }
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs = about | _origin(spec, design, cohort, seed)
+    return tree
+
+
+def _posterior(spec: ModelSpec, design: xr.Dataset, trace: xr.DataTree, seed: int) -> xr.Dataset:
+    """The draws, those of the integrated effects too."""
     posterior = xr.Dataset(trace["posterior"].to_dataset().data_vars)
     if spec.outcome == "grade":
         posterior = _with_site_effects(spec, design, posterior, seed)
-    sampled_after = time.perf_counter() - started - compiled_after
-    stats = trace["sample_stats"].to_dataset()[list(_KEPT_STATS)]
-    tree = xr.DataTree.from_dict(
-        {"posterior": _plain(posterior), "sample_stats": _plain(stats), "design": design}
-    )
-    tree.attrs = {
+    return _plain(posterior)
+
+
+def _origin(spec: ModelSpec, design: xr.Dataset, cohort: Cohort, seed: int) -> dict[str, str | int]:
+    """What a fit says of the model, the data and the software it comes from."""
+    return {
         "spec_name": spec.name,
         "spec_title": spec.title,
         "spec_toml": spec_to_toml(spec),
         "spec_fingerprint": spec.fingerprint,
         "fingerprint": fingerprint(spec, design, seed),
-        "seed": seed,
-        "chains": chains,
-        "draws": draws,
-        "tune": tune,
         "sampler": f"{_SAMPLER} {version(_SAMPLER)}, NUTS, {_ADAPTATION} mass matrix",
         "versions": json.dumps(_versions()),
-        "seconds_compiling": compiled_after,
-        "seconds_sampling": sampled_after,
         "synthetic": int(cohort.synthetic),
         "title": cohort.title,
     }
-    return tree
 
 
 def _compiled(model: pm.Model) -> Any:

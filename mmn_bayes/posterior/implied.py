@@ -26,6 +26,7 @@ def draw_prior(spec: ModelSpec, design: xr.Dataset, *, draws: int, seed: int) ->
             variable.name: (
                 ("chain", "draw", *model.named_vars_to_dims.get(variable.name, ())),
                 drawn[None, :draws],
+                {"distribution": "prior"},
             )
             for variable, drawn in zip(model.free_RVs, values, strict=True)
         },
@@ -53,12 +54,12 @@ def implied_by_prior(
     -------
     DataFrame
         One row a quantity: `quantity`, `estimate` (prior mean), `lower`, `upper`, `level`,
-        `interval`, `draws` (those under which it is defined), `synthetic`. For outcome "grade":
-        share responding by chance (the rule applied to patients who receive nothing), linearly
-        weighted kappa and exact agreement between two
-        visits without any change, share responding under the cohort's infusions, and the share of
-        muscles at each grade at baseline. For outcome "response": probability of response for each
-        distinct combination of the predictors.
+        `interval`, `distribution` ("prior"), `draws` (those under which it is defined),
+        `synthetic`. For outcome "grade": share responding by chance (the rule applied to patients
+        who receive nothing), linearly weighted kappa and exact agreement between two visits without
+        any change, share responding under the cohort's infusions, and the share of muscles at each
+        grade at baseline. For outcome "response": probability of response for each distinct
+        combination of the predictors.
     """
     design = make_design(spec, cohort)
     prior = draw_prior(spec, design, draws=draws, seed=seed)
@@ -71,11 +72,11 @@ def implied_by_prior(
         # Parameters under which nobody can be judged have no rate; how many remain is stated.
         defined = values[np.isfinite(values)]
         drawn = xr.DataArray(defined[None, :], dims=("chain", "draw"))
-        drawn.attrs["synthetic"] = cohort.synthetic
+        drawn.attrs.update(synthetic=cohort.synthetic, distribution="prior")
         row = summarise(drawn, level=level, interval="eti")
         tables.append(row.assign(quantity=quantity, draws=defined.size))
-    columns = ["quantity", "estimate", "lower", "upper", "level", "interval", "draws", "synthetic"]
-    return pd.concat(tables, ignore_index=True)[columns]
+    columns = ["quantity", "estimate", "lower", "upper", "level", "interval", "distribution"]
+    return pd.concat(tables, ignore_index=True)[[*columns, "draws", "synthetic"]]
 
 
 def _grade_quantities(

@@ -24,6 +24,20 @@ def design_of(fit: xr.DataTree) -> xr.Dataset:
     return fit["design"].to_dataset()
 
 
+def thinned(fit: xr.DataTree, most: int) -> xr.DataTree:
+    """Return the fit with evenly spaced draws of its posterior, at most so many in all chains."""
+    posterior = fit["posterior"].to_dataset()
+    every = -(-posterior.sizes["chain"] * posterior.sizes["draw"] // most)
+    thinned = xr.DataTree.from_dict(
+        {
+            "posterior": posterior.isel(draw=slice(None, None, every)),
+            "design": fit["design"].to_dataset(),
+        }
+    )
+    thinned.attrs = fit.attrs
+    return thinned
+
+
 class Panels(NamedTuple):
     """Grades of a block of draws at both visits, shape (draw, patient, position)."""
 

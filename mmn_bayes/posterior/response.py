@@ -9,6 +9,7 @@ import xarray as xr
 
 from mmn_bayes.cohort.response import judge
 from mmn_bayes.model.predicting import predict
+from mmn_bayes.posterior.groups import Groups, groups_of
 from mmn_bayes.posterior.replicate import (
     Occasions,
     choose_patients,
@@ -17,6 +18,7 @@ from mmn_bayes.posterior.replicate import (
     recorded_occasions,
     replicate_panels,
     spec_of,
+    thinned,
 )
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.spec.model_spec import ModelSpec
@@ -27,7 +29,8 @@ Patients = Literal["cohort", "population"]
 # they leave in each draw, at most 0.5 / sqrt(400) = 0.025, widens an interval of half-width 0.15
 # by 5 % of it or less.
 _NEW_PATIENTS = 400
-_POPULATION_DRAWS = 2000  # at most, evenly spaced: each is the work of hundreds of patients
+# At most, evenly spaced: each is the work of hundreds of patients, and nearly independent.
+_POPULATION_DRAWS = 1000
 
 MEANINGS = {
     "cohort": "share of responders among these patients: what was graded is kept, what is missing "
@@ -66,13 +69,13 @@ def response_probability(
         and muscles (all that were ever graded) of the cohort's, each equally often: what a next
         cohort is to be expected to show on average.
     by
-        A yes/no variable of the design to split by: "naive", or a predictor's name.
+        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
 
     Returns
     -------
     DataArray
-        Dims `chain`, `draw` and, with `by`, that name; attributes `synthetic`, `quantity`,
-        `meaning`.
+        Dims `chain`, `draw` and, with `by`, that name; attributes `synthetic`, `distribution`,
+        `quantity`, `meaning`.
 
     Raises
     ------
@@ -82,9 +85,9 @@ def response_probability(
     if patients not in ("cohort", "population"):
         raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
     spec, design = spec_of(fit), design_of(fit)
-    groups = _groups(design, by)
+    groups = groups_of(fit, by)
     if spec.outcome == "grade" and patients == "population":
-        fit = _thinned(fit, _POPULATION_DRAWS)
+        fit = thinned(fit, _POPULATION_DRAWS)
     if spec.outcome == "response":
         rates = _patient_level(spec, fit, groups, patients)
     elif patients == "cohort":
@@ -117,7 +120,7 @@ def replicated_response(fit: xr.DataTree, by: str | None = None) -> xr.DataArray
         Dims `chain`, `draw` and, with `by`, that name: posterior predictive, not a probability.
     """
     spec, design = spec_of(fit), design_of(fit)
-    groups = _groups(design, by)
+    groups = groups_of(fit, by)
     evaluable = design["response"].to_numpy() >= 0
     members = {label: member & evaluable for label, member in groups.members.items()}
     groups = groups._replace(members=members)
@@ -142,60 +145,21 @@ def check_response(fit: xr.DataTree, by: str | None = None, level: float = 0.95)
     Returns
     -------
     DataFrame
-        One row a group: `observed`, `estimate`, `lower`, `upper`, `level`, `interval`, `covers`
-        (missing where nobody is evaluable), `synthetic`.
+        One row a group: `observed`, `estimate`, `lower`, `upper`, `level`, `interval`,
+        `distribution` ("predictive"), `covers` (missing where nobody is evaluable), `synthetic`.
     """
     table = summarise(replicated_response(fit, by), level=level, interval="eti")
     design = design_of(fit)
     response = design["response"].to_numpy()
     observed = [
         response[member & (response >= 0)].mean() if (response[member] >= 0).any() else np.nan
-        for member in _groups(design, by).members.values()
+        for member in groups_of(fit, by).members.values()
     ]
     table["observed"] = observed
     covers = table["observed"].between(table["lower"], table["upper"]).astype("boolean")
     table["covers"] = covers.mask(table[["observed", "lower"]].isna().any(axis=1))
-    columns = ["observed", "estimate", "lower", "upper", "level", "interval", "covers", "synthetic"]
-    return table[[*([by] if by else []), *columns]]
-
-
-def _thinned(fit: xr.DataTree, most: int) -> xr.DataTree:
-    """The fit with evenly spaced draws of its posterior, at most so many in all chains."""
-    posterior = fit["posterior"].to_dataset()
-    every = -(-posterior.sizes["chain"] * posterior.sizes["draw"] // most)
-    thinned = xr.DataTree.from_dict(
-        {
-            "posterior": posterior.isel(draw=slice(None, None, every)),
-            "design": fit["design"].to_dataset(),
-        }
-    )
-    thinned.attrs = fit.attrs
-    return thinned
-
-
-class Groups(NamedTuple):
-    """Members of each group, shape (patient,), by its label."""
-
-    by: str | None
-    members: dict[object, np.ndarray]
-
-
-def _groups(design: xr.Dataset, by: str | None) -> Groups:
-    if by is None:
-        return Groups(None, {"all": np.full(design.sizes["patient"], True)})
-    known = [
-        str(name).removeprefix("x_")
-        for name in design.data_vars
-        if name == "naive" or str(name).startswith("x_")
-    ]
-    name = by if by == "naive" else f"x_{by}"
-    if name not in design:
-        raise ValueError(f"by is {by!r}; the fit knows {', '.join(known)}.")
-    values = design[name].to_numpy()
-    if not np.isin(values, [0, 1]).all():
-        raise ValueError(f"by is {by!r}, which is not a yes/no variable; split by one that is.")
-    present = [label for label in (False, True) if (values == label).any()]
-    return Groups(by, {label: values == label for label in present})
+    columns = ["observed", "estimate", "lower", "upper", "level", "interval", "distribution"]
+    return table[[*([by] if by else []), *columns, "covers", "synthetic"]]
 
 
 def _judged(
@@ -287,6 +251,7 @@ def _as_draws(fit: xr.DataTree, rates: np.ndarray, groups: Groups, meaning: str)
         name="response_probability",
         attrs={
             "synthetic": bool(fit.attrs["synthetic"]),
+            "distribution": "predictive" if meaning == "replicated" else "posterior",
             "quantity": "probability of response",
             "meaning": MEANINGS[meaning],
         },

@@ -1,6 +1,7 @@
 """The share of muscles at each grade over time: fitted, and observed."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -9,12 +10,23 @@ import xarray as xr
 from mmn_bayes.cohort.response import NOT_GRADED
 from mmn_bayes.model.design import at_rows
 from mmn_bayes.model.predicting import predict
-from mmn_bayes.posterior.replicate import design_of, spec_of
+from mmn_bayes.posterior.groups import Groups, groups_of
+from mmn_bayes.posterior.replicate import design_of, spec_of, thinned
+from mmn_bayes.spec.model_spec import ModelSpec
 
 _DRAWS = 400  # of the fit, evenly spaced: the Monte Carlo error of a band is below its line width
 
 
-def grade_shares(fit: xr.DataTree, days: Sequence[float], by: str = "naive") -> xr.DataArray:
+class SiteDays(NamedTuple):
+    """Sites under observation on the days asked for, one entry a site and day."""
+
+    site: np.ndarray
+    day: np.ndarray
+    cell: np.ndarray  # the day and group it counts in: day by day, within a day group by group
+    n_cells: int
+
+
+def grade_shares(fit: xr.DataTree, days: Sequence[float], by: str | None = "naive") -> xr.DataArray:
     """Draw the share of the cohort's muscles at each grade on given days.
 
     On each day the mean is over the patients still under observation (graded on that day or
@@ -27,74 +39,35 @@ def grade_shares(fit: xr.DataTree, days: Sequence[float], by: str = "naive") -> 
     days
         Days since inclusion.
     by
-        A yes/no variable of the design to split by.
+        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
 
     Returns
     -------
     DataArray
-        Dims `chain`, `draw`, that name, `day`, `grade`; evenly spaced draws of the fit. Missing
-        where no patient is under observation any more.
+        Dims `chain`, `draw`, with `by` that name, `day`, `grade`; evenly spaced draws of the fit.
+        Missing where no patient is under observation any more.
 
     Raises
     ------
     ValueError
-        When the fit has no grades, or no day is named.
+        When the fit has no grades, no day is named, or `by` makes no groups.
     """
     spec, design = spec_of(fit), design_of(fit)
     if spec.outcome != "grade":
         raise ValueError(f"The fit of '{spec.name}' is of responses, not of grades.")
     if len(days) == 0:
         raise ValueError("days is empty; name at least one day.")
-    every = max(1, fit["posterior"].sizes["draw"] * fit["posterior"].sizes["chain"] // _DRAWS)
-    posterior = fit["posterior"].to_dataset().isel(draw=slice(None, None, every))
-    group = _by_patient(design, by)
-    labels = [label for label in (False, True) if (group == label).any()]
-    patient, last_day = design["patient_of_site"].to_numpy(), _last_day(design)
-    pairs = [
-        (column, site)
-        for column, day in enumerate(days)
-        for site in np.flatnonzero(last_day[patient] >= day)
-    ]
-    column, site = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    rows = at_rows(
-        design, spec, site, np.asarray(days, dtype=float)[column], np.full(site.size, NOT_GRADED)
-    )
-    where = rows["position_of_row"].to_numpy()
-    cell = column * len(labels) + np.searchsorted(labels, group[patient[site]])
-    shape = (len(days), len(labels))
-    size = np.bincount(cell, minlength=np.prod(shape))
-    n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-    below = np.zeros((n_draws, size.size, len(spec.scale) - 1))
-    for draws, (cdf,) in predict(spec, rows, posterior, ["grade_cdf"]):
-        for threshold in range(below.shape[2]):
-            for index, values in enumerate(cdf[:, :, threshold], start=draws.start):
-                below[index, :, threshold] = np.bincount(
-                    cell[where], weights=values, minlength=size.size
-                )
-    with np.errstate(invalid="ignore"):
-        below /= size[None, :, None]
+    groups = groups_of(fit, by)
+    pairs = _under_observation(design, groups, np.asarray(days, dtype=float))
+    posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
+    below = _mean_cdf(spec, design, posterior, pairs)
     shares = np.diff(below, axis=2, prepend=0.0, append=1.0)
-    return xr.DataArray(
-        shares.reshape(posterior.sizes["chain"], posterior.sizes["draw"], *shape, -1),
-        dims=("chain", "draw", "day", by, "grade"),
-        coords={
-            "chain": posterior["chain"].to_numpy(),
-            "draw": posterior["draw"].to_numpy(),
-            "day": np.asarray(days, dtype=float),
-            by: labels,
-            "grade": list(spec.scale),
-        },
-        name="grade_share",
-        attrs={
-            "synthetic": bool(fit.attrs["synthetic"]),
-            "quantity": "share of muscles at each grade",
-            "meaning": "mean over the muscles of the patients still under observation, each with "
-            "its own effects and infusions",
-        },
-    ).transpose("chain", "draw", by, "day", "grade")
+    return _as_draws(fit, shares, posterior, days, groups)
 
 
-def observed_shares(fit: xr.DataTree, edges: Sequence[float], by: str = "naive") -> pd.DataFrame:
+def observed_shares(
+    fit: xr.DataTree, edges: Sequence[float], by: str | None = "naive"
+) -> pd.DataFrame:
     """Count the graded muscles at each grade, by bins of days.
 
     Parameters
@@ -104,19 +77,25 @@ def observed_shares(fit: xr.DataTree, edges: Sequence[float], by: str = "naive")
     edges
         Edges of the bins, in days, each from its first up to and without its second.
     by
-        A yes/no variable of the design to split by.
+        As for `grade_shares`.
 
     Returns
     -------
     DataFrame
-        One row a group, bin with grades, and grade: that name, `day` (mean day of the bin's
-        grades), `grade`, `share`, `n` (grades in the bin), `synthetic`.
+        One row a group, bin with grades, and grade: with `by` that name, `day` (mean day of the
+        bin's grades), `grade`, `share`, `n` (grades in the bin), `synthetic`.
+
+    Raises
+    ------
+    ValueError
+        When `by` makes no groups.
     """
-    spec, design = spec_of(fit), design_of(fit)
+    spec, design, groups = spec_of(fit), design_of(fit), groups_of(fit, by)
+    name = groups.by or "group"
     patient = design["patient_of_site"].to_numpy()[design["site_of_row"].to_numpy()]
     rows = pd.DataFrame(
         {
-            by: _by_patient(design, by)[patient],
+            name: groups.of_patient[patient],
             "day": design["day_of_visit"].to_numpy()[design["visit_of_row"].to_numpy()],
             "grade": pd.Categorical(
                 np.array(spec.scale)[design["code"].to_numpy()], list(spec.scale)
@@ -125,19 +104,77 @@ def observed_shares(fit: xr.DataTree, edges: Sequence[float], by: str = "naive")
     )
     rows["bin"] = pd.cut(rows["day"], list(edges), right=False, labels=False)
     rows = rows[rows["bin"].notna()]
-    by_bin = rows.groupby([by, "bin"])
+    by_bin = rows.groupby([name, "bin"])
     sizes = by_bin.agg(day=("day", "mean"), n=("day", "size")).reset_index()
-    counts = rows.groupby([by, "bin", "grade"], observed=False).size().rename("count")
-    table = sizes.merge(counts.reset_index(), on=[by, "bin"])
+    counts = rows.groupby([name, "bin", "grade"], observed=False).size().rename("count")
+    table = sizes.merge(counts.reset_index(), on=[name, "bin"])
     table["share"] = table["count"] / table["n"]
-    return table[[by, "day", "grade", "share", "n"]].assign(synthetic=bool(fit.attrs["synthetic"]))
+    columns = [*([by] if by else []), "day", "grade", "share", "n"]
+    return table[columns].assign(synthetic=bool(fit.attrs["synthetic"]))
 
 
-def _by_patient(design: xr.Dataset, by: str) -> np.ndarray:
-    name = by if by == "naive" else f"x_{by}"
-    if name not in design or not np.isin(design[name].to_numpy(), [0, 1]).all():
-        raise ValueError(f"by is {by!r}, which is not a yes/no variable of the fit.")
-    return design[name].to_numpy().astype(bool)
+def _under_observation(design: xr.Dataset, groups: Groups, days: np.ndarray) -> SiteDays:
+    """Pair every day with the sites of the patients who were graded on it or later."""
+    patient = design["patient_of_site"].to_numpy()
+    day, site = np.nonzero(days[:, None] <= _last_day(design)[patient])
+    n_groups = len(groups.members)
+    cell = day * n_groups + groups.number[patient[site]]
+    return SiteDays(site, days[day], cell, days.size * n_groups)
+
+
+def _mean_cdf(
+    spec: ModelSpec, design: xr.Dataset, posterior: xr.Dataset, pairs: SiteDays
+) -> np.ndarray:
+    """Mean probability of a grade up to each threshold; shape (draw, cell, threshold).
+
+    Missing in a cell without sites.
+    """
+    cell, n_cells = pairs.cell, pairs.n_cells
+    not_graded = np.full(cell.size, NOT_GRADED)
+    rows = at_rows(design, spec, pairs.site, pairs.day, not_graded)
+    cell_of_row = cell[rows["position_of_row"].to_numpy()]
+    n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+    below = np.zeros((n_draws, n_cells, len(spec.scale) - 1))
+    for draws, (cdf,) in predict(spec, rows, posterior, ["grade_cdf"]):
+        for threshold in range(below.shape[2]):
+            for index, values in enumerate(cdf[:, :, threshold], start=draws.start):
+                below[index, :, threshold] = np.bincount(
+                    cell_of_row, weights=values, minlength=n_cells
+                )
+    with np.errstate(invalid="ignore"):
+        return below / np.bincount(cell, minlength=n_cells)[None, :, None]
+
+
+def _as_draws(
+    fit: xr.DataTree,
+    shares: np.ndarray,
+    posterior: xr.Dataset,
+    days: Sequence[float],
+    groups: Groups,
+) -> xr.DataArray:
+    """Lay shares of shape (draw, cell, grade) out by chain, draw, group, day and grade."""
+    name, labels, scale = groups.by or "group", list(groups.members), list(spec_of(fit).scale)
+    sizes = (posterior.sizes["chain"], posterior.sizes["draw"], len(days), len(labels), len(scale))
+    draws = xr.DataArray(
+        shares.reshape(sizes),
+        dims=("chain", "draw", "day", name, "grade"),
+        coords={
+            "chain": posterior["chain"].to_numpy(),
+            "draw": posterior["draw"].to_numpy(),
+            "day": np.asarray(days, dtype=float),
+            name: labels,
+            "grade": scale,
+        },
+        name="grade_share",
+        attrs={
+            "synthetic": bool(fit.attrs["synthetic"]),
+            "distribution": "posterior",
+            "quantity": "share of muscles at each grade",
+            "meaning": "mean over the muscles of the patients still under observation, each with "
+            "its own effects and infusions",
+        },
+    ).transpose("chain", "draw", name, "day", "grade")
+    return draws if groups.by else draws.isel({name: 0}, drop=True)
 
 
 def _last_day(design: xr.Dataset) -> np.ndarray:

@@ -10,6 +10,7 @@ import xarray as xr
 
 Interval = Literal["eti", "hdi"]
 Contrast = Literal["difference", "ratio", "odds_ratio"]
+DRAWN_FROM = ("posterior", "prior", "predictive")
 _SAMPLE = ["chain", "draw"]
 
 
@@ -26,34 +27,39 @@ def summarise(
     Parameters
     ----------
     draws
-        Dims `chain`, `draw` and any others; its attribute `synthetic` is passed on.
+        Dims `chain`, `draw` and any others. Its attribute `synthetic` is passed on; so is
+        `distribution`, what they are draws of: "posterior" (when it is absent, too), "prior" or
+        "predictive".
     level
-        Probability of the credible interval, between 0 and 1.
+        Probability of the interval, between 0 and 1.
     interval
         "eti" (equal tails) or "hdi" (highest density).
     above, below, within
-        Margins: the posterior probability of lying above, below, or between is added as `p_above`,
+        Margins: the probability of lying above, below, or between is added as `p_above`,
         `p_below`, `p_within`.
 
     Returns
     -------
     DataFrame
-        One row for each combination of the other dims, which are columns: `estimate` (the posterior
-        mean), `sd`, `lower`, `upper`, `level`, `interval`, `ess_bulk`, `ess_tail`, `r_hat`, `mcse`
-        (of the mean), the probabilities asked for, and `synthetic`. Where draws are all equal,
-        R-hat and effective sample size are not defined and left missing, and `mcse` is 0. Where any
-        draw is not a finite number (a rate of nobody, a ratio to 0), the whole row is missing.
+        One row for each combination of the other dims, which are columns: `estimate` (the mean),
+        `sd`, `lower`, `upper`, `level`, `interval`, `distribution` (only where it is not the
+        posterior), `ess_bulk`, `ess_tail`, `r_hat`, `mcse` (of the mean), the probabilities asked
+        for, and `synthetic`. Where draws are all equal, R-hat and effective sample size are not
+        defined and left missing, and `mcse` is 0. Where any draw is not a finite number (a rate of
+        nobody, a ratio to 0), the whole row is missing.
 
     Raises
     ------
     ValueError
-        When dims are missing, the level is not between 0 and 1, or the interval is unknown.
+        When dims are missing, the level is not between 0 and 1, or the interval or the distribution
+        is unknown.
 
     References
     ----------
     Vehtari et al., Bayesian Analysis 2021;16:667 (R-hat and effective sample size by ranks).
     """
-    _check(draws, level, interval)
+    distribution = str(draws.attrs.get("distribution", "posterior"))
+    _check(draws, level, interval, distribution)
     defined = xr.DataArray(np.isfinite(draws)).all(_SAMPLE)
     draws = draws.where(defined)
     bounds = {"eti": az.eti, "hdi": az.hdi}[interval](draws, prob=level, dim=_SAMPLE)
@@ -66,6 +72,7 @@ def summarise(
         "upper": bounds.sel(ci_bound="upper", drop=True),
         "level": level,
         "interval": interval,
+        **({} if distribution == "posterior" else {"distribution": distribution}),
         **_diagnostics(draws, varies, defined),
     }
     if above is not None:
@@ -125,7 +132,7 @@ def contrast(
     )
 
 
-def _check(draws: xr.DataArray, level: float, interval: str) -> None:
+def _check(draws: xr.DataArray, level: float, interval: str, distribution: str) -> None:
     missing = [dim for dim in _SAMPLE if dim not in draws.dims]
     if missing:
         raise ValueError(f"These draws have no dim {' and no dim '.join(missing)}.")
@@ -133,6 +140,11 @@ def _check(draws: xr.DataArray, level: float, interval: str) -> None:
         raise ValueError(f"level is {level}; it is a probability between 0 and 1, such as 0.95.")
     if interval not in ("eti", "hdi"):
         raise ValueError(f"interval is {interval!r}; it is 'eti' or 'hdi'.")
+    if distribution not in DRAWN_FROM:
+        raise ValueError(
+            f"The distribution of these draws is {distribution!r}; it is 'posterior', 'prior' or "
+            "'predictive'."
+        )
 
 
 def _diagnostics(

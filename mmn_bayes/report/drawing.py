@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib import style
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 MM = 1 / 25.4  # inches
 JOURNAL_WIDTH_MM = 180.0
@@ -89,3 +90,10 @@ def new_figure(width_mm: float, panels_mm: float, head: str, legend_lines: int) 
     if head:
         figure.suptitle(head, x=0.01, ha="left", fontsize=8.5)
     return figure
+
+
+def count_lines(handles: Sequence[Line2D]) -> int:
+    """Count the lines of text that a legend of two columns takes at most."""
+    heights = [str(handle.get_label()).count("\n") + 1 for handle in handles]
+    half = -(-len(heights) // 2)
+    return max(sum(heights[:half]), sum(heights[half:]))

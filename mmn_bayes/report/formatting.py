@@ -14,14 +14,13 @@ UNBROKEN = frozenset({"estimate", "patients"})  # columns of the terminal that a
 ABSENT = "-"
 SYNTHETIC = "SYNTHETIC DATA"
 
-INTERVALS_IN_WORDS = {
-    "clopper-pearson": "confidence interval, exact",
-    "wilson": "confidence interval, Wilson",
-    "jeffreys": "confidence interval, Jeffreys",
-    "agresti-coull": "confidence interval, Agresti-Coull",
-    "eti": "credible interval, equal-tailed",
-    "hdi": "credible interval, highest density",
+CONFIDENCE = {
+    "clopper-pearson": "exact",
+    "wilson": "Wilson",
+    "jeffreys": "Jeffreys",
+    "agresti-coull": "Agresti-Coull",
 }
+OF_DRAWS = {"eti": "equal-tailed", "hdi": "highest density"}
 ESTIMATE = ("estimate", "lower", "upper", "level", "interval")
 COUNTS = ("n", "events", "missing")
 SIGNIFICANT_DIGITS = 3
@@ -36,7 +35,8 @@ def format_table(table: pd.DataFrame) -> pd.DataFrame:
     ----------
     table
         Any table. One of estimates (columns `estimate`, `lower`, `upper`, `level`, `interval`) has
-        them drawn together: the estimate with its limits, and the kind of interval in words.
+        them drawn together: the estimate with its limits, and the kind of interval in words, which
+        `distribution` is part of where there is such a column.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def to_markdown(table: pd.DataFrame, caption: str = "", notes: Sequence[str] = (
     lines.append("|" + " --- |" * text.shape[1])
     lines += [_pipes(list(row)) for row in text.itertuples(index=False, name=None)]
     if notes:
-        lines += ["", *(f"- {_escaped(note)}" for note in notes)]
+        lines += ["", *(f"- {_escaped_line(note)}" for note in notes)]
     return "\n".join(lines) + "\n"
 
 
@@ -117,7 +117,7 @@ def print_table(table: pd.DataFrame, caption: str = "", notes: Sequence[str] = (
     print(to_text(table, caption, notes), end="")
 
 
-def interval_in_words(kind: str, level: float) -> str:
+def interval_in_words(kind: str, level: float, distribution: str = "posterior") -> str:
     """Return the name of an interval, such as "95 % confidence interval, exact".
 
     Parameters
@@ -126,13 +126,23 @@ def interval_in_words(kind: str, level: float) -> str:
         As in the column `interval` of a table of estimates.
     level
         Its level, from 0 to 1.
+    distribution
+        What an interval of draws is of: "posterior", "prior" or "predictive".
 
     Returns
     -------
     str
-        "confidence" for a frequentist interval, "credible" for a posterior one.
+        "confidence" for a frequentist interval, "credible" for a posterior one, "prior" and
+        "predictive" for theirs.
     """
-    return f"{100 * level:g} % {INTERVALS_IN_WORDS.get(kind, f'interval, {kind}')}"
+    if kind in CONFIDENCE:
+        words = f"confidence interval, {CONFIDENCE[kind]}"
+    elif kind in OF_DRAWS:
+        of = "credible" if distribution == "posterior" else distribution
+        words = f"{of} interval, {OF_DRAWS[kind]}"
+    else:
+        words = f"interval, {kind}"
+    return f"{100 * level:g} % {words}"
 
 
 def _row_in_words(row: dict[Any, Any]) -> dict[str, str]:
@@ -148,7 +158,9 @@ def _row_in_words(row: dict[Any, Any]) -> dict[str, str]:
         elif is_estimate and name in ("estimate", "lower", "upper"):
             words["estimate"] = _estimate(row)
         elif is_estimate and name in ("level", "interval"):
-            words["interval"] = interval_in_words(row["interval"], row["level"])
+            words["interval"] = _interval(row)
+        elif is_estimate and name == "distribution":
+            continue  # said by the words for the interval
         elif name in ("ess_bulk", "ess_tail") and "ess_tail" in row and "ess_bulk" in row:
             words["ESS bulk/tail"] = _both(row["ess_bulk"], row["ess_tail"])
         elif name == "r_hat":
@@ -177,6 +189,12 @@ def _estimate(row: dict[Any, Any]) -> str:
     digits = 2 if width == 0 or width >= 0.03 else 3 if width >= 0.003 else 4
     low, high = (f"{limit:.{digits}f}" for limit in limits)
     return f"{row['estimate']:.{digits}f} ({low} to {high})"
+
+
+def _interval(row: dict[Any, Any]) -> str:
+    distribution = row.get("distribution")
+    of = "posterior" if _is_absent(distribution) else str(distribution)
+    return interval_in_words(row["interval"], row["level"], of)
 
 
 def _both(bulk: Any, tail: Any) -> str:
@@ -231,7 +249,12 @@ def _pipes(cells: Sequence[Any]) -> str:
 def _escaped(text: Any) -> str:
     """Make text from data harmless in Markdown, and in the HTML that is made of it."""
     plain = html.escape(" ".join(str(text).split()), quote=False)
-    return re.sub(r"([\\|`*\[\]])", r"\\\1", plain)
+    return re.sub(r"([\\|`*_~\[\]])", r"\\\1", plain)
+
+
+def _escaped_line(text: Any) -> str:
+    """Escape also what at the start of a line, and only there, opens a heading, list or rule."""
+    return re.sub(r"^([0-9]{1,9}(?=[.)](?:\s|$))|(?=[-+#]))", r"\1\\", _escaped(text))
 
 
 def _widths(cells: list[list[str]], unbroken: list[bool]) -> list[int]:

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.frequentist.rates import rates
+from mmn_bayes.posterior.groups import ALL, groups_of
 from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.posterior.response import Patients, response_probability
 from mmn_bayes.posterior.summary import summarise
@@ -30,7 +31,6 @@ OBSERVED = "observed"
 PATIENTS: Mapping[Patients, str] = {"cohort": "these patients", "population": "new patients"}
 NAIVE_LABELS = {True: "naive", False: "previously treated"}
 FIRST_GROUPS = ("naive", "yes")
-ALL = "all"
 PUBLISHED_QUANTITY = "response_6_months"
 
 MEANING = {
@@ -80,11 +80,11 @@ def response_draws(
     Raises
     ------
     ValueError
-        When the fits are not of one cohort, two are of one model, or `by` makes no groups.
+        When the fits are not of one cohort, two are of one model, or `by` makes no groups or not
+        the same in every fit.
     """
     trees = _checked(fits)
-    for fit in trees:
-        _groups(fit, by)
+    _check_groups(trees, by)
     return {
         (str(fit.attrs["spec_name"]), patients): response_probability(fit, patients=patients, by=by)
         for fit in trees
@@ -133,6 +133,7 @@ def response_table(
         As for `response_draws`, or when the level is not legal.
     """
     trees = _checked(fits)
+    _check_groups(trees, by)
     draws = response_draws(trees, by) if draws is None else draws
     column = "group" if by is None else by
     observed = _observed(trees[0], by, level)
@@ -221,24 +222,16 @@ def _checked(fits: xr.DataTree | Sequence[xr.DataTree]) -> list[xr.DataTree]:
     return trees
 
 
-def _groups(fit: xr.DataTree, by: str | None) -> pd.Series | None:
-    """Return the group of every patient as its printed label; None when there are no groups."""
-    if by is None:
-        return None
-    design = design_of(fit)
-    yes_no = [
-        str(name).removeprefix("x_")
-        for name in design.data_vars
-        if str(name).startswith("x_") and np.isin(design[name].to_numpy(), (0, 1)).all()
-    ]
-    legal = list(dict.fromkeys(["naive", *yes_no]))
-    if by not in legal:
-        raise ValueError(
-            f"by is {by!r}, which makes no groups in the model '{fit.attrs['spec_name']}'; use one "
-            f"of {', '.join(legal)}, or None."
-        )
-    values = design[by if by == "naive" else f"x_{by}"].to_numpy()
-    return pd.Series([group_label(by, value) for value in values], dtype="str")
+def _check_groups(trees: Sequence[xr.DataTree], by: str | None) -> None:
+    """Raise unless every fit has these groups, with the same patients in each."""
+    names = [str(fit.attrs["spec_name"]) for fit in trees]
+    first, *others = (groups_of(fit, by).of_patient for fit in trees)
+    for name, groups in zip(names[1:], others, strict=True):
+        if not np.array_equal(first, groups):
+            raise ValueError(
+                f"The fits '{names[0]}' and '{name}' put patients in different groups by '{by}'; "
+                "define it alike in both models."
+            )
 
 
 def _observed(fit: xr.DataTree, by: str | None, level: float) -> pd.DataFrame:
@@ -248,9 +241,9 @@ def _observed(fit: xr.DataTree, by: str | None, level: float) -> pd.DataFrame:
     response[design["response"].to_numpy() == -1] = pd.NA
     patients = pd.DataFrame({"patient": design["patient"].to_numpy()})
     responses = patients.assign(response=response)
-    groups = _groups(fit, by)
     if by is not None:
-        patients[by] = groups
+        labels = [group_label(by, value) for value in groups_of(fit, by).of_patient]
+        patients[by] = pd.Series(labels, dtype="str")
     synthetic = bool(fit.attrs["synthetic"])
     table = rates(responses, patients, by=by, level=level, synthetic=synthetic)
     if by is not None:
