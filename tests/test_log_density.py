@@ -12,7 +12,7 @@ import pytensor.tensor as pt
 import pytest
 import scipy.stats as ss
 import xarray as xr
-from scipy.special import expit
+from scipy.special import beta, expit
 
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.cohort.simulate import simulate_cohort
@@ -20,7 +20,7 @@ from mmn_bayes.errors import CohortWarning
 from mmn_bayes.model.build import build
 from mmn_bayes.model.design import make_design
 from mmn_bayes.model.priors import MAKERS, parameter
-from mmn_bayes.spec.model_spec import ModelSpec, Prior
+from mmn_bayes.spec.model_spec import Group, ModelSpec, Prior
 from mmn_bayes.spec.reading import parse_spec, read_spec
 from mmn_bayes.spec.vocabulary import DISTRIBUTIONS
 
@@ -43,7 +43,22 @@ SCIPY: Mapping[str, Callable[[Prior], Any]] = {
     "lognormal": lambda p: ss.lognorm(p["log_sd"], scale=p["median"]),
     "gamma": lambda p: ss.gamma((p["mean"] / p["sd"]) ** 2, scale=p["sd"] ** 2 / p["mean"]),
     "dirichlet": lambda p: ss.dirichlet(np.array(p["concentration"])),
+    "lkj": lambda p: LKJ(p["shape"]),
 }
+
+
+class LKJ:
+    """The density of one correlation: (1 - r^2)^(shape - 1) over its integral."""
+
+    def __init__(self, shape: float) -> None:
+        self.shape = shape
+        self.integral = 2.0 ** (2.0 * shape - 1.0) * beta(shape, shape)
+
+    def logpdf(self, r: Any) -> Any:
+        return (self.shape - 1.0) * np.log1p(-(r**2)) - np.log(self.integral)
+
+    def ppf(self, share: float) -> Any:
+        return 2.0 * ss.beta(self.shape, self.shape).ppf(share) - 1.0
 
 
 class FoldedT:
@@ -60,7 +75,11 @@ class FoldedT:
 
 
 def log_prior(prior: Prior, value: Any) -> float:
-    return float(SCIPY[prior.distribution](prior).logpdf(value))
+    return float(log_prior_of(prior, value))
+
+
+def log_prior_of(prior: Prior, values: np.ndarray) -> np.ndarray:
+    return np.asarray(SCIPY[prior.distribution](prior).logpdf(values))
 
 
 class Answers:
@@ -105,10 +124,18 @@ class Answers:
     def groups(self, point: Point, acts_on: str, patient: str, muscle: str) -> float:
         index = {"patient": self.patients.index(patient), "muscle": self.muscles.index(muscle)}
         return sum(
-            float(point[f"{g.name}_sd"]) * float(point[f"{g.name}_z"][index[g.by]])
+            float(point[f"{g.name}_sd"]) * self.normal(point, g, index[g.by])
             for g in self.spec.groups
             if g.by in index and g.acts_on == acts_on
         )
+
+    def normal(self, point: Point, group: Group, member: int) -> float:
+        own = float(point[f"{group.name}_z"][member])
+        if group.correlation is None:
+            return own
+        (level,) = (g for g in self.spec.groups if g.by == group.by and g.acts_on == "level")
+        r = float(point[f"{group.name}_correlation"])
+        return r * float(point[f"{level.name}_z"][member]) + np.sqrt(1.0 - r**2) * own
 
     def strength(self, point: Point, patient: str, muscle: str, day: float) -> float:
         """Of a muscle without the effect of its site."""
@@ -290,17 +317,29 @@ def test_the_gradient_is_the_slope_of_the_log_density(case: Case) -> None:
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_every_distribution_is_that_of_the_page(name: str) -> None:
     stated: dict[str, Any] = {"mean": 0.7, "sd": 1.3, "df": 4.0, "median": 0.6, "log_sd": 0.5}
+    stated["shape"] = 2.5
     stated["concentration"] = (1.0, 2.0, 3.5)
     names = DISTRIBUTIONS[name].parameters
     prior = Prior(name, tuple((key, stated[key]) for key in names), "a reason")
     with pm.Model(coords={"grade": ["a", "b", "c"]}) as model:
         parameter("x", prior, "grade" if name == "dirichlet" else None)
-    values = [[0.2, 0.3, 0.5], [0.7, 0.1, 0.2]] if name == "dirichlet" else [0.1, 0.9, 4.0]
+    by_support = {"simplex": [[0.2, 0.3, 0.5], [0.7, 0.1, 0.2]], "correlation": [-0.7, 0.0, 0.9]}
+    values = by_support.get(DISTRIBUTIONS[name].support, [0.1, 0.9, 4.0])
     log_density = model.compile_logp(jacobian=False, mode=INTERPRETED)
     for value in values:
         got = log_density(forward(model, {"x": np.array(value)}))
         # PyMC has a constant of some distributions in single precision, 2e-9 away.
         assert got == pytest.approx(log_prior(prior, np.array(value)), rel=1e-8, abs=1e-8)
+
+
+@pytest.mark.parametrize("shape", [0.7, 1.0, 4.0])
+def test_a_drawn_correlation_has_its_density(shape: float) -> None:
+    prior = Prior("lkj", (("shape", shape),), "a reason")
+    with pm.Model():
+        drawn = pm.draw(parameter("r", prior), 2000, random_seed=1, mode=INTERPRETED)
+    grid = np.linspace(-1.0, 1.0, 20_001)[1:-1]
+    below = np.cumsum(np.exp(log_prior_of(prior, grid))) * (grid[1] - grid[0])
+    assert ss.kstest(drawn, lambda r: np.interp(r, grid, below)).pvalue > 0.01
 
 
 def test_effects_that_sum_to_zero_are_normal_in_one_dimension_less() -> None:
@@ -324,12 +363,17 @@ def variant(**changes: Any) -> ModelSpec:
 
 NORMAL = {"distribution": "normal", "mean": 0.0, "sd": 0.2, "why": "a reason"}
 HALF = {"distribution": "half_normal", "sd": 0.2, "why": "a reason"}
+GAINS = {"by": "patient", "acts_on": "gain", "sd": HALF}
+CORRELATION = {"distribution": "lkj", "shape": 2.0, "why": "a reason"}
 VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
     "a sum of doses beside the rate": lambda: variant(
         exposure={"total": {"measure": "cumulative_dose", "prior": NORMAL}}
     ),
     "gains that differ between muscles": lambda: variant(
         group={"muscle_gain": {"by": "muscle", "acts_on": "gain", "sd": HALF}}
+    ),
+    "gains that go along with levels": lambda: variant(
+        group={"patient_gain": {**GAINS, "correlation": CORRELATION}}
     ),
     "a predictor in numbers": lambda: variant(
         predictor={

@@ -287,6 +287,7 @@ def test_a_wrong_prior_is_named(dotted: str, prior: Any, words: str) -> None:
 def test_every_distribution_needs_each_parameter_its_sign_and_a_reason(name: str) -> None:
     distribution = DISTRIBUTIONS[name]
     path = {"real": "gain.size", "positive": "noise.prior", "simplex": "threshold.prior"}
+    path["correlation"] = "group.patient_gain.correlation"
     where = path[distribution.support]
     right: dict[str, Any] = dict.fromkeys(distribution.parameters, 1.5)
     if "concentration" in right:
@@ -301,6 +302,23 @@ def test_every_distribution_needs_each_parameter_its_sign_and_a_reason(name: str
         value = [1, 1, 1, 1, 1, 0] if parameter == "concentration" else 0
         said = only_defect(changed(where, {**right, parameter: value}))
         assert said == f"{where}: parameter '{parameter}' must be above 0."
+
+
+LKJ = {"distribution": "lkj", "shape": 2, "why": "a reason"}
+
+
+def test_a_correlation_belongs_to_gains_of_patients_that_have_one_level() -> None:
+    spec = parse_spec(changed("group.patient_gain.correlation", LKJ), "right")
+    assert spec.priors["patient_gain_correlation"]["shape"] == 2.0
+    assert only_defect(changed("group.muscle.correlation", LKJ)) == (
+        "group.muscle.correlation: belongs to a group by patient that acts on gain."
+    )
+    alone = changed("group.patient_gain.correlation", LKJ)
+    del alone["group"]["patient_level"]
+    assert only_defect(alone) == (
+        "group.patient_gain.correlation: 0 groups by patient act on level; it needs exactly one to "
+        "go along with."
+    )
 
 
 def test_all_defects_come_at_once() -> None:

@@ -31,17 +31,22 @@ def cutpoints(spec: ModelSpec, noise: Any) -> Any:
     return pm.Deterministic("cutpoints", quantile * spread, dims="threshold")
 
 
-def group_effects(group: Group) -> Any:
+def group_effects(group: Group, leading_z: Any = None) -> Any:
     """Effects of the members of a group, non-centred: sd times a standard normal.
 
     Muscles sum to zero: the cutpoints hold the mean. The effects that define the unit, one for each
-    site, are a standard normal.
+    site, are a standard normal. With a correlation r to other effects of the same members, whose
+    standard normals are `leading_z`, the normal is r leading_z + sqrt(1 - r^2) z.
     """
     if group.sd is None:
         return pm.Normal(f"{group.name}_z", 0.0, 1.0, dims="site")
     sd = parameter(f"{group.name}_sd", group.sd)
     if group.by != "muscle":
-        return sd * pm.Normal(f"{group.name}_z", 0.0, 1.0, dims=group.by)
+        z = pm.Normal(f"{group.name}_z", 0.0, 1.0, dims=group.by)
+        if group.correlation is None:
+            return sd * z
+        r = parameter(f"{group.name}_correlation", group.correlation)
+        return sd * (r * leading_z + pt.sqrt(1.0 - r**2) * z)
     z = pm.ZeroSumNormal(f"{group.name}_z", sigma=1.0, dims="muscle")
     return pm.Deterministic(f"{group.name}_effect", sd * z, dims="muscle")
 
@@ -82,7 +87,8 @@ def strength_change(spec: ModelSpec, arrays: Arrays) -> Any:
     grown = -pt.expm1(-np.log(2.0) * arrays["days_since_first_infusion"] / half_time)
     groups = [group for group in spec.groups if group.acts_on == "gain"]
     size = parameter("gain", gain.size) + predictor_sum(spec, "gain", arrays)
-    size = size + sum(group_effects(group) for group in groups if group.by == "patient")
+    own = [group for group in groups if group.by == "patient"]
+    size = size + sum(group_effects(group, _level_z(spec)) for group in own)
     at_visits = at_visits + at(size, arrays["patient_of_visit"]) * grown
     by_site = [
         group_effects(group)[arrays[f"{group.by}_of_site"]]
@@ -93,6 +99,12 @@ def strength_change(spec: ModelSpec, arrays: Arrays) -> Any:
     if not by_site:
         return at_rows
     return at_rows + sum(by_site)[arrays["site_of_row"]] * grown[arrays["visit_of_row"]]
+
+
+def _level_z(spec: ModelSpec) -> Any:
+    """Standard normals of the level of each patient, already in the model; None without any."""
+    names = [g.name for g in spec.groups if (g.by, g.acts_on) == ("patient", "level")]
+    return pm.modelcontext(None)[f"{names[0]}_z"] if len(names) == 1 else None
 
 
 def at(values: Any, index: Any) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
+from pymc.distributions.transforms import Interval
 
 from mmn_bayes.spec.model_spec import Prior
 
@@ -22,6 +23,15 @@ MAKERS: Mapping[str, Callable[..., Any]] = {
         name, mu=np.log(p["median"]), sigma=p["log_sd"], dims=dims
     ),
     "gamma": lambda name, p, dims: pm.Gamma(name, mu=p["mean"], sigma=p["sd"], dims=dims),
+    # Two effects have one correlation, whose LKJ density is a beta density stretched to (-1, 1).
+    "lkj": lambda name, p, dims: pm.CustomDist(
+        name,
+        # A plain 2.0 would be a number in single precision, and so would what is computed of it.
+        np.float64(p["shape"]),
+        dist=lambda shape, size: 2.0 * pm.Beta.dist(shape, shape, size=size) - 1.0,
+        default_transform=Interval(-1.0, 1.0),
+        dims=dims,
+    ),
     "dirichlet": lambda name, p, dims: pm.Dirichlet(
         name, a=np.asarray(p["concentration"]), dims=dims
     ),

@@ -166,7 +166,7 @@ def _bad_names(content: Mapping[str, Any]) -> Iterator[str]:
     derived = {
         f"{group}_{part}"
         for group in (groups if isinstance(groups, dict) else ())
-        for part in ("sd", "z", "effect")
+        for part in ("sd", "z", "effect", "correlation")
     }
     for head in _NAMED:
         tables = content.get(head, {})
@@ -230,6 +230,7 @@ def _grade_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
             yield f"group.{name}.sd: state it, except for patient:muscle, whose sd is the unit 1."
         if unit and group["acts_on"] != "level":
             yield f"group.{name}.acts_on: the effects that define the unit act on level."
+    yield from _correlation_contradictions(groups)
     takes = [(f"group.{name}", group["acts_on"]) for name, group in groups.items()]
     takes += [(f"predictor.{n}", p["acts_on"]) for n, p in content.get("predictor", {}).items()]
     if "gain" not in content:
@@ -239,3 +240,17 @@ def _grade_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     for name, exposure in content.get("exposure", {}).items():
         if (exposure["measure"] == "dose_rate") != ("window_days" in exposure):
             yield f"exposure.{name}.window_days: belongs to dose_rate, and to no other measure."
+
+
+def _correlation_contradictions(groups: Mapping[str, Any]) -> Iterator[str]:
+    levels = [n for n, g in groups.items() if (g["by"], g["acts_on"]) == ("patient", "level")]
+    for name, group in groups.items():
+        if "correlation" not in group:
+            continue
+        if (group["by"], group["acts_on"]) != ("patient", "gain"):
+            yield f"group.{name}.correlation: belongs to a group by patient that acts on gain."
+        elif len(levels) != 1:
+            yield (
+                f"group.{name}.correlation: {len(levels)} groups by patient act on level; it needs "
+                "exactly one to go along with."
+            )

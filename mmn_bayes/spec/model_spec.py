@@ -25,12 +25,16 @@ class Prior:
 
 @dataclass(frozen=True)
 class Group:
-    """Effects of the members of one grouping; `sd` is None where they define the unit."""
+    """Effects of the members of one grouping; `sd` is None where they define the unit.
+
+    With a `correlation`, gains go along with the levels of the same members.
+    """
 
     name: str
     by: str
     acts_on: str
     sd: Prior | None
+    correlation: Prior | None
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,7 @@ class ModelSpec:
         if self.gain is not None:
             found |= {"gain": self.gain.size, "half_time_days": self.gain.half_time_days}
         found |= {f"{group.name}_sd": group.sd for group in self.groups}
+        found |= {f"{group.name}_correlation": group.correlation for group in self.groups}
         found |= {exposure.name: exposure.prior for exposure in self.exposures}
         found |= {predictor.name: predictor.prior for predictor in self.predictors}
         return {name: prior for name, prior in found.items() if prior is not None}

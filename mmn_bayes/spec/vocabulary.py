@@ -14,7 +14,7 @@ class Distribution:
     Parameters
     ----------
     support
-        "real", "positive" or "simplex".
+        "real", "positive", "simplex" or "correlation".
     parameters
         Names of its parameters, all to be stated, in the order of `models/README.md`.
     positive
@@ -44,6 +44,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
     "dirichlet": Distribution(
         "simplex", ("concentration",), ("concentration",), "Dirichlet; one number a grade"
     ),
+    "lkj": Distribution("correlation", ("shape",), ("shape",), "LKJ of two effects; 1 is uniform"),
 }
 
 
@@ -119,6 +120,12 @@ KEYS: Mapping[str, Key] = {
     "group.*.sd": Key(
         "prior on positive",
         "sd of the effects, in sds between the muscles of a patient; not for patient:muscle (1)",
+        required=False,
+        outcomes=_GRADE,
+    ),
+    "group.*.correlation": Key(
+        "prior on correlation",
+        "correlation of these gains with the levels of the same patients; without it, none",
         required=False,
         outcomes=_GRADE,
     ),
