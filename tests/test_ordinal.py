@@ -145,7 +145,7 @@ def test_the_reference_agrees_with_adaptive_quadrature(sigma: float) -> None:
         )
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3, 5, 8, 12, 20, 60])
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 8, 12, 20, 60, 250])
 @pytest.mark.parametrize("sigma", SIGMAS)
 def test_a_site_agrees_with_quadrature(sigma: float, rows: int) -> None:
     rng = np.random.default_rng([round(10 * sigma), rows])
@@ -184,6 +184,9 @@ MEETING = {  # walls that meet, or ask for an effect that is neither rare nor co
     "all below a wall of -4.9": ([0.0] * 5, [-4.9 * 8.0], 8.0, [0] * 5),
     "above a wall of 7": ([0.0] * 2, [420.0], 60.0, [1, 1]),
     "above a wall of 30": ([0.0] * 2, [330.0], 11.0, [1, 1]),
+    "250 visits in one narrow grade": ([0.0] * 250, [-6.7, 0.0], 9.4, [1] * 250),
+    "250 visits in a grade far out": ([-60.7] * 250, [-42.5, -37.4], 46.5, [1] * 250),
+    "250 visits below a steep wall": ([3.7] * 250, [-1.1, 0.0], 2.34, [0] * 250),
     "contradicting by 800 logits": ([-400.0, 400.0], [0.0], 20.0, [1, 0]),
     "contradicting in a narrow grade": ([0.0] * 6, [-0.1, 0.1], 11.0, [1, 1, 0, 2, 1, 2]),
 }

@@ -54,7 +54,12 @@ _CAREFUL = _LEVELS  # the level of a site that needs the careful way
 # 2 |G(a + iw) G(b - iw)| / (G(a) G(b)), G the gamma function and w = 2 pi / spacing: below 3e-7 for
 # so many walls at one place.
 _MEETING = (4, 12, 27, 58, 121)
-_ONE_SIDED = 8  # and on one side only: every finer level does for any number
+# On one side only, the normal weight is the other factor: b is its slope there, at most
+# _ORDINARY / sigma, hence 0.5 above _GENTLE and 2.5 where the spacing is not narrower anyway. So
+# many walls leave levels 0 and 1 below 3e-7; level 2 does for any number.
+_GENTLE = 10.0
+_ONE_SIDED = (8, 1_000_000)
+_STEEP = (2, 12)
 
 
 class Grid(NamedTuple):
@@ -225,7 +230,7 @@ def _past(n, other, gap, wall, sigma, reach):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _level(walls, eta, edges, code, start, stop):  # type: ignore[no-untyped-def]
+def _level(walls, eta, edges, code, start, stop, sigma):  # type: ignore[no-untyped-def]
     """How fine a spacing a site asks for, by the walls that meet at its mode."""
     _, low_max, n_low, high_min, _, n_high = walls
     if n_low + n_high <= _MEETING[0]:
@@ -237,8 +242,11 @@ def _level(walls, eta, edges, code, start, stop):  # type: ignore[no-untyped-def
         k = code[row]
         low += edges[0, k] - eta[row] > left
         high += edges[1, k] - eta[row] < right
-    if high_min - low_max > _APART:
-        return 0 if max(low, high) <= _ONE_SIDED else 1
+    # n walls at one place act as one that lies log(n) logits further in.
+    if high_min - low_max > _APART + np.log(max(low, 1.0) * max(high, 1.0)):
+        few, many = _ONE_SIDED if sigma > _GENTLE else _STEEP
+        most = max(low, high)
+        return 0 if most <= few else (1 if most <= many else 2)
     level = 0
     while level < _LEVELS and low + high > _MEETING[level]:
         level += 1
@@ -249,7 +257,7 @@ def _level(walls, eta, edges, code, start, stop):  # type: ignore[no-untyped-def
 def _plan(eta, code, start, stop, grid):  # type: ignore[no-untyped-def]
     walls = _walls(eta, grid.edges, code, start, stop)
     low_min, low_max, n_low, high_min, high_max, n_high = walls
-    level = _level(walls, eta, grid.edges, code, start, stop)
+    level = _level(walls, eta, grid.edges, code, start, stop, grid.sigma)
     if level == _CAREFUL:
         return Plan(_CAREFUL, 0, 0, False, False)
     sigma, lowest, highest = grid.sigma, min(low_min, high_min), max(low_max, high_max)
