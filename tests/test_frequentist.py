@@ -124,7 +124,7 @@ def test_levels_outside_0_and_1_are_refused_everywhere(level):
     with pytest.raises(ValueError, match="strictly between 0 and 1"):
         rates(responses, patients, level=level, synthetic=False)
     with pytest.raises(ValueError, match="strictly between 0 and 1"):
-        univariable_tests(responses, patients, ["naive"], level=level)
+        univariable_tests(responses, patients, ["naive"], level=level, synthetic=True)
 
 
 def test_an_unknown_method_is_refused_even_when_nobody_is_evaluable():
@@ -243,7 +243,7 @@ def test_an_unknown_column_is_answered_with_the_nearest():
     with pytest.raises(ValueError, match=r"no column 'age_onst' \(nearest: age_onset\)"):
         rates(responses, patients, by="age_onst", synthetic=False)
     with pytest.raises(ValueError, match=r"no column 'age_onst' \(nearest: age_onset\)"):
-        univariable_tests(responses, patients, ["age_onst"])
+        univariable_tests(responses, patients, ["age_onst"], synthetic=True)
     with pytest.raises(ValueError, match=r"'zzz' \(nearest: patient, age_onset\); no column 'qqq'"):
         rates(responses, patients, by=["zzz", "qqq"], synthetic=False)
 
@@ -382,7 +382,7 @@ def test_exact_test_refuses_an_illegal_rate_or_alternative():
 
 def one_test(response, values):
     responses, patients = frames(response, x=values)
-    return univariable_tests(responses, patients, ["x"]).iloc[0]
+    return univariable_tests(responses, patients, ["x"], synthetic=True).iloc[0]
 
 
 @pytest.mark.parametrize("as_category", [False, True])
@@ -480,10 +480,12 @@ def test_holm_corrects_the_tests_that_were_done_and_missing_values_are_counted()
         same=[1.0] * 8,
         unseen=[np.nan] * 8,
     )
-    table = univariable_tests(responses, patients, ["weak", "same", "strong", "unseen"], level=0.75)
+    table = univariable_tests(
+        responses, patients, ["weak", "same", "strong", "unseen"], level=0.75, synthetic=True
+    )
     assert list(table.columns) == [
         *("predictor", "kind", "test", "n", "n_left_out"),
-        *("p_value", "p_holm", "rejected", "level", "note"),
+        *("p_value", "p_holm", "rejected", "level", "note", "synthetic"),
     ]
     table = table.set_index("predictor")
     assert table["n"].tolist() == [5, 6, 6, 0]
@@ -496,7 +498,8 @@ def test_holm_corrects_the_tests_that_were_done_and_missing_values_are_counted()
     assert table.loc["same", "note"] == "constant: 1.0 in every patient used"
     assert table.loc["unseen", "note"].startswith("no patient has both")
     assert set(table["level"]) == {0.75}
-    stricter = univariable_tests(responses, patients, ["strong"], level=0.95)
+    assert table["synthetic"].tolist() == [True] * 4
+    stricter = univariable_tests(responses, patients, ["strong"], level=0.95, synthetic=True)
     assert not stricter.loc[0, "rejected"]
 
 
@@ -507,7 +510,9 @@ def test_holm_steps_down():
         second=[1.0, 2.0, 4.0, 3.0, 5.0, 6.0],  # one inversion: 4/20
         third=[1.0, 5.0, 4.0, 3.0, 2.0, 6.0],
     )
-    table = univariable_tests(responses, patients, ["third", "second", "first"], level=0.65)
+    table = univariable_tests(
+        responses, patients, ["third", "second", "first"], level=0.65, synthetic=True
+    )
     assert table["p_value"].tolist()[1:] == pytest.approx([0.2, 0.1])
     assert table["p_holm"].tolist()[1:] == pytest.approx([2 * 0.2, 3 * 0.1])
     assert table["rejected"].tolist() == [False, False, True]
@@ -522,8 +527,8 @@ def test_a_response_that_does_not_vary_is_a_note_not_a_crash():
 
 def test_candidates_keep_their_order_and_are_named_once():
     responses, patients = frames([True, False, True], b=[1.0, 2.0, 3.0], a=[True, False, False])
-    table = univariable_tests(responses, patients, ["b", "a"])
+    table = univariable_tests(responses, patients, ["b", "a"], synthetic=True)
     assert table["predictor"].tolist() == ["b", "a"]
-    assert univariable_tests(responses, patients, []).empty
+    assert univariable_tests(responses, patients, [], synthetic=True).empty
     with pytest.raises(ValueError, match="predictors: a named more than once"):
-        univariable_tests(responses, patients, ["a", "b", "a"])
+        univariable_tests(responses, patients, ["a", "b", "a"], synthetic=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from markdown_it import MarkdownIt
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
@@ -531,8 +532,7 @@ def test_a_number_below_zero_is_not_escaped_in_a_cell():
 
 @pytest.mark.parametrize("text", [text for text, _ in [*LITERAL, *OPENINGS]])
 def test_a_markdown_renderer_gives_the_text_back(text):
-    rendering = pytest.importorskip("markdown_it")
-    reader = rendering.MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     table = pd.DataFrame({"a": [text], "b": ["x"]})
     html = reader.render(tables.to_markdown(table, text, [text, "next"]))
     shown = text.replace(">", "&gt;")

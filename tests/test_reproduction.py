@@ -103,7 +103,7 @@ def test_no_candidate_predictor_is_significant(cohort, judged):
     naive = patients[patients["naive"]]
     of_naive = judged[judged["patient"].isin(naive["patient"])]
     candidates = [*cohort.predictors, "n_blocks"]
-    table = univariable_tests(of_naive, naive, candidates)
+    table = univariable_tests(of_naive, naive, candidates, synthetic=True)
     assert len(table) == 6
     assert (table["n"] == 20).all()
     assert (table["p_value"] >= 0.05).all()

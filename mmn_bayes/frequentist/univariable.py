@@ -18,7 +18,7 @@ from mmn_bayes.frequentist.aligning import align_responses, require_columns
 
 TEST_COLUMNS = (
     *("predictor", "kind", "test", "n", "n_left_out"),
-    *("p_value", "p_holm", "rejected", "level", "note"),
+    *("p_value", "p_holm", "rejected", "level", "note", "synthetic"),
 )
 
 # SciPy's bound for an exact Mann-Whitney test: the size of the smaller group.
@@ -56,7 +56,7 @@ def observed_predictors(
     Returns
     -------
     DataFrame
-        The table of `univariable_tests` and `synthetic`.
+        As `univariable_tests`.
 
     Raises
     ------
@@ -67,8 +67,9 @@ def observed_predictors(
     if naive is not None:
         patients = patients[patients["naive"] == naive].reset_index(drop=True)
         judged = judged[judged["patient"].isin(patients["patient"])]
-    table = univariable_tests(judged, patients, cohort.predictors, level=level)
-    return table.assign(synthetic=cohort.synthetic)
+    return univariable_tests(
+        judged, patients, cohort.predictors, level=level, synthetic=cohort.synthetic
+    )
 
 
 def univariable_tests(
@@ -77,6 +78,7 @@ def univariable_tests(
     predictors: Sequence[str],
     *,
     level: float = 0.95,
+    synthetic: bool,
 ) -> pd.DataFrame:
     """Test each candidate predictor of response by itself, in the evaluable patients.
 
@@ -98,14 +100,16 @@ def univariable_tests(
         Names of the candidates; together they are the family of Holm's correction.
     level
         1 minus the familywise error rate that `rejected` keeps to.
+    synthetic
+        Whether the data were simulated; every row says so.
 
     Returns
     -------
     DataFrame
         One row a candidate, in the order given: `predictor`, `kind`, `test`, `n` (patients used),
         `n_left_out` (covariate or response missing), `p_value`, `p_holm`, `rejected` (nullable
-        yes/no), `level`, `note`. A candidate that cannot be tested has NaN, a note that says why,
-        and no part in the correction.
+        yes/no), `level`, `note`, `synthetic`. A candidate that cannot be tested has NaN, a note
+        that says why, and no part in the correction.
 
     Raises
     ------
@@ -130,7 +134,7 @@ def univariable_tests(
         result = _test(patients.loc[used, name], response[used].astype(bool), kind)
         results.append((name, kind, result.test, used.sum(), (~used).sum(), *result[1:]))
     columns = ["predictor", "kind", "test", "n", "n_left_out", "p_value", "note"]
-    table = pd.DataFrame(results, columns=columns).assign(level=level)
+    table = pd.DataFrame(results, columns=columns).assign(level=level, synthetic=synthetic)
     table["p_holm"], table["rejected"] = _holm(table["p_value"].to_numpy(dtype=float), level)
     text = dict.fromkeys(("predictor", "kind", "test", "note"), "str")
     numbers = {"n": "int64", "n_left_out": "int64", "p_value": "float64", "level": "float64"}

@@ -83,9 +83,8 @@ _SOURCE = int.from_bytes(
 def _kernel() -> Any:
     """The compiled loop, as a name that other compiled code calls.
 
-    Called by name it is compiled by itself, once a machine. As a part of each model's code it would
-    be compiled again for every model, and its sums might be taken in another order each time: the
-    same seed would no longer give the same draws.
+    Called by name it is compiled by itself, once a machine; as a part of each model's code it would
+    be compiled again for every model.
     """
     name = f"mmn_bayes_log_density_{_SOURCE:x}"
     add_symbol(name, quadrature.compiled().address)

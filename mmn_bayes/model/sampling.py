@@ -23,6 +23,8 @@ from mmn_bayes.model.quadrature import draw_site_effects
 from mmn_bayes.spec.model_spec import ModelSpec, spec_to_toml
 
 Progress = Literal["auto", "bar", "lines", "off"]
+# What the sampler calls with the state of its chains, and what closes it.
+Reporter = tuple[Callable[[Any], None] | None, Callable[[], None]]
 
 _SAMPLER = "nutpie"
 # nutpie's low-rank mass matrix: the level, the gain and the naive effects share ridges that a
@@ -94,23 +96,8 @@ def fit(
     started = time.perf_counter()
     compiled = _compiled(build(spec, design))
     compiled_after = time.perf_counter() - started
-    report, finish = _progress(progress, spec.name, chains * (draws + tune))
-    try:
-        trace = nutpie.sample(
-            compiled,
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            cores=cores,
-            seed=seed,
-            adaptation=_ADAPTATION,
-            save_warmup=False,
-            progress_bar=False,
-            progress_callback=report,
-            progress_rate=500,
-        )
-    finally:
-        finish()
+    lengths = {"chains": chains, "draws": draws, "tune": tune}
+    trace = _sampled(compiled, _progress(progress, spec.name, lengths), cores, seed, lengths)
     posterior, stats = _posterior(spec, design, trace, seed), trace["sample_stats"].to_dataset()
     for draws_of in posterior.data_vars.values():
         draws_of.attrs["synthetic"] = int(cohort.synthetic)
@@ -121,15 +108,33 @@ def fit(
     }
     about = {
         "seed": seed,
-        "chains": chains,
-        "draws": draws,
-        "tune": tune,
+        **lengths,
         "seconds_compiling": compiled_after,
         "seconds_sampling": time.perf_counter() - started - compiled_after,
     }
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = about | _origin(spec, design, cohort, seed)
     return tree
+
+
+def _sampled(
+    compiled: Any, reporter: Reporter, cores: int | None, seed: int, lengths: dict[str, int]
+) -> xr.DataTree:
+    report, finish = reporter
+    try:
+        return nutpie.sample(
+            compiled,
+            **lengths,
+            cores=cores,
+            seed=seed,
+            adaptation=_ADAPTATION,
+            save_warmup=False,
+            progress_bar=False,
+            progress_callback=report,
+            progress_rate=500,
+        )
+    finally:
+        finish()
 
 
 def _posterior(spec: ModelSpec, design: xr.Dataset, trace: xr.DataTree, seed: int) -> xr.Dataset:
@@ -195,10 +200,8 @@ def _plain(data: xr.Dataset) -> xr.Dataset:
     return data.assign_coords(texts).drop_attrs()
 
 
-def _progress(
-    progress: Progress, name: str, total: int
-) -> tuple[Callable[[Any], None] | None, Callable[[], None]]:
-    """Return what the sampler calls with the state of its chains, and what closes it."""
+def _progress(progress: Progress, name: str, lengths: dict[str, int]) -> Reporter:
+    total = lengths["chains"] * (lengths["draws"] + lengths["tune"])
     if progress == "auto":
         progress = "bar" if sys.stderr.isatty() else "lines"
     if progress == "off":

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from matplotlib import style
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -90,6 +91,22 @@ def new_figure(width_mm: float, panels_mm: float, head: str, legend_lines: int) 
     if head:
         figure.suptitle(head, x=0.01, ha="left", fontsize=8.5)
     return figure
+
+
+def panels(figure: Figure, n_panels: int, n_columns: int, x_label: str) -> list[Axes]:
+    """Lay out so many panels in rows that share their horizontal axis.
+
+    Places left over in the last row are taken away, and the lowest panel of each column carries the
+    axis with its label.
+    """
+    n_rows = -(-n_panels // n_columns)
+    places = list(figure.subplots(n_rows, n_columns, sharex=True, squeeze=False).flat)
+    for place in places[n_panels:]:
+        place.remove()
+    for panel in places[max(n_panels - n_columns, 0) : n_panels]:
+        panel.tick_params(labelbottom=True)
+        panel.set_xlabel(x_label)
+    return places[:n_panels]
 
 
 def count_lines(handles: Sequence[Line2D]) -> int:

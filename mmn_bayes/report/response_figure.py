@@ -22,6 +22,7 @@ from mmn_bayes.report.drawing import (
     heading,
     house_style,
     new_figure,
+    panels,
     shortened,
     wrapped,
 )
@@ -75,19 +76,12 @@ def response_figure(
     with house_style():
         handles = _response_handles(table, placebo, placebo_label)
         figure = new_figure(width_mm, n_rows * panel_mm, head, count_lines(handles))
-        axes = figure.subplots(n_rows, n_columns, sharex=True, squeeze=False)
-        for position, panel in enumerate(axes.flat):
-            if position >= len(groups):
-                panel.remove()
-                continue
-            rows = table[table[column] == groups[position]]
-            _response_panel(panel, rows, draws, column, sources)
-            panel.set_title(wrapped(str(groups[position]), 34 * (3 - n_columns)))
+        axes = panels(figure, len(groups), n_columns, "probability of response")
+        for position, (panel, group) in enumerate(zip(axes, groups, strict=True)):
+            _response_panel(panel, table[table[column] == group], draws, column, sources)
+            panel.set_title(wrapped(str(group), 34 * (3 - n_columns)))
             if position % n_columns:
                 panel.tick_params(labelleft=False)
-            if position + n_columns >= len(groups):
-                panel.tick_params(labelbottom=True)
-                panel.set_xlabel("probability of response")
             if placebo is not None:
                 panel.axvline(
                     placebo, color=BLACK, linestyle=PLACEBO_LINE, linewidth=0.8, zorder=0.5

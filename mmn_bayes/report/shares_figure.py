@@ -19,6 +19,7 @@ from mmn_bayes.report.drawing import (
     heading,
     house_style,
     new_figure,
+    panels,
     wrapped,
 )
 from mmn_bayes.report.formatting import interval_in_words
@@ -74,11 +75,8 @@ def shares_figure(
     with house_style():
         handles = _shares_handles(shares, observed, by, level, marked)
         figure = new_figure(width_mm, n_rows * SHARES_PANEL_MM, head, count_lines(handles))
-        axes = figure.subplots(n_rows, n_columns, sharex=True, squeeze=False)
-        for position, panel in enumerate(axes.flat):
-            if position >= len(grades):
-                panel.remove()
-                continue
+        axes = panels(figure, len(grades), n_columns, "months since inclusion")
+        for position, panel in enumerate(axes):
             chosen = {"grade": position}
             seen = observed[observed["grade"].astype(str) == grades[position]]
             _shares_panel(panel, centre.isel(chosen), band.isel(chosen), seen, by)
@@ -86,9 +84,6 @@ def shares_figure(
             _mark_days(panel, marked)
             if position % n_columns == 0:
                 panel.set_ylabel("share of muscles")
-            if position + n_columns >= len(grades):
-                panel.tick_params(labelbottom=True)
-                panel.set_xlabel("months since inclusion")
         figure.legend(handles=handles, loc="outside lower left", ncols=2)
     return figure
 
