@@ -12,7 +12,7 @@ import pytensor.tensor as pt
 import pytest
 import scipy.stats as ss
 import xarray as xr
-from scipy.special import beta, expit
+from scipy.special import beta, betaln, expit, gammaln
 
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.cohort.simulate import simulate_cohort
@@ -93,9 +93,11 @@ class Answers:
             (row.patient, row.muscle, row.side, float(row.day), spec.scale.index(str(row.grade)))
             for row in grades.itertuples()
         ]
+        self.sites = sorted({row[:3] for row in self.rows})
         self.muscles = sorted({row[1] for row in self.rows})
         self.columns = cohort.patients.set_index("patient")
         self.infusions: dict[str, list[tuple[float, float]]] = {who: [] for who in self.patients}
+        self.days = sorted({(who, day) for who, _, _, day, _ in self.rows})
         for row in () if cohort.infusions is None else cohort.infusions.itertuples():
             self.infusions[row.patient].append((float(row.day), float(row.dose_g_per_kg)))
 
@@ -121,51 +123,72 @@ class Answers:
             total += float(point[exposure.name]) * measure
         return total
 
-    def groups(self, point: Point, acts_on: str, patient: str, muscle: str) -> float:
-        index = {"patient": self.patients.index(patient), "muscle": self.muscles.index(muscle)}
+    def groups(self, point: Point, acts_on: str, place: Mapping[str, int]) -> float:
+        site = self.spec.site_group
         return sum(
-            float(point[f"{g.name}_sd"]) * self.normal(point, g, index[g.by])
+            float(point[f"{g.name}_sd"]) * self.normal(point, g, place[g.by])
             for g in self.spec.groups
-            if g.by in index and g.acts_on == acts_on
+            if g.acts_on == acts_on and g is not site
         )
 
     def normal(self, point: Point, group: Group, member: int) -> float:
-        own = float(point[f"{group.name}_z"][member])
-        if group.correlation is None:
-            return own
-        (level,) = (g for g in self.spec.groups if g.by == group.by and g.acts_on == "level")
-        r = float(point[f"{group.name}_correlation"])
-        return r * float(point[f"{level.name}_z"][member]) + np.sqrt(1.0 - r**2) * own
+        if group.by != "patient" or self.spec.correlation is None:
+            return float(point[f"{group.name}_z"][member])
+        names = [g.name for g in self.spec.groups if g.by == "patient"]
+        z = np.array([float(point[f"{name}_z"][member]) for name in names])
+        return float(
+            (np.linalg.cholesky(correlations(self.spec, point)) @ z)[names.index(group.name)]
+        )
 
-    def strength(self, point: Point, patient: str, muscle: str, day: float) -> float:
+    def strength(self, point: Point, row: tuple[str, str, str, float, int]) -> float:
         """Of a muscle without the effect of its site."""
-        level = self.groups(point, "level", patient, muscle)
-        level += self.predictors(point, "level", patient)
-        if self.spec.gain is None:
-            return level + self.exposures(point, patient, day)
-        first = min((infused for infused, _ in self.infusions[patient]), default=np.inf)
-        days = max(day - first, 0.0)
-        gain = float(point["gain"]) + self.groups(point, "gain", patient, muscle)
-        gain += self.predictors(point, "gain", patient)
-        grown = 1.0 - 2.0 ** (-days / float(point["half_time_days"]))
-        return level + gain * grown + self.exposures(point, patient, day)
+        patient, muscle, side, day, _ = row
+        place = {
+            "patient": self.patients.index(patient),
+            "muscle": self.muscles.index(muscle),
+            "patient:muscle": self.sites.index((patient, muscle, side)),
+            "patient:visit": self.days.index((patient, day)),
+        }
+        total = self.groups(point, "level", place) + self.predictors(point, "level", patient)
+        total += self.exposures(point, patient, day)
+        if self.spec.gain is not None:
+            first = min((infused for infused, _ in self.infusions[patient]), default=np.inf)
+            days = max(day - first, 0.0)
+            gain = float(point["gain"]) + self.groups(point, "gain", place)
+            gain += self.predictors(point, "gain", patient)
+            total += gain * (1.0 - 2.0 ** (-days / float(point["half_time_days"])))
+        if self.spec.slope is not None:
+            slope = float(point["slope"]) + self.groups(point, "slope", place)
+            slope += self.predictors(point, "slope", patient)
+            total += slope * day / self.spec.slope.per_days
+        return total
+
+    def noise(self, point: Point) -> float:
+        return 1.0 if self.spec.noise is None else float(point["noise"])
+
+    def site_sd(self, point: Point) -> float:
+        site = self.spec.site_group
+        return 1.0 if site.sd is None else float(point[f"{site.name}_sd"])
 
     def cutpoints(self, point: Point) -> np.ndarray:
-        spread = np.sqrt(1.0 + (np.pi * float(point["noise"])) ** 2 / 3.0)
-        return ss.norm.ppf(np.cumsum(point["grade_probability"])[:-1]) * spread
+        if "cutpoints" in point:
+            return np.asarray(point["cutpoints"])
+        variance = self.site_sd(point) ** 2 + (np.pi * self.noise(point)) ** 2 / 3.0
+        return ss.norm.ppf(np.cumsum(point["grade_probability"])[:-1]) * np.sqrt(variance)
 
     def log_likelihood(self, point: Point) -> float:
         """Sum over sites of the integrals, by Simpson's rule on a grid that is far too fine."""
         if self.spec.outcome == "response":
             return self.log_likelihood_of_responses(point)
-        noise = float(point["noise"])
+        noise, site_sd = self.noise(point), self.site_sd(point)
         edges = np.concatenate([[-np.inf], self.cutpoints(point), [np.inf]])
-        z = np.linspace(-9.0, 9.0, 1 + 2 * int(9.0 * 5.0 / min(noise, 1.0)))
+        z = np.linspace(-12.0, 12.0, 1 + 2 * int(12.0 * 6.0 * max(site_sd / noise, 1.0)))
         weight = np.tile([2.0, 4.0], z.size // 2 + 1)[: z.size] * (z[1] - z[0]) / 3.0
         weight[0] = weight[-1] = (z[1] - z[0]) / 3.0
         sites: dict[tuple[str, str, str], np.ndarray] = {}
-        for patient, muscle, side, day, code in self.rows:
-            strength = self.strength(point, patient, muscle, day) + z
+        for row in self.rows:
+            patient, muscle, side, _, code = row
+            strength = self.strength(point, row) + site_sd * z
             low, high = ((edge - strength) / noise for edge in edges[code : code + 2])
             # Of two ways to write the difference the one without loss of digits.
             p = np.where(low > 0, expit(-low) - expit(-high), expit(high) - expit(low))
@@ -186,14 +209,52 @@ class Answers:
     def log_density(self, point: Point) -> float:
         total = self.log_likelihood(point)
         for name, prior in self.spec.priors.items():
-            total += log_prior(prior, point[name])
+            if name == "cutpoints":
+                total += float(
+                    log_prior_of(prior, point[name]).sum() + gammaln(1 + len(point[name]))
+                )
+            elif name == "patient_partial_correlation":
+                total += log_lkj(prior["shape"], correlations(self.spec, point), point[name])
+            else:
+                total += log_prior(prior, point[name])
         for group in self.spec.groups:
-            if group.by == "patient:muscle":
+            if group is self.spec.site_group:
                 continue  # integrated out
             z = point[f"{group.name}_z"]
             size = z.size - 1 if group.by == "muscle" else z.size
             total += -0.5 * float(z @ z) - 0.5 * size * np.log(2.0 * np.pi)
         return total
+
+
+def correlations(spec: ModelSpec, point: Point) -> np.ndarray:
+    """The matrix whose partial correlations, each given all effects before the first of the two,
+    are those of the point: each comes from the matrix by regression, and is put in by it."""
+    n = sum(group.by == "patient" for group in spec.groups)
+    matrix, partial = np.eye(n), iter(np.atleast_1d(point["patient_partial_correlation"]))
+    for j in range(n):
+        for k in range(j + 1, n):
+            before = matrix[:j, :j]
+            of_j, of_k = matrix[:j, j], matrix[:j, k]
+            explained = of_j @ np.linalg.solve(before, of_k) if j else 0.0
+            left = [1.0 - (x @ np.linalg.solve(before, x) if j else 0.0) for x in (of_j, of_k)]
+            matrix[j, k] = matrix[k, j] = explained + next(partial) * np.sqrt(left[0] * left[1])
+    return matrix
+
+
+def log_lkj(shape: float, matrix: np.ndarray, partial: np.ndarray) -> float:
+    """det^(shape - 1) over its integral (Lewandowski 2009, eq. 16), as a density of the partials.
+
+    The Jacobian is a product over pairs (j, k) of (1 - r_jk^2)^((n - 1 - j) / 2), j from 1
+    (Joe 2006).
+    """
+    n = len(matrix)
+    pairs = [j for j in range(1, n) for _ in range(j + 1, n + 1)]
+    jacobian = sum((n - 1 - j) / 2 * np.log1p(-(r**2)) for j, r in zip(pairs, partial, strict=True))
+    integral = 0.0
+    for k in range(1, n):
+        b = shape + (n - k - 1) / 2
+        integral += (2 * shape - 2 + n - k) * (n - k) * np.log(2.0) + (n - k) * betaln(b, b)
+    return float((shape - 1) * np.linalg.slogdet(matrix)[1] + jacobian - integral)
 
 
 def judged_by_hand(spec: ModelSpec, cohort: Cohort) -> dict[str, bool]:
@@ -227,17 +288,28 @@ def some_point(spec: ModelSpec, cohort: Cohort, seed: int) -> dict[str, np.ndarr
     rng = np.random.default_rng(seed)
     point = {}
     for name, prior in spec.priors.items():
-        if prior.distribution == "dirichlet":
+        if name == "cutpoints":
+            point[name] = np.sort(SCIPY[prior.distribution](prior).rvs(len(spec.scale) - 1, rng))
+        elif name == "patient_partial_correlation":
+            n = sum(group.by == "patient" for group in spec.groups)
+            point[name] = rng.uniform(-0.8, 0.8, size=n * (n - 1) // 2)
+        elif prior.distribution == "dirichlet":
             point[name] = rng.dirichlet(3.0 + np.array(prior["concentration"]))
         else:
             point[name] = np.array(SCIPY[prior.distribution](prior).ppf(rng.uniform(0.2, 0.8)))
-    muscles = cohort.grades.dropna(subset="grade")["muscle"].nunique()
+    grades = cohort.grades.dropna(subset="grade")
+    muscles = grades["muscle"].nunique()
+    members = {
+        "patient": len(cohort.patients),
+        "patient:muscle": len(grades[["patient", "muscle", "side"]].drop_duplicates()),
+        "patient:visit": len(grades[["patient", "day"]].drop_duplicates()),
+    }
     for group in spec.groups:
         if group.by == "muscle":
             z = rng.normal(size=muscles)
             point[f"{group.name}_z"] = z - z.mean()
-        elif group.by == "patient":
-            point[f"{group.name}_z"] = rng.normal(size=len(cohort.patients))
+        elif group is not spec.site_group:
+            point[f"{group.name}_z"] = rng.normal(size=members[group.by])
     return point
 
 
@@ -284,7 +356,8 @@ def test_the_makers_of_priors_are_those_of_the_vocabulary() -> None:
 
 
 def test_the_parameters_of_the_graph_are_those_of_the_file(case: Case) -> None:
-    own = {f"{group.name}_z" for group in case.spec.groups if group.sd is not None}
+    site = [case.spec.site_group] if case.spec.outcome == "grade" else []
+    own = {f"{group.name}_z" for group in case.spec.groups if group not in site}
     assert {rv.name for rv in case.model.free_RVs} == set(case.spec.priors) | own
 
 
@@ -363,7 +436,10 @@ def variant(**changes: Any) -> ModelSpec:
 
 NORMAL = {"distribution": "normal", "mean": 0.0, "sd": 0.2, "why": "a reason"}
 HALF = {"distribution": "half_normal", "sd": 0.2, "why": "a reason"}
-GAINS = {"by": "patient", "acts_on": "gain", "sd": HALF}
+WIDE = {"distribution": "half_normal", "sd": 15, "why": "a reason"}
+SITE = {"by": "patient:muscle", "acts_on": "level"}
+SLOPE = {"since": "inclusion", "per_days": 365.25, "size": NORMAL}
+MALE = {"column": "male", "kind": "yes_no", "prior": NORMAL}
 CORRELATION = {"distribution": "lkj", "shape": 2.0, "why": "a reason"}
 VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
     "a sum of doses beside the rate": lambda: variant(
@@ -372,8 +448,31 @@ VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
     "gains that differ between muscles": lambda: variant(
         group={"muscle_gain": {"by": "muscle", "acts_on": "gain", "sd": HALF}}
     ),
-    "gains that go along with levels": lambda: variant(
-        group={"patient_gain": {**GAINS, "correlation": CORRELATION}}
+    "gains that go along with levels": lambda: variant(correlation={"patient": CORRELATION}),
+    "levels, gains and slopes that go along with each other": lambda: variant(
+        slope=SLOPE,
+        group={"patient_slope": {"by": "patient", "acts_on": "slope", "sd": HALF}},
+        correlation={"patient": CORRELATION},
+    ),
+    "slopes that differ between muscles and by a predictor": lambda: variant(
+        slope=SLOPE,
+        group={"muscle_slope": {"by": "muscle", "acts_on": "slope", "sd": HALF}},
+        predictor={"male": {**MALE, "acts_on": "slope"}},
+    ),
+    "gains that differ between the muscles of a patient": lambda: variant(
+        group={"site_gain": {"by": "patient:muscle", "acts_on": "gain", "sd": HALF}}
+    ),
+    "an examiner of one day": lambda: variant(
+        group={"examiner": {"by": "patient:visit", "acts_on": "level", "sd": HALF}}
+    ),
+    "units of the noise": lambda: variant(noise=None, group={"site": {**SITE, "sd": WIDE}}),
+    "units of the noise and cutpoints of their own": lambda: variant(
+        noise=None,
+        group={"site": {**SITE, "sd": WIDE}},
+        threshold={"prior": {**NORMAL, "sd": 12.0}},
+    ),
+    "cutpoints with heavy tails": lambda: variant(
+        threshold={"prior": {"distribution": "student_t", "df": 3, "mean": 0, "sd": 1, "why": "a"}}
     ),
     "a predictor in numbers": lambda: variant(
         predictor={

@@ -172,7 +172,7 @@ def test_an_unknown_key_names_the_nearest(dotted: str, nearest: str) -> None:
     ("name", "dotted"),
     [
         *(("strength", d) for d in ("title", "link", "scale.grades", "response.why", "gain.since")),
-        *(("strength", d) for d in ("threshold.prior", "noise.prior", "gain.half_time_days")),
+        *(("strength", d) for d in ("threshold.prior", "gain.half_time_days")),
         *(("strength", d) for d in ("group.site.by", "exposure.dose_rate.prior")),
         *(("response", d) for d in ("intercept.prior", "predictor.naive.kind", "response.gain")),
     ],
@@ -182,7 +182,7 @@ def test_a_key_not_stated_has_no_default(name: str, dotted: str) -> None:
     assert said.startswith(f"{dotted}: not stated; nothing has a default. It says: ")
 
 
-@pytest.mark.parametrize("table", ["scale", "response", "threshold", "noise"])
+@pytest.mark.parametrize("table", ["scale", "response", "threshold"])
 def test_a_table_that_the_outcome_needs_is_asked_for_key_by_key(table: str) -> None:
     asked = {said.split(":")[0] for said in defects(changed(table, ...))}
     assert asked == {key for key in KEYS if key.startswith(f"{table}.")}
@@ -265,7 +265,10 @@ def _starred(dotted: str) -> str:
     [
         ("noise.prior", NORMAL, "'normal' is not a distribution for this parameter; take half_"),
         ("gain.size", {**NORMAL, "distribution": "gamma"}, "'gamma' is not a distribution for"),
-        ("threshold.prior", NORMAL, "'normal' is not a distribution for this parameter; take diri"),
+        (
+            *("threshold.prior", {**NORMAL, "distribution": "gamma"}),
+            "'gamma' is not a distribution for this parameter; take normal, student_t, dirichlet.",
+        ),
         ("gain.size", {**NORMAL, "distribution": "cauchy"}, "'cauchy' is not a distribution"),
         ("gain.size", {}, "None is not a distribution for this parameter; take normal, student_t."),
         ("gain.size", "normal(0, 1)", "'normal(0, 1)' is not a distribution for this parameter"),
@@ -287,7 +290,7 @@ def test_a_wrong_prior_is_named(dotted: str, prior: Any, words: str) -> None:
 def test_every_distribution_needs_each_parameter_its_sign_and_a_reason(name: str) -> None:
     distribution = DISTRIBUTIONS[name]
     path = {"real": "gain.size", "positive": "noise.prior", "simplex": "threshold.prior"}
-    path["correlation"] = "group.patient_gain.correlation"
+    path["correlation"] = "correlation.patient"
     where = path[distribution.support]
     right: dict[str, Any] = dict.fromkeys(distribution.parameters, 1.5)
     if "concentration" in right:
@@ -307,18 +310,20 @@ def test_every_distribution_needs_each_parameter_its_sign_and_a_reason(name: str
 LKJ = {"distribution": "lkj", "shape": 2, "why": "a reason"}
 
 
-def test_a_correlation_belongs_to_gains_of_patients_that_have_one_level() -> None:
-    spec = parse_spec(changed("group.patient_gain.correlation", LKJ), "right")
-    assert spec.priors["patient_gain_correlation"]["shape"] == 2.0
-    assert only_defect(changed("group.muscle.correlation", LKJ)) == (
-        "group.muscle.correlation: belongs to a group by patient that acts on gain."
-    )
-    alone = changed("group.patient_gain.correlation", LKJ)
-    del alone["group"]["patient_level"]
-    assert only_defect(alone) == (
-        "group.patient_gain.correlation: 0 groups by patient act on level; it needs exactly one to "
-        "go along with."
-    )
+def test_the_noise_or_the_spread_between_muscles_is_the_unit() -> None:
+    stated = content()
+    del stated["noise"]
+    stated["group"]["site"]["sd"] = stated["group"]["muscle"]["sd"]
+    spec = parse_spec(stated, "in_noise")
+    assert spec.noise is None
+    assert {"site_sd"} <= set(spec.priors)
+    assert "noise" not in spec.priors
+
+
+def test_the_cutpoints_may_have_a_prior_of_their_own() -> None:
+    spec = parse_spec(changed("threshold.prior", NORMAL), "right")
+    assert spec.priors["cutpoints"]["sd"] == NORMAL["sd"]
+    assert "grade_probability" not in spec.priors
 
 
 def test_all_defects_come_at_once() -> None:
@@ -406,23 +411,37 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "two units": (
         _with(lambda t: t["group"].update(other=dict(t["group"]["site"]))),
-        "group: 2 groups are by patient:muscle; state exactly one",
+        "group: 2 groups by patient:muscle act on level; state exactly one",
     ),
     "no unit": (
         _with(lambda t: t["group"].pop("site")),
-        "group: 0 groups are by patient:muscle; state exactly one",
+        "group: 0 groups by patient:muscle act on level; state exactly one",
     ),
     "a unit with a sd": (
         _with(lambda t: t["group"]["site"].update(sd=t["group"]["muscle"]["sd"])),
-        "group.site.sd: state it, except for patient:muscle, whose sd is the unit 1.",
+        "group.site.sd: has a prior, and so has the noise; one of the two is the unit",
     ),
     "a group without a sd": (
         _with(lambda t: t["group"]["muscle"].pop("sd")),
-        "group.muscle.sd: state it, except for patient:muscle",
+        "group.muscle.sd: not stated; only levels by patient:muscle may be the unit.",
     ),
-    "a unit of gains": (
-        changed("group.site.acts_on", "gain"),
-        "group.site.acts_on: the effects that define the unit act on level.",
+    "neither the noise nor its muscles": (
+        _with(lambda t: t.pop("noise")),
+        "group.site.sd: not stated, nor is noise.prior; one of the two is the unit",
+    ),
+    "gains of visits": (
+        _with(
+            lambda t: t["group"].update(visit={**t["group"]["patient_gain"], "by": "patient:visit"})
+        ),
+        "group.visit.acts_on: the effects of a visit act on level.",
+    ),
+    "slopes without a slope": (
+        changed("group.patient_gain.acts_on", "slope"),
+        "group.patient_gain.acts_on: there is no [slope] to act on; add that table.",
+    ),
+    "a correlation of one": (
+        _with(lambda t: (t["group"].pop("patient_gain"), t.update(correlation={"patient": LKJ}))),
+        "correlation.patient: 1 of the groups are by patient; it needs two or more",
     ),
     "gain of a group without gain": (
         _with(lambda t: (t.pop("gain"), t["predictor"].pop("naive_gain"))),
@@ -571,7 +590,7 @@ def test_a_dropped_table_may_be_stated_anew(folder: Any) -> None:
         ('based_on = "strength"\ndrop = ["gains"]', "drop: 'strength' has no table 'gains'"),
         ('based_on = "strength"\ndrop = ["title"]', "drop: 'strength' has no table 'title'"),
         ('based_on = "strength"\ndrop = ["title.x"]', "drop: 'strength' has no table 'title.x'"),
-        ('based_on = "strength"\ndrop = ["noise"]', "noise.prior: not stated; nothing has a def"),
+        ('based_on = "strength"\ndrop = ["threshold"]', "threshold.prior: not stated; nothing has"),
         ('based_on = "strength"\ntitel = "x"', "titel: unknown key"),
     ],
 )

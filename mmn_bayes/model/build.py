@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
@@ -10,13 +11,15 @@ from mmn_bayes.model.components import (
     at,
     cutpoints,
     group_effects,
+    pair_labels,
     predictor_sum,
+    standard_effects,
     strength_change,
     strength_level,
 )
 from mmn_bayes.model.ordinal import cumulative_probability, integrated_log_density
 from mmn_bayes.model.priors import parameter
-from mmn_bayes.spec.model_spec import Group, ModelSpec
+from mmn_bayes.spec.model_spec import ModelSpec
 
 # What a design holds for the estimands only.
 _NOT_IN_GRAPH = frozenset(
@@ -38,10 +41,10 @@ def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> p
     spec, design
         The model, and a design made for it.
     purpose
-        "sample": with the likelihood of what the design records. For outcome "grade" the effects
-        that define the unit, one a site, are integrated out of it. "recover" (outcome "grade"):
-        without likelihood, with the deterministics `eta_without_site` (dim row) and
-        `scaled_cutpoints` (dim threshold), in logits, from which those effects are drawn.
+        "sample": with the likelihood of what the design records. For outcome "grade" the levels
+        of the sites are integrated out of it. "recover" (outcome "grade"): without likelihood, with
+        the deterministics `eta_without_site` (dim row), `scaled_cutpoints` (dim threshold) and
+        `site_sigma`, in logits, from which those levels are drawn.
         "predict": without likelihood, with those effects as parameters, and the deterministic
         `grade_cdf` (dims row, threshold; the probability of at most each grade) or
         `response_probability` (dim patient).
@@ -53,14 +56,11 @@ def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> p
     """
     outcomes = {"grade": _grades, "response": _responses}
     coords = {str(name): design[name].to_numpy() for name in design.coords}
+    if spec.correlation is not None:
+        coords["pair"] = np.array(pair_labels(spec))
     with pm.Model(coords=coords) as model:
         outcomes[spec.outcome](spec, _data(design), purpose)
     return model
-
-
-def unit_group(spec: ModelSpec) -> Group:
-    """Return the group whose effects define the unit; the vocabulary requires exactly one."""
-    return next(group for group in spec.groups if group.sd is None)
 
 
 def _data(design: xr.Dataset) -> dict[str, Any]:
@@ -73,25 +73,30 @@ def _data(design: xr.Dataset) -> dict[str, Any]:
 
 
 def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
-    noise = parameter("noise", spec.priors["noise"])
-    # In logits everything is divided by the noise, which is 1 on that scale.
-    scaled = cutpoints(spec, noise) / noise
+    # One of the two is the unit; the kernel takes all in units of the noise.
+    site = spec.site_group
+    noise = parameter("noise", spec.noise) if spec.noise is not None else 1.0
+    site_sd = parameter(f"{site.name}_sd", site.sd) if site.sd is not None else 1.0
+    scaled = cutpoints(spec, noise, site_sd) / noise
+    effects = group_effects(spec)
     site_of_row = arrays["site_of_row"]
-    level = strength_level(spec, arrays)
-    eta = (at(level, site_of_row) + strength_change(spec, arrays)) / noise
+    level = at(strength_level(spec, arrays, effects), site_of_row)
+    eta = (level + strength_change(spec, arrays, effects)) / noise
     eta = eta + pt.zeros_like(arrays["code"], dtype="float64")
+    sigma = site_sd / noise
     match purpose:
         case "sample":
             log_density = integrated_log_density(
-                eta, scaled, 1.0 / noise, arrays["code"], arrays["first_row_of_site"]
+                eta, scaled, sigma, arrays["code"], arrays["first_row_of_site"]
             )
             pm.Potential("grades", log_density)
         case "recover":
             pm.Deterministic("eta_without_site", eta)
             pm.Deterministic("scaled_cutpoints", scaled)
+            pm.Deterministic("site_sigma", sigma)
         case "predict":
-            own = group_effects(unit_group(spec))[site_of_row]
-            pm.Deterministic("grade_cdf", cumulative_probability(eta + own / noise, scaled))
+            own = sigma * standard_effects(site)[site_of_row]
+            pm.Deterministic("grade_cdf", cumulative_probability(eta + own, scaled))
 
 
 def _responses(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:

@@ -3,52 +3,107 @@
 `arrays` are the design's, by name, as constants of the graph.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from mmn_bayes.model.priors import parameter
-from mmn_bayes.spec.model_spec import Group, ModelSpec
+from mmn_bayes.model.priors import increasing, parameter, partial_correlations
+from mmn_bayes.spec.model_spec import Group, ModelSpec, Prior
 
 Arrays = Mapping[str, Any]
+Effects = Mapping[str, Any]
 
 
-def cutpoints(spec: ModelSpec, noise: Any) -> Any:
-    """Cutpoints from the grade probabilities of a reference patient; shape (threshold,).
+def cutpoints(spec: ModelSpec, noise: Any, site_sd: Any) -> Any:
+    """Cutpoints, with a prior of their own or from grade probabilities; shape (threshold,).
 
-    The prior is on the probabilities, so that no Jacobian is needed: with p_k the probability of
-    grade k or lower among the muscles of a patient whose effects are 0, c_k is the normal quantile
-    of p_k times the spread of effect and noise together, sqrt(1 + (pi * noise)^2 / 3). Treating
-    normal plus logistic as normal is exact for small noise; a test bounds the difference.
+    A Dirichlet prior is on the probabilities, so that no Jacobian is needed: with p_k the
+    probability of grade k or lower among the muscles of a patient whose effects are 0, c_k is the
+    normal quantile of p_k times the spread of site effect and noise together,
+    sqrt(site_sd^2 + (pi * noise)^2 / 3). Treating normal plus logistic as normal is exact for small
+    noise; a test bounds the difference.
     """
-    probability = parameter("grade_probability", _stated(spec.threshold), dims="grade")
+    prior = _stated(spec.threshold)
+    if spec.threshold_parameter == "cutpoints":
+        return increasing("cutpoints", prior, len(spec.scale) - 1, dims="threshold")
+    probability = parameter("grade_probability", prior, dims="grade")
     below = pt.cumsum(probability)[:-1]
     quantile = -np.sqrt(2.0) * pt.erfcinv(2.0 * below)
-    spread = pt.sqrt(1.0 + (np.pi * noise) ** 2 / 3.0)
+    spread = pt.sqrt(site_sd**2 + (np.pi * noise) ** 2 / 3.0)
     return pm.Deterministic("cutpoints", quantile * spread, dims="threshold")
 
 
-def group_effects(group: Group, leading_z: Any = None) -> Any:
-    """Effects of the members of a group, non-centred: sd times a standard normal.
+# Where the members of a group are.
+_DIMS = {
+    "muscle": "muscle",
+    "patient": "patient",
+    "patient:muscle": "site",
+    "patient:visit": "visit",
+}
 
-    Muscles sum to zero: the cutpoints hold the mean. The effects that define the unit, one for each
-    site, are a standard normal. With a correlation r to other effects of the same members, whose
-    standard normals are `leading_z`, the normal is r leading_z + sqrt(1 - r^2) z.
+
+def standard_effects(group: Group) -> Any:
+    """Standard normals, one a member of a group; those of the muscles sum to zero."""
+    name, dims = f"{group.name}_z", _DIMS[group.by]
+    if group.by == "muscle":
+        return pm.ZeroSumNormal(name, sigma=1.0, dims=dims)
+    return pm.Normal(name, 0.0, 1.0, dims=dims)
+
+
+def group_effects(spec: ModelSpec) -> Effects:
+    """Effects of every group but the levels of the sites, by its name: sd times a standard normal.
+
+    Muscles sum to zero: the cutpoints hold the mean. Where the file has correlations between the
+    effects of a patient, the Cholesky factor of their matrix multiplies their standard normals.
     """
-    if group.sd is None:
-        return pm.Normal(f"{group.name}_z", 0.0, 1.0, dims="site")
-    sd = parameter(f"{group.name}_sd", group.sd)
-    if group.by != "muscle":
-        z = pm.Normal(f"{group.name}_z", 0.0, 1.0, dims=group.by)
-        if group.correlation is None:
-            return sd * z
-        r = parameter(f"{group.name}_correlation", group.correlation)
-        return sd * (r * leading_z + pt.sqrt(1.0 - r**2) * z)
-    z = pm.ZeroSumNormal(f"{group.name}_z", sigma=1.0, dims="muscle")
-    return pm.Deterministic(f"{group.name}_effect", sd * z, dims="muscle")
+    effects = {}
+    groups = [group for group in spec.groups if group is not spec.site_group]
+    sd = {group.name: parameter(f"{group.name}_sd", _stated(group.sd)) for group in groups}
+    z = {group.name: standard_effects(group) for group in groups}
+    if spec.correlation is not None:
+        correlated = [group.name for group in groups if group.by == "patient"]
+        z |= _correlated(spec.correlation, {name: z[name] for name in correlated})
+    for group in groups:
+        effects[group.name] = sd[group.name] * z[group.name]
+        if group.by == "muscle":
+            name = f"{group.name}_effect"
+            effects[group.name] = pm.Deterministic(name, effects[group.name], dims="muscle")
+    return effects
+
+
+def _correlated(prior: Prior, z: Mapping[str, Any]) -> dict[str, Any]:
+    """Standard normals with the correlations of an LKJ prior, from independent ones.
+
+    Row k of the Cholesky factor is made of the partial correlations r_jk of effect k with those
+    before it: r_1k, r_2k sqrt(1 - r_1k^2), ..., and last what is left of 1.
+    """
+    names = list(z)
+    partial = partial_correlations("patient_partial_correlation", prior, len(names), dims="pair")
+    number = {pair: i for i, pair in enumerate(combinations(range(len(names)), 2))}
+    rows: list[list[Any]] = [[1.0]]
+    for k in range(1, len(names)):
+        row, left = [], 1.0
+        for j in range(k):
+            r = partial[number[j, k]]
+            row.append(r * left)
+            left = left * pt.sqrt(1.0 - r**2)
+        rows.append([*row, left])
+    correlations = [sum(a * b for a, b in zip(rows[j], rows[k], strict=False)) for j, k in number]
+    pm.Deterministic("patient_correlation", pt.stack(correlations), dims="pair")
+    return {
+        name: sum(weight * z[other] for weight, other in zip(row, names, strict=False))
+        for name, row in zip(names, rows, strict=True)
+    }
+
+
+def pair_labels(spec: ModelSpec) -> list[str]:
+    """Names of the pairs of groups by patient, in the order of their correlations."""
+    names = [group.name for group in spec.groups if group.by == "patient"]
+    return [f"{one}, {other}" for one, other in combinations(names, 2)]
 
 
 def predictor_sum(spec: ModelSpec, acts_on: str, arrays: Arrays) -> Any:
@@ -60,51 +115,68 @@ def predictor_sum(spec: ModelSpec, acts_on: str, arrays: Arrays) -> Any:
     )
 
 
-def strength_level(spec: ModelSpec, arrays: Arrays) -> Any:
+def strength_level(spec: ModelSpec, arrays: Arrays, effects: Effects) -> Any:
     """Level of every site without treatment and without its own effect; shape (site,), or 0."""
-    level = sum(
-        group_effects(group)[arrays[f"{group.by}_of_site"]]
-        for group in spec.groups
-        if group.acts_on == "level" and group.sd is not None
-    )
+    level = _summed(spec, "level", ("muscle", "patient"), arrays, effects)
     return level + at(predictor_sum(spec, "level", arrays), arrays["patient_of_site"])
 
 
-def strength_change(spec: ModelSpec, arrays: Arrays) -> Any:
-    """Change from the untreated level by gain and exposures; shape (row,), or 0 without any.
+def strength_change(spec: ModelSpec, arrays: Arrays, effects: Effects) -> Any:
+    """What differs between the visits of a site; shape (row,), or 0 without anything.
 
-    The gain saturates: a share 1 - 2^(-days / half-time) of it is reached so many days after the
-    first infusion. All that a patient's muscles share is computed once a visit.
+    All that a patient's muscles share is computed once a visit.
     """
     at_visits = sum(
         parameter(exposure.name, exposure.prior) * arrays[f"exposure_{exposure.name}"]
         for exposure in spec.exposures
     )
-    gain = spec.gain
-    if gain is None:
-        return at(at_visits, arrays["visit_of_row"])
-    half_time = parameter("half_time_days", gain.half_time_days)
-    grown = -pt.expm1(-np.log(2.0) * arrays["days_since_first_infusion"] / half_time)
-    groups = [group for group in spec.groups if group.acts_on == "gain"]
-    size = parameter("gain", gain.size) + predictor_sum(spec, "gain", arrays)
-    own = [group for group in groups if group.by == "patient"]
-    size = size + sum(group_effects(group, _level_z(spec)) for group in own)
-    at_visits = at_visits + at(size, arrays["patient_of_visit"]) * grown
-    by_site = [
-        group_effects(group)[arrays[f"{group.by}_of_site"]]
-        for group in groups
-        if group.by != "patient"
-    ]
-    at_rows = at_visits[arrays["visit_of_row"]]
-    if not by_site:
-        return at_rows
-    return at_rows + sum(by_site)[arrays["site_of_row"]] * grown[arrays["visit_of_row"]]
+    at_visits = at_visits + sum(
+        effects[group.name] for group in spec.groups if group.by == "patient:visit"
+    )
+    at_rows = 0.0
+    for acts_on, size, share in (*_gain(spec, arrays), *_slope(spec, arrays)):
+        own = _summed(spec, acts_on, ("patient",), arrays, effects, of="patient")
+        of_patients = size + predictor_sum(spec, acts_on, arrays) + own
+        at_visits = at_visits + at(of_patients, arrays["patient_of_visit"]) * share
+        of_sites = _summed(spec, acts_on, ("muscle", "patient:muscle"), arrays, effects)
+        if getattr(of_sites, "ndim", 0):
+            at_rows = at_rows + of_sites[arrays["site_of_row"]] * share[arrays["visit_of_row"]]
+    return at_rows + at(at_visits, arrays["visit_of_row"])
 
 
-def _level_z(spec: ModelSpec) -> Any:
-    """Standard normals of the level of each patient, already in the model; None without any."""
-    names = [g.name for g in spec.groups if (g.by, g.acts_on) == ("patient", "level")]
-    return pm.modelcontext(None)[f"{names[0]}_z"] if len(names) == 1 else None
+def _gain(spec: ModelSpec, arrays: Arrays) -> Iterator[tuple[str, Any, Any]]:
+    """The full gain, and the share of it reached so many days after the first infusion."""
+    if spec.gain is not None:
+        half_time = parameter("half_time_days", spec.gain.half_time_days)
+        days = arrays["days_since_first_infusion"]
+        share = -pt.expm1(-np.log(2.0) * days / half_time)
+        yield "gain", parameter("gain", spec.gain.size), share
+
+
+def _slope(spec: ModelSpec, arrays: Arrays) -> Iterator[tuple[str, Any, Any]]:
+    """The steady change in `per_days` days, and how often that time has passed since inclusion."""
+    if spec.slope is not None:
+        share = arrays["days_since_inclusion"] / spec.slope.per_days
+        yield "slope", parameter("slope", spec.slope.size), share
+
+
+def _summed(
+    spec: ModelSpec,
+    acts_on: str,
+    by: tuple[str, ...],
+    arrays: Arrays,
+    effects: Effects,
+    of: str = "site",
+) -> Any:
+    """Sum of the effects of some groupings on one thing, for every site (or patient); 0 without."""
+    total: Any = 0.0
+    for group in spec.groups:
+        if group.acts_on == acts_on and group.by in by and group.name in effects:
+            own = effects[group.name]
+            if of != _DIMS[group.by]:
+                own = own[arrays[f"{_DIMS[group.by]}_of_{of}"]]
+            total = total + own
+    return total
 
 
 def at(values: Any, index: Any) -> Any:

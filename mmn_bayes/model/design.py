@@ -139,6 +139,7 @@ def at_rows(
         "patient_of_visit": visits[0].astype(int),
         "day_of_visit": when,
         "days_since_first_infusion": days_since_first_infusion(who, when, infusions),
+        **({"days_since_inclusion": when} if spec.slope is not None else {}),
         **{
             f"exposure_{exposure.name}": _exposure(exposure, who, when, infusions)
             for exposure in spec.exposures
@@ -151,6 +152,10 @@ def at_rows(
         "position_of_row": order,
     }
     kept = design.drop_dims(["row", "visit", "site_edge"], errors="ignore")
+    if any(group.by == "patient:visit" for group in spec.groups):
+        # By its name a visit finds its effect among the draws.
+        names = [f"{name}, day {day:g}" for name, day in zip(who, when, strict=True)]
+        kept = kept.assign_coords(visit=np.array(names))
     return kept.assign(
         {name: ("visit", values) for name, values in at_visits.items()}
         | {name: ("row", values) for name, values in rows.items()}

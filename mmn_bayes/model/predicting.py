@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+import pandas as pd
 import pymc as pm
 import pytensor
 import xarray as xr
@@ -21,7 +22,8 @@ def predict(
     names: Sequence[str],
     *,
     purpose: Purpose = "predict",
-    new_members: np.random.Generator | None = None,
+    rng: np.random.Generator | None = None,
+    new_members: bool = False,
 ) -> Iterator[tuple[slice, list[np.ndarray]]]:
     """Evaluate deterministics of a model at stored draws, block by block.
 
@@ -33,10 +35,13 @@ def predict(
         Draws of its parameters, dims chain and draw first.
     names, purpose
         Deterministics that `build` registers for the purpose.
+    rng
+        Source of the effects that are drawn anew, from their distribution, a fresh set for each
+        draw. Those of a visit that the draws do not know are; without such it is not needed.
     new_members
-        Given, the effects of patients and sites are drawn anew from their distribution, a fresh set
-        for each draw: the design then stands for new patients like those it describes. Otherwise
-        they are taken from the draws, and the design must have the same patients and sites.
+        Whether those of all patients and sites are drawn anew too: the design then stands for new
+        patients like those it describes. Otherwise they are taken from the draws, and the design
+        must have the same patients and sites.
 
     Yields
     ------
@@ -45,7 +50,7 @@ def predict(
     """
     model = build(spec, design, purpose)
     evaluate = _compile(model, names)
-    sources = [_source(variable, model, posterior, new_members) for variable in model.free_RVs]
+    sources = [_source(variable, model, posterior, rng, new_members) for variable in model.free_RVs]
     n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
     first = [np.asarray(value) for value in evaluate(*(source(0) for source in sources))]
     block = max(1, _BLOCK_BYTES // max(1, sum(value.nbytes for value in first)))
@@ -71,13 +76,32 @@ def _source(
     variable: pytensor.tensor.TensorVariable,
     model: pm.Model,
     posterior: xr.Dataset,
-    new_members: np.random.Generator | None,
+    rng: np.random.Generator | None,
+    new_members: bool,
 ) -> Callable[[int], np.ndarray]:
     """Where the values of one parameter come from, as a function of the number of the draw."""
-    dims = model.named_vars_to_dims.get(variable.name, ())
-    if new_members is not None and set(dims) & {"patient", "site"}:
+    name, dims = variable.name, model.named_vars_to_dims.get(variable.name, ())
+    if new_members and set(dims) & {"patient", "site", "visit"}:
         shape = tuple(int(model.dim_lengths[dim].eval()) for dim in dims)
-        return lambda draw: new_members.standard_normal(shape)
-    values = posterior[variable.name].to_numpy()
+        return lambda draw: _required(rng, name).standard_normal(shape)
+    values = posterior[name].to_numpy()
     values = values.reshape(-1, *values.shape[2:]).astype(float)
-    return lambda draw: values[draw]
+    if "visit" not in dims:
+        return lambda draw: values[draw]
+    wanted = pd.Index(model.coords["visit"])
+    known = pd.Index(posterior["visit"].to_numpy()) if "visit" in posterior.coords else wanted[:0]
+    where = known.get_indexer(wanted)
+    if (where >= 0).all():
+        return lambda draw: values[draw, where]
+
+    def kept_or_new(draw: int) -> np.ndarray:
+        drawn = _required(rng, name).standard_normal(where.size)
+        return np.where(where >= 0, values[draw, where], drawn)
+
+    return kept_or_new
+
+
+def _required(rng: np.random.Generator | None, name: str) -> np.random.Generator:
+    if rng is None:
+        raise ValueError(f"New values of {name} are to be drawn; give a random generator.")
+    return rng

@@ -5,9 +5,72 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
-from pymc.distributions.transforms import Interval
+import pytensor.tensor as pt
+from pymc.distributions.shape_utils import rv_size_is_none
+from pymc.distributions.transforms import Interval, ordered
+from scipy.special import gammaln
 
 from mmn_bayes.spec.model_spec import Prior
+
+
+def partial_correlations(name: str, prior: Prior, n_effects: int, dims: str | None) -> Any:
+    """Add the partial correlations of a matrix with an LKJ prior; shape (pair,).
+
+    Pairs (j, k), j < k, in the order (1, 2), (1, 3), ..., (2, 3), ...: the correlation of effects j
+    and k given those before j. They are independent, each a beta stretched to (-1, 1) with both
+    parameters shape + (n - 1 - j) / 2, j counted from 1; two effects have one, their correlation.
+
+    References
+    ----------
+    Lewandowski, Kurowicka and Joe, J Multivar Anal 2009;100:1989, section 2.4.
+    """
+    given = np.repeat(np.arange(n_effects - 1), np.arange(n_effects - 1, 0, -1))
+    # In double precision: a plain 2.0 would be a number in single, and what is computed of it.
+    shape = np.float64(prior["shape"]) + (n_effects - 2 - given) / 2.0
+    return pm.CustomDist(
+        name,
+        shape if dims else shape[0],
+        dist=lambda shape, size: 2.0 * pm.Beta.dist(shape, shape, size=size) - 1.0,
+        default_transform=Interval(-1.0, 1.0),
+        dims=dims,
+    )
+
+
+_REAL: Mapping[str, Callable[..., Any]] = {
+    "normal": pm.Normal.dist,
+    "student_t": lambda df, mean, sd, **size: pm.StudentT.dist(nu=df, mu=mean, sigma=sd, **size),
+}
+
+
+def increasing(name: str, prior: Prior, n: int, dims: str) -> Any:
+    """Add n numbers that have one prior each and increase; shape (n,).
+
+    n draws of a prior, put in order, have n! times the product of its densities.
+    """
+    one = _REAL[prior.distribution]
+    parameters = [np.full(n, value) for _, value in prior.parameters]
+    letters = ["(n)"] * len(parameters)
+
+    def put_in_order(*arguments: Any) -> Any:
+        *stated, size = arguments
+        several = None if rv_size_is_none(size) else (*size, n)
+        return pt.sort(one(*stated, size=several), axis=-1)
+
+    def log_density(value: Any, *stated: Any) -> Any:
+        each = pm.logp(one(*stated), value)
+        increase = pt.all(value[..., 1:] > value[..., :-1], axis=-1)
+        return pt.switch(increase, each.sum(axis=-1) + gammaln(n + 1.0), -np.inf)
+
+    return pm.CustomDist(
+        name,
+        *parameters,
+        dist=put_in_order,
+        logp=log_density,
+        signature=f"{','.join(letters)}->(n)",
+        default_transform=ordered,
+        dims=dims,
+    )
+
 
 MAKERS: Mapping[str, Callable[..., Any]] = {
     "normal": lambda name, p, dims: pm.Normal(name, mu=p["mean"], sigma=p["sd"], dims=dims),
@@ -23,15 +86,7 @@ MAKERS: Mapping[str, Callable[..., Any]] = {
         name, mu=np.log(p["median"]), sigma=p["log_sd"], dims=dims
     ),
     "gamma": lambda name, p, dims: pm.Gamma(name, mu=p["mean"], sigma=p["sd"], dims=dims),
-    # Two effects have one correlation, whose LKJ density is a beta density stretched to (-1, 1).
-    "lkj": lambda name, p, dims: pm.CustomDist(
-        name,
-        # A plain 2.0 would be a number in single precision, and so would what is computed of it.
-        np.float64(p["shape"]),
-        dist=lambda shape, size: 2.0 * pm.Beta.dist(shape, shape, size=size) - 1.0,
-        default_transform=Interval(-1.0, 1.0),
-        dims=dims,
-    ),
+    "lkj": lambda name, p, dims: partial_correlations(name, p, 2, dims),
     "dirichlet": lambda name, p, dims: pm.Dirichlet(
         name, a=np.asarray(p["concentration"]), dims=dims
     ),

@@ -16,7 +16,7 @@ import xarray as xr
 from tqdm import tqdm
 
 from mmn_bayes.cohort.schema import Cohort
-from mmn_bayes.model.build import build, unit_group
+from mmn_bayes.model.build import build
 from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.model.quadrature import draw_site_effects
@@ -234,25 +234,26 @@ def _with_site_effects(
     spec: ModelSpec, design: xr.Dataset, posterior: xr.Dataset, seed: int
 ) -> xr.Dataset:
     """Add draws of the effects that the likelihood integrates out, given each draw of the rest."""
-    sigma = 1.0 / posterior["noise"].to_numpy().ravel()
     code = design["code"].to_numpy()
     first_row = design["first_row_of_site"].to_numpy()
     uniform = np.random.default_rng([seed, 1])
-    names = ["eta_without_site", "scaled_cutpoints"]
+    names = ["eta_without_site", "scaled_cutpoints", "site_sigma"]
     parts = [
         draw_site_effects(
             eta,
             cutpoints,
-            sigma[block],
+            sigma,
             code,
             first_row,
             uniform.random((len(eta), first_row.size - 1, 2)),
         )
-        for block, (eta, cutpoints) in predict(spec, design, posterior, names, purpose="recover")
+        for block, (eta, cutpoints, sigma) in predict(
+            spec, design, posterior, names, purpose="recover"
+        )
     ]
     effects = np.concatenate(parts).reshape(
         posterior.sizes["chain"], posterior.sizes["draw"], first_row.size - 1
     )
     # Single precision halves the size of a saved fit; a millionth of a sd moves no grade.
-    name = f"{unit_group(spec).name}_z"
+    name = f"{spec.site_group.name}_z"
     return posterior.assign({name: (("chain", "draw", "site"), effects.astype(np.float32))})

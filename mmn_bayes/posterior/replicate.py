@@ -121,8 +121,8 @@ def replicate_panels(
     where = rows["position_of_row"].to_numpy()
     position = position_in_patient(patient)
     shape = (design.sizes["patient"], int(position.max()) + 1)
-    fresh = rng if new_members else None
-    for draws, (cdf,) in predict(spec, rows, posterior, ["grade_cdf"], new_members=fresh):
+    names = ["grade_cdf"]
+    for draws, (cdf,) in predict(spec, rows, posterior, names, rng=rng, new_members=new_members):
         uniform = rng.random(cdf.shape[:2], dtype=np.float32)
         drawn = np.empty(cdf.shape[:2], dtype=np.int64)
         drawn[:, where] = (uniform[..., None] > cdf).sum(axis=-1)

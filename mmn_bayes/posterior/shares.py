@@ -60,7 +60,8 @@ def grade_shares(fit: xr.DataTree, days: Sequence[float], by: str | None = "naiv
     groups = groups_of(fit, by)
     pairs = _under_observation(design, groups, np.asarray(days, dtype=float))
     posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
-    below = _mean_cdf(spec, design, posterior, pairs)
+    rng = np.random.default_rng([int(fit.attrs["seed"]), *b"shares"])
+    below = _mean_cdf(spec, design, posterior, pairs, rng)
     shares = np.diff(below, axis=2, prepend=0.0, append=1.0)
     return _as_draws(fit, shares, posterior, days, groups)
 
@@ -123,7 +124,11 @@ def _under_observation(design: xr.Dataset, groups: Groups, days: np.ndarray) -> 
 
 
 def _mean_cdf(
-    spec: ModelSpec, design: xr.Dataset, posterior: xr.Dataset, pairs: SiteDays
+    spec: ModelSpec,
+    design: xr.Dataset,
+    posterior: xr.Dataset,
+    pairs: SiteDays,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Mean probability of a grade up to each threshold; shape (draw, cell, threshold).
 
@@ -135,7 +140,7 @@ def _mean_cdf(
     cell_of_row = cell[rows["position_of_row"].to_numpy()]
     n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
     below = np.zeros((n_draws, n_cells, len(spec.scale) - 1))
-    for draws, (cdf,) in predict(spec, rows, posterior, ["grade_cdf"]):
+    for draws, (cdf,) in predict(spec, rows, posterior, ["grade_cdf"], rng=rng):
         for threshold in range(below.shape[2]):
             for index, values in enumerate(cdf[:, :, threshold], start=draws.start):
                 below[index, :, threshold] = np.bincount(

@@ -12,8 +12,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _NAMED = ("group", "exposure", "predictor")
 # Names the fit uses itself, which a group, exposure or predictor may not take.
 _RESERVED = (
-    *("grade_probability", "cutpoints", "noise", "intercept", "gain", "half_time_days"),
-    *("grades", "responses", "eta_without_site", "scaled_cutpoints", "grade_cdf"),
+    *("grade_probability", "cutpoints", "noise", "intercept", "gain", "half_time_days", "slope"),
+    *("patient_correlation", "patient_partial_correlation", "grades", "responses"),
+    *("eta_without_site", "scaled_cutpoints", "site_sigma", "grade_cdf"),
     "response_probability",
     # Columns of tables of estimates, which draws split by a predictor of that name would hide.
     *("estimate", "sd", "lower", "upper", "level", "interval", "mcse", "n", "events", "missing"),
@@ -23,7 +24,7 @@ _RESERVED = (
 # Its dimensions: an exposure or predictor gives a variable its very name, a group does not.
 _DIMENSIONS = (
     *("patient", "muscle", "site", "row", "visit", "grade", "threshold", "infusion"),
-    *("site_edge", "chain", "draw"),
+    *("site_edge", "pair", "chain", "draw"),
 )
 
 
@@ -136,8 +137,9 @@ def _is_window(value: Any) -> bool:
     return pair and value[0] <= value[1]
 
 
-def _wrong_prior(prior: Any, support: str) -> Iterator[str]:
-    legal = [name for name, dist in DISTRIBUTIONS.items() if dist.support == support]
+def _wrong_prior(prior: Any, supports: str) -> Iterator[str]:
+    either = supports.split(" or ")
+    legal = [name for name, dist in DISTRIBUTIONS.items() if dist.support in either]
     if not isinstance(prior, dict) or prior.get("distribution") not in legal:
         stated = prior.get("distribution") if isinstance(prior, dict) else prior
         yield f"{stated!r} is not a distribution for this parameter; take {', '.join(legal)}."
@@ -166,7 +168,7 @@ def _bad_names(content: Mapping[str, Any]) -> Iterator[str]:
     derived = {
         f"{group}_{part}"
         for group in (groups if isinstance(groups, dict) else ())
-        for part in ("sd", "z", "effect", "correlation")
+        for part in ("sd", "z", "effect")
     }
     for head in _NAMED:
         tables = content.get(head, {})
@@ -214,43 +216,51 @@ def _predictor_contradictions(path: str, table: Mapping[str, Any], outcome: str)
 
 
 def _grade_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
-    stated, grades = content["threshold"]["prior"]["concentration"], content["scale"]["grades"]
+    prior, grades = content["threshold"]["prior"], content["scale"]["grades"]
+    stated = prior.get("concentration", grades)
     if not isinstance(stated, list) or len(stated) != len(grades):
         yield f"threshold.prior: concentration needs {len(grades)} numbers, one for each grade."
     groups = content.get("group", {})
-    units = [name for name, group in groups.items() if group["by"] == "patient:muscle"]
-    if len(units) != 1:
-        yield (
-            f"group: {len(units)} groups are by patient:muscle; state exactly one, since it is the "
-            "unit of every effect."
-        )
-    for name, group in groups.items():
-        unit = group["by"] == "patient:muscle"
-        if unit == ("sd" in group):
-            yield f"group.{name}.sd: state it, except for patient:muscle, whose sd is the unit 1."
-        if unit and group["acts_on"] != "level":
-            yield f"group.{name}.acts_on: the effects that define the unit act on level."
-    yield from _correlation_contradictions(groups)
+    yield from _group_contradictions(groups, noise_stated="noise" in content)
+    yield from _correlation_contradictions(content)
     takes = [(f"group.{name}", group["acts_on"]) for name, group in groups.items()]
     takes += [(f"predictor.{n}", p["acts_on"]) for n, p in content.get("predictor", {}).items()]
-    if "gain" not in content:
-        for path, acts_on in takes:
-            if acts_on == "gain":
-                yield f"{path}.acts_on: there is no [gain] to act on; add that table."
+    for path, acts_on in takes:
+        if acts_on in ("gain", "slope") and acts_on not in content:
+            yield f"{path}.acts_on: there is no [{acts_on}] to act on; add that table."
     for name, exposure in content.get("exposure", {}).items():
         if (exposure["measure"] == "dose_rate") != ("window_days" in exposure):
             yield f"exposure.{name}.window_days: belongs to dose_rate, and to no other measure."
 
 
-def _correlation_contradictions(groups: Mapping[str, Any]) -> Iterator[str]:
-    levels = [n for n, g in groups.items() if (g["by"], g["acts_on"]) == ("patient", "level")]
+def _group_contradictions(groups: Mapping[str, Any], noise_stated: bool) -> Iterator[str]:
+    sites = [n for n, g in groups.items() if (g["by"], g["acts_on"]) == ("patient:muscle", "level")]
+    if len(sites) != 1:
+        yield (
+            f"group: {len(sites)} groups by patient:muscle act on level; state exactly one, since "
+            "the grades of a muscle go along with each other."
+        )
     for name, group in groups.items():
-        if "correlation" not in group:
-            continue
-        if (group["by"], group["acts_on"]) != ("patient", "gain"):
-            yield f"group.{name}.correlation: belongs to a group by patient that acts on gain."
-        elif len(levels) != 1:
+        if name not in sites and "sd" not in group:
+            yield f"group.{name}.sd: not stated; only levels by patient:muscle may be the unit."
+        elif name in sites and noise_stated and "sd" in group:
             yield (
-                f"group.{name}.correlation: {len(levels)} groups by patient act on level; it needs "
-                "exactly one to go along with."
+                f"group.{name}.sd: has a prior, and so has the noise; one of the two is the unit: "
+                "leave one out."
             )
+        elif name in sites and not noise_stated and "sd" not in group:
+            yield (
+                f"group.{name}.sd: not stated, nor is noise.prior; one of the two is the unit, "
+                "state the other."
+            )
+        if group["by"] == "patient:visit" and group["acts_on"] != "level":
+            yield f"group.{name}.acts_on: the effects of a visit act on level."
+
+
+def _correlation_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
+    groups = [g for g in content.get("group", {}).values() if g["by"] == "patient"]
+    if "correlation" in content and len(groups) < 2:
+        yield (
+            f"correlation.patient: {len(groups)} of the groups are by patient; it needs two or "
+            "more to go along with each other."
+        )

@@ -25,16 +25,12 @@ class Prior:
 
 @dataclass(frozen=True)
 class Group:
-    """Effects of the members of one grouping; `sd` is None where they define the unit.
-
-    With a `correlation`, gains go along with the levels of the same members.
-    """
+    """Effects of the members of one grouping; `sd` is None where it is the unit."""
 
     name: str
     by: str
     acts_on: str
     sd: Prior | None
-    correlation: Prior | None
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,15 @@ class Gain:
     shape: str
     size: Prior
     half_time_days: Prior
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A steady change: `size` in `per_days` days since inclusion."""
+
+    since: str
+    per_days: float
+    size: Prior
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,9 @@ class ModelSpec:
     noise: Prior | None
     intercept: Prior | None
     groups: tuple[Group, ...]
+    correlation: Prior | None
     gain: Gain | None
+    slope: Slope | None
     exposures: tuple[Exposure, ...]
     predictors: tuple[Predictor, ...]
     canonical: str
@@ -103,17 +110,30 @@ class ModelSpec:
         return hashlib.sha256(self.canonical.encode()).hexdigest()
 
     @property
+    def threshold_parameter(self) -> str:
+        """What the prior of the thresholds is a prior of, by its name in the fit."""
+        simplex = self.threshold is not None and self.threshold.distribution == "dirichlet"
+        return "grade_probability" if simplex else "cutpoints"
+
+    @property
+    def site_group(self) -> Group:
+        """The group of the levels of the sites; a model of grades has exactly one."""
+        return next(g for g in self.groups if (g.by, g.acts_on) == ("patient:muscle", "level"))
+
+    @property
     def priors(self) -> dict[str, Prior]:
         """Every prior by the name of its parameter in the fit; groups and the like by name."""
         found: dict[str, Prior | None] = {
-            "grade_probability": self.threshold,
+            self.threshold_parameter: self.threshold,
             "noise": self.noise,
+            "patient_partial_correlation": self.correlation,
             "intercept": self.intercept,
         }
         if self.gain is not None:
             found |= {"gain": self.gain.size, "half_time_days": self.gain.half_time_days}
+        if self.slope is not None:
+            found["slope"] = self.slope.size
         found |= {f"{group.name}_sd": group.sd for group in self.groups}
-        found |= {f"{group.name}_correlation": group.correlation for group in self.groups}
         found |= {exposure.name: exposure.prior for exposure in self.exposures}
         found |= {predictor.name: predictor.prior for predictor in self.predictors}
         return {name: prior for name, prior in found.items() if prior is not None}

@@ -10,7 +10,15 @@ from typing import Any
 from mmn_bayes.cohort.response import ResponseRule
 from mmn_bayes.errors import SpecError
 from mmn_bayes.spec.checking import defects_of
-from mmn_bayes.spec.model_spec import Exposure, Gain, Group, ModelSpec, Predictor, Prior
+from mmn_bayes.spec.model_spec import (
+    Exposure,
+    Gain,
+    Group,
+    ModelSpec,
+    Predictor,
+    Prior,
+    Slope,
+)
 from mmn_bayes.spec.vocabulary import DISTRIBUTIONS
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -159,7 +167,7 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
         rule[window] = tuple(float(day) for day in rule[window])
     for day in ("baseline_day", "follow_up_day"):
         rule[day] = float(rule[day])
-    gain = content.get("gain")
+    gain, slope = content.get("gain"), content.get("slope")
     return ModelSpec(
         name=name,
         title=content["title"],
@@ -171,19 +179,15 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
         noise=_prior(content.get("noise", {}).get("prior")),
         intercept=_prior(content.get("intercept", {}).get("prior")),
         groups=tuple(
-            Group(
-                key,
-                table["by"],
-                table["acts_on"],
-                _prior(table.get("sd")),
-                _prior(table.get("correlation")),
-            )
+            Group(key, table["by"], table["acts_on"], _prior(table.get("sd")))
             for key, table in content.get("group", {}).items()
         ),
+        correlation=_prior(content.get("correlation", {}).get("patient")),
         gain=gain
         and Gain(
             gain["since"], gain["shape"], _stated(gain["size"]), _stated(gain["half_time_days"])
         ),
+        slope=slope and Slope(slope["since"], float(slope["per_days"]), _stated(slope["size"])),
         exposures=tuple(
             Exposure(
                 key, table["measure"], _days(table.get("window_days")), _stated(table["prior"])

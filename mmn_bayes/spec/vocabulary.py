@@ -44,7 +44,9 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
     "dirichlet": Distribution(
         "simplex", ("concentration",), ("concentration",), "Dirichlet; one number a grade"
     ),
-    "lkj": Distribution("correlation", ("shape",), ("shape",), "LKJ of two effects; 1 is uniform"),
+    "lkj": Distribution(
+        "correlation", ("shape",), ("shape",), "LKJ; 1 is uniform over correlation matrices"
+    ),
 }
 
 
@@ -56,7 +58,7 @@ class Key:
     ----------
     kind
         "text", "label", "labels", "count", "number", "positive number", "window", "choice",
-        or "prior on ..." with the support of the prior.
+        or "prior on ..." with the support of the prior ("... or ..." where it may have two).
     outcomes
         For which outcomes the key has a meaning.
     required
@@ -96,13 +98,16 @@ KEYS: Mapping[str, Key] = {
     "response.follow_up_window_days": Key("window", "first and last day of the follow-up visit"),
     "response.why": Key("text", "where the definition comes from"),
     "threshold.prior": Key(
-        "prior on simplex",
-        "grade probabilities among the muscles of a reference patient: effects 0, before treatment",
+        "prior on simplex or real",
+        "grade probabilities among the muscles of a reference patient (effects 0, before "
+        "treatment), or one prior of every cutpoint",
         outcomes=_GRADE,
     ),
     "noise.prior": Key(
         "prior on positive",
-        "logistic scale of the grading noise, in sds between the muscles of a patient",
+        "logistic scale of the grading noise, in sds between the muscles of a patient; without it "
+        "the noise is the unit",
+        required=False,
         outcomes=_GRADE,
     ),
     "intercept.prior": Key(
@@ -110,23 +115,25 @@ KEYS: Mapping[str, Key] = {
     ),
     "group.*.by": Key(
         "choice",
-        "whose effects these are; patient:muscle has one for each side and defines the unit",
+        "whose effects these are; patient:muscle has one for each side, patient:visit one a day",
         outcomes=_GRADE,
-        choices=("muscle", "patient", "patient:muscle"),
+        choices=("muscle", "patient", "patient:muscle", "patient:visit"),
     ),
     "group.*.acts_on": Key(
-        "choice", "level of strength, or gain", outcomes=_GRADE, choices=("level", "gain")
+        "choice",
+        "level of strength, gain, or slope",
+        outcomes=_GRADE,
+        choices=("level", "gain", "slope"),
     ),
     "group.*.sd": Key(
         "prior on positive",
-        "sd of the effects, in sds between the muscles of a patient; not for patient:muscle (1)",
+        "sd of the effects; of levels by patient:muscle it is the unit 1 when noise has a prior",
         required=False,
         outcomes=_GRADE,
     ),
-    "group.*.correlation": Key(
+    "correlation.patient": Key(
         "prior on correlation",
-        "correlation of these gains with the levels of the same patients; without it, none",
-        required=False,
+        "correlations between the effects of the groups by patient; without it, none",
         outcomes=_GRADE,
     ),
     "gain.since": Key(
@@ -140,6 +147,13 @@ KEYS: Mapping[str, Key] = {
     ),
     "gain.size": Key("prior on real", "the full gain", outcomes=_GRADE),
     "gain.half_time_days": Key("prior on positive", "days to half of the gain", outcomes=_GRADE),
+    "slope.since": Key(
+        "choice", "the day on which the slope adds 0", outcomes=_GRADE, choices=("inclusion",)
+    ),
+    "slope.per_days": Key(
+        "positive number", "the slope is the change in so many days", outcomes=_GRADE
+    ),
+    "slope.size": Key("prior on real", "the slope", outcomes=_GRADE),
     "exposure.*.measure": Key(
         "choice",
         "what of the infusions counts: g/kg/week over a trailing window, or g/kg so far",
@@ -154,8 +168,8 @@ KEYS: Mapping[str, Key] = {
     "predictor.*.kind": Key("choice", "kind of the column", choices=("yes_no", "number")),
     "predictor.*.acts_on": Key(
         "choice",
-        "level of strength, gain (outcome grade), or response (outcome response)",
-        choices=("level", "gain", "response"),
+        "level of strength, gain, slope (outcome grade), or response (outcome response)",
+        choices=("level", "gain", "slope", "response"),
     ),
     "predictor.*.centre": Key("number", "value that counts as 0; numbers only", required=False),
     "predictor.*.per": Key(
@@ -172,6 +186,6 @@ FILE_KEYS: Mapping[str, Key] = {
 
 # Tables that a file for the outcome must have; a `*` table may be absent altogether.
 REQUIRED_TABLES: Mapping[str, tuple[str, ...]] = {
-    "grade": ("scale", "response", "threshold", "noise"),
+    "grade": ("scale", "response", "threshold"),
     "response": ("scale", "response", "intercept"),
 }
