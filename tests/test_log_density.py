@@ -28,6 +28,7 @@ from mmn_bayes.spec.vocabulary import DISTRIBUTIONS
 # compiled as for sampling.
 INTERPRETED = "FAST_COMPILE"
 FILES = sorted((Path(__file__).parents[1] / "models").glob("*.toml"))
+STRENGTH = FILES[0].with_name("strength.toml")
 Point = Mapping[str, np.ndarray]
 
 
@@ -223,6 +224,8 @@ class Answers:
             z = point[f"{group.name}_z"]
             size = z.size - 1 if group.by == "muscle" else z.size
             total += -0.5 * float(z @ z) - 0.5 * size * np.log(2.0 * np.pi)
+            if group.parametrisation == "centred":  # a density of sd z
+                total -= size * np.log(float(point[f"{group.name}_sd"]))
         return total
 
 
@@ -318,7 +321,9 @@ def forward(model: pm.Model, point: Point) -> dict[str, np.ndarray]:
     values = {}
     for rv in model.free_RVs:
         transform = model.rvs_to_transforms[rv]
-        value = np.asarray(point[rv.name], dtype=float)
+        name = rv.name.removesuffix("_centred")
+        sd = 1.0 if name == rv.name else float(point[f"{name}_sd"])
+        value = sd * np.asarray(point[rv.name if name == rv.name else f"{name}_z"], dtype=float)
         if transform is not None:
             value = transform.forward(pt.as_tensor(value), *rv.owner.inputs).eval()
         values[model.rvs_to_values[rv].name] = value
@@ -425,7 +430,7 @@ def test_effects_that_sum_to_zero_are_normal_in_one_dimension_less() -> None:
 
 def variant(**changes: Any) -> ModelSpec:
     """The strength model with tables replaced, or left out where the change is None."""
-    content = read_spec(FILES[0].with_name("strength.toml")).resolved
+    content = read_spec(STRENGTH).resolved
     for name, table in changes.items():
         if table is None:
             del content[name]
@@ -462,6 +467,13 @@ VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
     "gains that differ between the muscles of a patient": lambda: variant(
         group={"site_gain": {"by": "patient:muscle", "acts_on": "gain", "sd": HALF}}
     ),
+    "effects that are sampled themselves": lambda: variant(
+        group={
+            name: {**table, "parametrisation": "centred"}
+            for name, table in read_spec(STRENGTH).resolved["group"].items()
+            if name != "site"
+        }
+    ),
     "an examiner of one day": lambda: variant(
         group={"examiner": {"by": "patient:visit", "acts_on": "level", "sd": HALF}}
     ),
@@ -487,7 +499,7 @@ VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
 
 
 def without_change() -> ModelSpec:
-    content = read_spec(FILES[0].with_name("strength.toml")).resolved
+    content = read_spec(STRENGTH).resolved
     for name in ("gain", "predictor", "exposure"):
         del content[name]
     del content["group"]["patient_gain"]
@@ -516,7 +528,7 @@ def test_the_response_of_the_design_is_that_judged_by_hand() -> None:
 def test_the_cutpoints_give_a_reference_patient_the_grades_of_the_prior(
     noise: float, bound: float
 ) -> None:
-    spec = read_spec(FILES[0].with_name("strength.toml"))
+    spec = read_spec(STRENGTH)
     cohort = small_cohort(2, seed=1)
     model = build(spec, make_design(spec, cohort))
     point = some_point(spec, cohort, 9) | {"noise": np.array(noise)}

@@ -78,7 +78,7 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
     noise = parameter("noise", spec.noise) if spec.noise is not None else 1.0
     site_sd = parameter(f"{site.name}_sd", site.sd) if site.sd is not None else 1.0
     scaled = cutpoints(spec, noise, site_sd) / noise
-    effects = group_effects(spec)
+    effects = group_effects(spec, sampled=purpose == "sample")
     site_of_row = arrays["site_of_row"]
     level = at(strength_level(spec, arrays, effects), site_of_row)
     eta = (level + strength_change(spec, arrays, effects)) / noise

@@ -17,10 +17,11 @@ from tqdm import tqdm
 
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.model.build import build
+from mmn_bayes.model.components import parametrisation
 from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.model.quadrature import draw_site_effects
-from mmn_bayes.spec.model_spec import ModelSpec, spec_to_toml
+from mmn_bayes.spec.model_spec import Group, ModelSpec, spec_to_toml
 
 Progress = Literal["auto", "bar", "lines", "off"]
 # What the sampler calls with the state of its chains, and what closes it.
@@ -140,6 +141,8 @@ def _sampled(
 def _posterior(spec: ModelSpec, design: xr.Dataset, trace: xr.DataTree, seed: int) -> xr.Dataset:
     """The draws, those of the integrated effects too."""
     posterior = xr.Dataset(trace["posterior"].to_dataset().data_vars)
+    # What centred groups were sampled by says no more than their standard normals, kept for all.
+    posterior = posterior.drop_vars([n for n in map(str, posterior) if n.endswith("_centred")])
     if spec.outcome == "grade":
         posterior = _with_site_effects(spec, design, posterior, seed)
     return _plain(posterior)
@@ -154,10 +157,17 @@ def _origin(spec: ModelSpec, design: xr.Dataset, cohort: Cohort, seed: int) -> d
         "spec_fingerprint": spec.fingerprint,
         "fingerprint": fingerprint(spec, design, seed),
         "sampler": f"{_SAMPLER} {version(_SAMPLER)}, NUTS, {_ADAPTATION} mass matrix",
+        "parametrisation": json.dumps({g.name: parametrisation(g) for g in _sampled_groups(spec)}),
         "versions": json.dumps(_versions()),
         "synthetic": int(cohort.synthetic),
         "title": cohort.title,
     }
+
+
+def _sampled_groups(spec: ModelSpec) -> list[Group]:
+    if spec.outcome != "grade":
+        return []
+    return [group for group in spec.groups if group is not spec.site_group]
 
 
 def _compiled(model: pm.Model) -> Any:

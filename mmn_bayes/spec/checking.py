@@ -168,7 +168,7 @@ def _bad_names(content: Mapping[str, Any]) -> Iterator[str]:
     derived = {
         f"{group}_{part}"
         for group in (groups if isinstance(groups, dict) else ())
-        for part in ("sd", "z", "effect")
+        for part in ("sd", "z", "effect", "centred")
     }
     for head in _NAMED:
         tables = content.get(head, {})
@@ -221,7 +221,7 @@ def _grade_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(stated, list) or len(stated) != len(grades):
         yield f"threshold.prior: concentration needs {len(grades)} numbers, one for each grade."
     groups = content.get("group", {})
-    yield from _group_contradictions(groups, noise_stated="noise" in content)
+    yield from _group_contradictions(groups, "noise" in content, "correlation" in content)
     yield from _correlation_contradictions(content)
     takes = [(f"group.{name}", group["acts_on"]) for name, group in groups.items()]
     takes += [(f"predictor.{n}", p["acts_on"]) for n, p in content.get("predictor", {}).items()]
@@ -233,7 +233,9 @@ def _grade_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
             yield f"exposure.{name}.window_days: belongs to dose_rate, and to no other measure."
 
 
-def _group_contradictions(groups: Mapping[str, Any], noise_stated: bool) -> Iterator[str]:
+def _group_contradictions(
+    groups: Mapping[str, Any], noise_stated: bool, correlated: bool
+) -> Iterator[str]:
     sites = [n for n, g in groups.items() if (g["by"], g["acts_on"]) == ("patient:muscle", "level")]
     if len(sites) != 1:
         yield (
@@ -253,6 +255,10 @@ def _group_contradictions(groups: Mapping[str, Any], noise_stated: bool) -> Iter
                 f"group.{name}.sd: not stated, nor is noise.prior; one of the two is the unit, "
                 "state the other."
             )
+        if "parametrisation" in group and name in sites:
+            yield f"group.{name}.parametrisation: these effects are not sampled; leave it out."
+        if (group.get("parametrisation"), group["by"], correlated) == ("centred", "patient", True):
+            yield f"group.{name}.parametrisation: correlated effects are sampled non-centred."
         if group["by"] == "patient:visit" and group["acts_on"] != "level":
             yield f"group.{name}.acts_on: the effects of a visit act on level."
 

@@ -31,6 +31,7 @@ class Group:
     by: str
     acts_on: str
     sd: Prior | None
+    parametrisation: str | None
 
 
 @dataclass(frozen=True)

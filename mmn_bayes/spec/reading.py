@@ -179,7 +179,13 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
         noise=_prior(content.get("noise", {}).get("prior")),
         intercept=_prior(content.get("intercept", {}).get("prior")),
         groups=tuple(
-            Group(key, table["by"], table["acts_on"], _prior(table.get("sd")))
+            Group(
+                key,
+                table["by"],
+                table["acts_on"],
+                _prior(table.get("sd")),
+                table.get("parametrisation"),
+            )
             for key, table in content.get("group", {}).items()
         ),
         correlation=_prior(content.get("correlation", {}).get("patient")),

@@ -131,6 +131,13 @@ KEYS: Mapping[str, Key] = {
         required=False,
         outcomes=_GRADE,
     ),
+    "group.*.parametrisation": Key(
+        "choice",
+        "what the sampler moves: the effects, or standard normals; changes time, not results",
+        required=False,
+        outcomes=_GRADE,
+        choices=("centred", "non_centred"),
+    ),
     "correlation.patient": Key(
         "prior on correlation",
         "correlations between the effects of the groups by patient; without it, none",
