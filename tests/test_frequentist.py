@@ -279,7 +279,7 @@ RULE = ResponseRule(
     follow_up_day=182,
     follow_up_window_days=(150, 215),
 )
-SPEC = SimpleNamespace(scale=DEFAULT_SCALE, response=RULE)
+SPEC = SimpleNamespace(scale=DEFAULT_SCALE, collapse=(), response=RULE)
 
 
 def three_patients(synthetic):

@@ -91,7 +91,7 @@ class Answers:
         self.patients = list(cohort.patients["patient"])
         grades = cohort.grades.dropna(subset="grade")
         self.rows = [
-            (row.patient, row.muscle, row.side, float(row.day), spec.scale.index(str(row.grade)))
+            (row.patient, row.muscle, row.side, float(row.day), code_of(spec, row.grade))
             for row in grades.itertuples()
         ]
         self.sites = sorted({row[:3] for row in self.rows})
@@ -260,6 +260,12 @@ def log_lkj(shape: float, matrix: np.ndarray, partial: np.ndarray) -> float:
     return float((shape - 1) * np.linalg.slogdet(matrix)[1] + jacobian - integral)
 
 
+def code_of(spec: ModelSpec, recorded: str) -> int:
+    """Place on the model's scale of a grade as it was recorded."""
+    scale = spec.resolved["scale"]
+    return scale["grades"].index(scale.get("collapse", {}).get(recorded, recorded))
+
+
 def judged_by_hand(spec: ModelSpec, cohort: Cohort) -> dict[str, bool]:
     """Responder or not, of the evaluable patients."""
     rule, judged = spec.response, {}
@@ -274,7 +280,8 @@ def judged_by_hand(spec: ModelSpec, cohort: Cohort) -> dict[str, bool]:
             visit = min(days, key=lambda d: abs(d - target), default=None)
             at = grades[grades["day"] == visit]
             sites = zip(at["muscle"], at["side"], strict=True)
-            panels.append(dict(zip(sites, map(spec.scale.index, at["grade"]), strict=True)))
+            codes = [code_of(spec, grade) for grade in at["grade"]]
+            panels.append(dict(zip(sites, codes, strict=True)))
         before, after = panels
         compared = [site for site, code in before.items() if code < limit and site in after]
         gained = sum(after[site] - before[site] >= rule.gain for site in compared)
@@ -495,7 +502,24 @@ VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
         }
     ),
     "neither gain nor predictor nor exposure": lambda: without_change(),
+    "the lowest grades together": lambda: folded({"0": "0-2", "1": "0-2", "2": "0-2"}, "0-2 3 4 5"),
+    "two grades": lambda: folded(dict.fromkeys("01234", "weak"), "weak 5"),
+    "two grades, neither recorded": lambda: folded(
+        {**dict.fromkeys("0123", "weak"), **dict.fromkeys("45", "strong")}, "weak strong"
+    ),
+    "grades that nobody had": lambda: folded({}, "none 0 1 2 2.5 3 4 5 6"),
 }
+
+
+def folded(collapse: Mapping[str, str], grades: str) -> ModelSpec:
+    """The strength model on another scale, whose highest grade is the normal one."""
+    scale = grades.split()
+    prior = {"distribution": "dirichlet", "concentration": [2.0] * len(scale), "why": "a reason"}
+    return variant(
+        scale={"grades": scale} | ({"collapse": dict(collapse)} if collapse else {}),
+        threshold={"prior": prior},
+        response={"affected_below": scale[-1]},
+    )
 
 
 def without_change() -> ModelSpec:

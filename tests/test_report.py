@@ -355,6 +355,10 @@ def test_fits_that_do_not_belong_together_are_refused(fit):
     rule.attrs["spec_toml"] = rule.attrs["spec_toml"].replace("gain = 1", "gain = 2")
     with pytest.raises(ValueError, match="define response differently"):
         tables.response_table([fit, rule])
+    scale = make_fit("response")
+    scale.attrs["spec_toml"] += '\n[scale.collapse]\n"4+" = "4"\n'
+    with pytest.raises(ValueError, match="define response differently"):
+        tables.response_table([fit, scale])
     with pytest.raises(ValueError, match="no dim 'old'"):
         tables.response_table(fit, by="old", draws=make_draws())
 
@@ -384,6 +388,7 @@ def test_the_same_groups_in_several_fits_make_one_table(fit):
 def test_the_notes_state_the_rule_the_missing_and_the_origin(both):
     notes = tables.table_notes(both[0], both[2])
     assert notes[0].startswith("Response: at least 1 grade gained in at least 2 muscles")
+    assert notes[0].endswith("within day 121 to 243.")
     assert notes[1] == (
         "Evaluable: 38 of 40 patients; missing: no visit in the follow-up window (2)."
     )

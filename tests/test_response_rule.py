@@ -35,7 +35,7 @@ RULE = ResponseRule(
     follow_up_day=182,
     follow_up_window_days=(121, 243),
 )
-SPEC = SimpleNamespace(scale=SCALE, response=RULE)
+SPEC = SimpleNamespace(scale=SCALE, collapse=(), response=RULE)
 
 NO_BASELINE = "no visit in the baseline window"
 NO_FOLLOW_UP = "no visit in the follow-up window"
@@ -175,7 +175,7 @@ def test_which_visits_are_compared(days, baseline, follow_up):
 
 def test_a_tie_at_baseline_goes_to_the_earlier():
     rule = replace(RULE, baseline_window_days=(-30, 30))
-    spec = SimpleNamespace(scale=SCALE, response=rule)
+    spec = SimpleNamespace(scale=SCALE, collapse=(), response=rule)
     pair = visit_pair(cohort_of({"A": {7: "333", -7: "222", 182: "444"}}), spec)
     assert pair.baseline_day.tolist() == [-7]
     assert pair.baseline.tolist() == [[2, 2, 2]]
@@ -296,7 +296,8 @@ def test_a_grade_that_the_model_does_not_have_is_refused():
         visit_pair(cohort, SPEC)
     assert caught.value.defects == (
         "grades: patient 'A', day 0, m2 left: grade '6' is not on the model's scale "
-        "(0, 1, 2, 3, 4, 5); use a model file whose scale has it.",
+        "(0, 1, 2, 3, 4, 5); use a model file whose scale has it, or whose [scale.collapse] says "
+        "what it counts as.",
     )
 
 
@@ -305,11 +306,11 @@ def test_many_such_grades_are_counted_not_listed():
     with pytest.raises(DataError) as caught:
         visit_pair(cohort, SPEC)
     assert len(caught.value.defects) == 6
-    assert caught.value.defects[-1] == "grades: 2 more rows of the same kind."
+    assert caught.value.defects[-1] == ("grades: 2 more rows of the same kind; the grades are '6'.")
 
 
 def test_a_scale_with_more_labels_than_the_cohort_used_gives_the_same():
-    longer = SimpleNamespace(scale=("-", *SCALE), response=RULE)
+    longer = SimpleNamespace(scale=("-", *SCALE), collapse=(), response=RULE)
     cohort = cohort_of(CASES)
     pd.testing.assert_frame_equal(judged(cohort, longer), judged(cohort))
 

@@ -185,7 +185,8 @@ def test_a_key_not_stated_has_no_default(name: str, dotted: str) -> None:
 @pytest.mark.parametrize("table", ["scale", "response", "threshold"])
 def test_a_table_that_the_outcome_needs_is_asked_for_key_by_key(table: str) -> None:
     asked = {said.split(":")[0] for said in defects(changed(table, ...))}
-    assert asked == {key for key in KEYS if key.startswith(f"{table}.")}
+    needed = {key for key, stated in KEYS.items() if stated.required}
+    assert asked == {key for key in needed if key.startswith(f"{table}.")}
 
 
 def test_a_key_of_another_outcome_has_no_meaning() -> None:
@@ -227,6 +228,14 @@ WRONG = [
     ("scale.grades", ["0", "0"], "['0', '0'] is not a list of two or more different texts"),
     ("scale.grades", [0, 1], "[0, 1] is not a list of two or more different texts in quotes."),
     ("scale.grades", "012", "'012' is not a list of two or more different texts in quotes."),
+    ("scale.grades", ["0", "1 "], "'1 ' has blanks around it, which no recorded grade has; take"),
+    ("scale.collapse", {}, "is an empty table; leave it out."),
+    ("scale.collapse", "0-2", "'0-2' is not a table of labels; write a line for each label, both"),
+    ("scale.collapse", [["x", "0"]], "[['x', '0']] is not a table of labels; write a line for"),
+    ("scale.collapse", {"x": 0}, "'x' counts as 0, which is not a text; write a line for each"),
+    ("scale.collapse", {"3": {"5": "3"}}, "'3' counts as {'5': '3'}, which is not a text; write"),
+    ("scale.collapse", {" ": "0"}, "' ' is a label without text; write a line for each label"),
+    ("scale.collapse", {"3 ": "3"}, "'3 ' has blanks around it, which no recorded grade has; take"),
     ("response.gain", 1.5, "1.5 is not a whole number of 1 or more."),
     ("response.gain", 0, "0 is not a whole number of 1 or more."),
     ("response.muscles", True, "True is not a whole number of 1 or more."),
@@ -397,6 +406,22 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str]] = {
         changed("response.affected_below", "0"),
         "response.affected_below: '0' is not a grade of the scale above its lowest.",
     ),
+    "collapsed what is of the scale": (
+        changed("scale.collapse", {"3": "2"}),
+        "scale.collapse: '3' is a grade of the scale and stays one; leave it out.",
+    ),
+    "collapsed what stays as it is": (
+        changed("scale.collapse", {"3": "3"}),
+        "scale.collapse: '3' is a grade of the scale and stays one; leave it out.",
+    ),
+    "collapsed onto nothing": (
+        changed("scale.collapse", {"3+": "3.5"}),
+        "scale.collapse: '3+' counts as '3.5', which is not a grade of the scale; take one of 0, 1",
+    ),
+    "collapsed in a chain": (
+        changed("scale.collapse", {"3++": "3+", "3+": "3"}),
+        "scale.collapse: '3++' counts as '3+', which is not a grade of the scale; take one of 0, 1",
+    ),
     "gain beyond the scale": (
         changed("response.gain", 6),
         "response.gain: 6 steps do not fit a scale of 6 grades.",
@@ -513,7 +538,7 @@ def test_a_model_without_gain_exposure_or_predictor_is_legal() -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Callable[[str], ModelSpec]:
+def folder(tmp_path: Path) -> Any:
     """A function that reads a variant from a folder that has the package's own models too."""
     for path in FILES:
         (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -523,6 +548,7 @@ def folder(tmp_path: Path) -> Callable[[str], ModelSpec]:
         path.write_text(text, encoding="utf-8")
         return read_spec(path)
 
+    read.folder = tmp_path
     return read
 
 
@@ -572,6 +598,53 @@ def test_a_dropped_table_may_be_stated_anew(folder: Any) -> None:
         'prior = { distribution = "normal", mean = 0, sd = 0.1, why = "a reason" }\n'
     )
     assert [(e.name, e.window_days) for e in spec.exposures] == [("total", None)]
+
+
+FOLDED = """
+[scale]
+grades = ["0-2", "3", "4", "5"]
+[scale.collapse]
+"2" = "0-2"
+"1" = "0-2"
+"0" = "0-2"
+[threshold.prior]
+distribution = "dirichlet"
+concentration = [3, 3, 4, 15]
+why = "a reason"
+"""
+
+
+def test_a_variant_folds_the_scale(folder: Any) -> None:
+    spec = folder(f'based_on = "strength"\n{FOLDED}')
+    assert spec.scale == ("0-2", "3", "4", "5")
+    assert spec.collapse == (("0", "0-2"), ("1", "0-2"), ("2", "0-2"))
+    again = parse_spec(tomllib.loads(spec_to_toml(spec)), "variant")
+    assert again == spec
+    assert again.fingerprint == spec.fingerprint
+    assert read_spec(MODELS / "strength.toml").collapse == ()
+
+
+def test_the_map_of_a_base_is_laid_over_line_by_line_or_dropped(folder: Any) -> None:
+    base = content() | tomllib.loads(FOLDED)
+    (folder.folder / "folded.toml").write_text(tomli_w.dumps(base), encoding="utf-8")
+    more = folder('based_on = "folded"\n[scale.collapse]\n"3+" = "3"\n"2" = "3"\n')
+    assert dict(more.collapse) == {"0": "0-2", "1": "0-2", "2": "3", "3+": "3"}
+    plain = folder('based_on = "folded"\ndrop = ["scale.collapse"]\n')
+    assert (plain.scale, plain.collapse) == (("0-2", "3", "4", "5"), ())
+    assert "collapse" not in plain.resolved["scale"]
+    anew = folder('based_on = "folded"\ndrop = ["scale.collapse"]\n[scale.collapse]\nx = "3"\n')
+    assert anew.collapse == (("x", "3"),)
+
+
+def test_a_line_stated_twice_is_not_toml(folder: Any) -> None:
+    with pytest.raises(SpecError, match=r"not valid TOML: .*overwrite"):
+        folder('based_on = "strength"\n[scale.collapse]\n"3+" = "3"\n"3+" = "4"\n')
+
+
+def test_every_defect_of_a_map_comes_at_once() -> None:
+    said = defects(changed("scale.collapse", {"3": "2", "3+": "x", "4+": "y"}))
+    assert [defect.split("'")[1] for defect in said] == ["3", "3+", "4+"]
+    assert len(defects(changed("scale.collapse", {"3+": 3, " ": 4}))) == 3
 
 
 @pytest.mark.parametrize(
@@ -699,6 +772,16 @@ def test_the_variant_on_the_page_is_a_model(folder: Any) -> None:
     assert spec.response.baseline_day == 0.0
     assert spec.priors["noise"]["median"] == 0.1
     assert spec.gain is not None
+
+
+def test_the_scale_on_the_page_is_one_edit(folder: Any) -> None:
+    (example,) = re.findall(r"```toml\n(\[scale\].*?)```", PAGE, re.S)
+    spec = folder(f'based_on = "strength"\n{example}')
+    assert spec.scale == ("0-2", "3", "4", "5")
+    assert spec.collapse == (("0", "0-2"), ("1", "0-2"), ("2", "0-2"))
+    # What it says of the prior: added up, the Dirichlet of the file.
+    fine = read_spec(MODELS / "strength.toml").priors["grade_probability"]["concentration"]
+    assert spec.priors["grade_probability"]["concentration"] == (sum(fine[:3]), *fine[3:])
 
 
 def test_the_predictors_on_the_page_are_one_edit(folder: Any) -> None:

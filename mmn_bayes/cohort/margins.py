@@ -24,7 +24,7 @@ def cohort_margins(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
     Parameters
     ----------
     cohort, spec
-        A cohort with `blocks` and `status`, and anything with a `scale` and a `response` rule.
+        A cohort with `blocks` and `status`, and a `ModelSpec` (whatever holds a rule).
 
     Returns
     -------

@@ -87,6 +87,11 @@ class Recipe:
     missed_within_days: float = 70.0  # who misses the 6-month visit has none this near to it
 
     @property
+    def scale(self) -> tuple[str, ...]:
+        """Labels of the grades, lowest first: whole numbers from 0."""
+        return tuple(str(grade) for grade in range(len(self.grade_probability)))
+
+    @property
     def cutpoints(self) -> np.ndarray:
         """Cutpoints that give `grade_probability` when effects and noise vary, shape (K - 1,)."""
         spread = np.sqrt(1.0 + (np.pi * self.noise) ** 2 / 3.0)

@@ -72,7 +72,7 @@ def reproduce_cohort(
     counts, measurements
         The tables of `read_published`; every number aimed at is read from them.
     rule_holder
-        Anything with a `scale` and a `response` rule: a `ModelSpec`.
+        Anything with a `scale`, its `collapse` and a `response` rule: a `ModelSpec`.
     seed
         Seed of all randomness: the same seed gives the same cohort.
     recipe
@@ -102,7 +102,7 @@ def reproduce_cohort(
             continue
         cohort = make_cohort(
             *(tables[name] for name in TABLES),
-            scale=rule_holder.scale,
+            scale=recipe.scale,
             title=title,
             source=(
                 f"simulated by reproduce_cohort, seed {seed}; selected so that the published "
@@ -203,7 +203,10 @@ def _select(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CohortWarning)  # the candidates are not the cohort
         pool = make_cohort(
-            *(tables[name] for name in TABLES), scale=spec.scale, title="candidates", synthetic=True
+            *(tables[name] for name in TABLES),
+            scale=recipe.scale,
+            title="candidates",
+            synthetic=True,
         )
     fits = _fits(pool, plan, spec).reshape(len(places), CANDIDATES)
     if not fits.any(axis=1).all():

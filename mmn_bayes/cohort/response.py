@@ -3,12 +3,13 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
-from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.cohort.schema import DEFAULT_SCALE, Cohort
 from mmn_bayes.errors import CohortWarning, DataError
 
 NOT_GRADED = -1
@@ -58,6 +59,10 @@ class HasResponseRule(Protocol):
     @property
     def scale(self) -> tuple[str, ...]:
         """Ordered grade labels, lowest first."""
+
+    @property
+    def collapse(self) -> tuple[tuple[str, str], ...]:
+        """Labels that a cohort may record, each with the label of the scale that it counts as."""
 
     @property
     def response(self) -> ResponseRule:
@@ -123,21 +128,21 @@ def visit_pair(cohort: Cohort, spec: HasResponseRule) -> VisitPair:
     Parameters
     ----------
     cohort, spec
-        The cohort, and anything with a `scale` and a `response` rule.
+        The cohort, and anything with a `scale`, its `collapse` and a `response` rule.
 
     Returns
     -------
     VisitPair
-        Patients in the order of `cohort.patients`; `position` numbers a patient's sites, in the
-        order muscle, side, over all visits that grade it. Shorter panels are filled with
-        `NOT_GRADED`.
+        Grades on the specification's scale. Patients in the order of `cohort.patients`; `position`
+        numbers a patient's sites, in the order muscle, side, over all visits that grade it.
+        Shorter panels are filled with `NOT_GRADED`.
 
     Raises
     ------
     DataError
-        When the cohort holds a grade that the specification's scale does not have.
+        When the cohort holds a grade that has no place on the specification's scale.
     """
-    grades = graded_rows(cohort, spec.scale)
+    grades = graded_rows(cohort, spec)
     patients = pd.Index(cohort.patients["patient"])
     rule = spec.response
     days = {
@@ -169,39 +174,100 @@ def panel_sites(grades: pd.DataFrame) -> pd.DataFrame:
     return sites.assign(position=sites.groupby("patient").cumcount())
 
 
-def graded_rows(cohort: Cohort, scale: Sequence[str]) -> pd.DataFrame:
-    """Return the rows of `grades` that hold a grade, with its `code` on the given scale.
+def graded_rows(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
+    """Return the rows of `grades` that hold a grade, with its `code` on the model's scale.
+
+    The only place where a recorded label becomes a grade of the model: rule and likelihood both
+    take the code from here.
+
+    Parameters
+    ----------
+    cohort, spec
+        The cohort, and anything with a `scale` and its `collapse`.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `grades`, and `code`, 0 .. K-1.
 
     Raises
     ------
     DataError
-        When a grade is not on the scale (each row is named), or the cohort's scale has the same
-        grades in another order.
+        When a recorded grade is neither on the scale nor collapsed onto it (each row is named), or
+        the cohort has the grades in another order than the model.
     """
-    shared = [label for label in scale if label in cohort.scale]
-    if shared != [label for label in cohort.scale if label in scale]:
-        raise DataError(
-            "The model's scale contradicts the cohort's.",
-            [
-                f"the cohort's grades are ordered {', '.join(cohort.scale)}, the model's "
-                f"{', '.join(scale)}; give both one order, lowest first."
-            ],
-        )
+    code_of = {label: code for code, label in enumerate(spec.scale)}
+    code_of |= {label: code_of[target] for label, target in spec.collapse}
     grades = cohort.grades[cohort.grades["grade"].notna()].reset_index(drop=True)
-    labels = grades["grade"].astype(str)
-    code = pd.Index(scale).get_indexer(pd.Index(labels))
-    unknown = grades[code < 0]
-    if len(unknown):
-        defects = [
-            f"grades: patient '{row.patient}', day {row.day:g}, {row.muscle} {row.side}: grade "
-            f"'{row.grade}' is not on the model's scale ({', '.join(scale)}); use a model file "
-            "whose scale has it."
-            for row in unknown.head(5).itertuples()
-        ]
-        if len(unknown) > len(defects):
-            defects.append(f"grades: {len(unknown) - len(defects)} more rows of the same kind.")
-        raise DataError("The model's scale does not cover the cohort's grades.", defects)
+    code_of_label = np.array([code_of.get(label, NOT_GRADED) for label in cohort.scale])
+    code = code_of_label[grades["grade"].cat.codes.to_numpy()]
+    turned = _turned_round(cohort.scale, code_of_label, spec.scale)
+    unknown = _off_scale(grades[code == NOT_GRADED], spec.scale)
+    if turned or unknown:
+        headline = "contradicts the cohort's" if turned else "does not cover the cohort's grades"
+        raise DataError(f"The model's scale {headline}.", [*turned, *unknown])
     return grades.assign(code=code)
+
+
+def _turned_round(
+    labels: Sequence[str], code_of_label: np.ndarray, scale: Sequence[str]
+) -> list[str]:
+    """Name each label of the cohort that the model puts above the next one it knows."""
+    known = [
+        (label, scale[code], code)
+        for label, code in zip(labels, code_of_label, strict=True)
+        if code != NOT_GRADED
+    ]
+    return [
+        f"scale: '{low}' is below '{high}' in the cohort, but counts as '{low_grade}' and "
+        f"'{high}' as '{high_grade}' in the model, whose order is {', '.join(scale)}; give both "
+        "one order, lowest first."
+        for (low, low_grade, below), (high, high_grade, above) in pairwise(known)
+        if below > above
+    ]
+
+
+def _off_scale(unknown: pd.DataFrame, scale: Sequence[str]) -> list[str]:
+    """Name the first rows whose grade the model does not know, and count the others."""
+    defects = [
+        f"grades: patient '{row.patient}', day {row.day:g}, {row.muscle} {row.side}: grade "
+        f"'{row.grade}' is not on the model's scale ({', '.join(scale)}); use a model file whose "
+        "scale has it, or whose [scale.collapse] says what it counts as."
+        for row in unknown.head(5).itertuples()
+    ]
+    if len(unknown) > len(defects):
+        labels = ", ".join(f"'{label}'" for label in unknown["grade"].astype(str).unique())
+        more = len(unknown) - len(defects)
+        defects.append(f"grades: {more} more rows of the same kind; the grades are {labels}.")
+    return defects
+
+
+def scale_in_words(spec: HasResponseRule) -> str:
+    """Return the scale on which the rule counts its grades, where it is not the usual one.
+
+    Parameters
+    ----------
+    spec
+        Anything with a `scale` and its `collapse`.
+
+    Returns
+    -------
+    str
+        Such as "on the scale 0-2, 3, 4, 5 (0, 1, 2 count as 0-2)"; empty for `DEFAULT_SCALE`, which
+        every reader knows, when it holds every grade as it was recorded.
+    """
+    if spec.scale == DEFAULT_SCALE and not spec.collapse:
+        return ""
+    folded = {
+        grade: [label for label, target in spec.collapse if target == grade] for grade in spec.scale
+    }
+    parts = [
+        f"{', '.join(labels)} count{'s' * (len(labels) == 1)} as {grade}"
+        for grade, labels in folded.items()
+        if labels
+    ]
+    words = f"on the scale {', '.join(spec.scale)}"
+    return f"{words} ({'; '.join(parts)})" if parts else words
 
 
 def _nearest_visit(
@@ -220,7 +286,8 @@ def responses(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
     Parameters
     ----------
     cohort, spec
-        The cohort, and a `ModelSpec` (anything with a `scale` and a `response` rule).
+        The cohort, and a `ModelSpec` (anything with a `scale`, its `collapse` and a `response`
+        rule).
 
     Returns
     -------
@@ -233,7 +300,7 @@ def responses(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
     Raises
     ------
     DataError
-        When the cohort holds a grade that is not on the specification's scale.
+        When the cohort holds a grade that has no place on the specification's scale.
 
     Warns
     -----

@@ -61,7 +61,7 @@ def simulate_cohort(n_patients: int = 40, *, seed: int, recipe: Recipe | None = 
     tables = simulate_tables(rng, plan, recipe)
     return make_cohort(
         *(tables[name] for name in TABLES),
-        scale=[str(grade) for grade in range(len(recipe.grade_probability))],
+        scale=recipe.scale,
         title=f"Simulated cohort of {n_patients} patients",
         source=f"simulate_cohort, seed {seed}",
         synthetic=True,

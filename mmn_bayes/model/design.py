@@ -206,7 +206,7 @@ def _with_grades(
             [f"{low}|{high}" for low, high in zip(spec.scale, spec.scale[1:], strict=False)]
         ),
     )
-    grades = graded_rows(cohort, spec.scale)
+    grades = graded_rows(cohort, spec)
     site = pd.MultiIndex.from_frame(sites[["patient", "muscle", "side"]]).get_indexer(
         pd.MultiIndex.from_frame(grades[["patient", "muscle", "side"]])
     )

@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.cohort.response import scale_in_words
 from mmn_bayes.frequentist.rates import rates
 from mmn_bayes.posterior.groups import ALL, groups_of
 from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.posterior.response import Patients, response_probability
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.formatting import format_table, print_table, to_markdown, to_text
+from mmn_bayes.spec.model_spec import ModelSpec
 
 __all__ = [
     "format_table",
@@ -170,7 +172,8 @@ def table_notes(fits: xr.DataTree | Sequence[xr.DataTree], table: pd.DataFrame) 
         models with their fingerprints, seeds and software.
     """
     trees = _checked(fits)
-    rule = spec_of(trees[0]).response.in_words()
+    spec = spec_of(trees[0])
+    rule = ", ".join(filter(None, (spec.response.in_words(), scale_in_words(spec))))
     notes = [f"Response: {rule}.", _missing_in_words(design_of(trees[0]))]
     for row in table.drop_duplicates("meaning").to_dict("records"):
         source = str(row["source"]).rpartition(": ")[2]
@@ -209,7 +212,7 @@ def _checked(fits: xr.DataTree | Sequence[xr.DataTree]) -> list[xr.DataTree]:
         raise ValueError(
             f"Two fits are of the model '{twice[0]}'; give one fit a model, or rename the file."
         )
-    first, first_rule = design_of(trees[0]), spec_of(trees[0]).response
+    first, judging = design_of(trees[0]), _judging(spec_of(trees[0]))
     for name, fit in zip(names[1:], trees[1:], strict=True):
         design, where = design_of(fit), f"The fits '{names[0]}' and '{name}'"
         if not all(
@@ -217,9 +220,14 @@ def _checked(fits: xr.DataTree | Sequence[xr.DataTree]) -> list[xr.DataTree]:
             for key in ("patient", "naive", "response")
         ):
             raise ValueError(f"{where} are not of the same patients; fit both to one cohort.")
-        if spec_of(fit).response != first_rule:
+        if _judging(spec_of(fit)) != judging:
             raise ValueError(f"{where} define response differently; make one table of each.")
     return trees
+
+
+def _judging(spec: ModelSpec) -> tuple[object, ...]:
+    """All on which the judgement of a patient's grades depends: a step is one of the scale."""
+    return spec.response, spec.scale, spec.collapse
 
 
 def _check_groups(trees: Sequence[xr.DataTree], by: str | None) -> None:

@@ -49,11 +49,12 @@ def defects_of(content: Mapping[str, Any]) -> list[str]:
 
 
 def _leaves(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every dotted key with its value; a prior counts as one value, an empty table as one too."""
+    """Every dotted key with its value; a prior, a map and an empty table count as one value."""
     for key, value in table.items():
         path = f"{prefix}{key}"
         known = KEYS.get(_pattern(path))
-        if isinstance(value, dict) and value and not (known and known.kind.startswith("prior")):
+        whole = known is not None and known.kind.startswith(("prior", "map"))
+        if isinstance(value, dict) and value and not whole:
             yield from _leaves(value, f"{path}.")
         else:
             yield path, value
@@ -111,6 +112,10 @@ def _wrong_value(value: Any, key: Key) -> Iterator[str]:
             yield f"{value!r} is not a text; state it in quotes."
         case "labels" if not _distinct_labels(value):
             yield f"{value!r} is not a list of two or more different texts in quotes."
+        case "labels":
+            yield from map(_blanks_around, filter(_has_blanks_around, value))
+        case "map of labels":
+            yield from _wrong_map(value)
         case "count" if not (isinstance(value, int) and number and value >= 1):
             yield f"{value!r} is not a whole number of 1 or more."
         case "number" if not number:
@@ -126,6 +131,31 @@ def _wrong_value(value: Any, key: Key) -> Iterator[str]:
 def _distinct_labels(value: Any) -> bool:
     labels = isinstance(value, list) and all(isinstance(v, str) and v.strip() for v in value)
     return labels and len(value) >= 2 and len(set(value)) == len(value)
+
+
+def _wrong_map(value: Any) -> Iterator[str]:
+    """Why a table is no map of labels; what the labels mean is looked at later."""
+    how = 'write a line for each label, both texts in quotes, as in "1" = "0-2".'
+    if not isinstance(value, dict):
+        yield f"{value!r} is not a table of labels; {how}"
+        return
+    if not value:
+        yield "is an empty table; leave it out."
+    for label, target in value.items():
+        if not isinstance(target, str):
+            yield f"{label!r} counts as {target!r}, which is not a text; {how}"
+        if not label.strip():
+            yield f"{label!r} is a label without text; {how}"
+        elif _has_blanks_around(label):
+            yield _blanks_around(label)
+
+
+def _has_blanks_around(label: str) -> bool:
+    return label != label.strip()
+
+
+def _blanks_around(label: str) -> str:
+    return f"{label!r} has blanks around it, which no recorded grade has; take them away."
 
 
 def _is_number(value: Any) -> bool:
@@ -186,6 +216,14 @@ def _bad_names(content: Mapping[str, Any]) -> Iterator[str]:
 def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     """What each key says rightly by itself, but not together with another."""
     grades, rule = content["scale"]["grades"], content["response"]
+    for label, target in content["scale"].get("collapse", {}).items():
+        if label in grades:
+            yield f"scale.collapse: '{label}' is a grade of the scale and stays one; leave it out."
+        if target not in grades:
+            yield (
+                f"scale.collapse: '{label}' counts as '{target}', which is not a grade of the "
+                f"scale; take one of {', '.join(grades)}."
+            )
     if rule["affected_below"] not in grades[1:]:
         yield (
             f"response.affected_below: '{rule['affected_below']}' is not a grade of the scale "

@@ -81,6 +81,8 @@ class ModelSpec:
     """A model, resolved and checked; made by `read_spec` or `parse_spec` only.
 
     `canonical` is the resolved file as JSON with sorted keys: its hash is the `fingerprint`.
+    `collapse` has the recorded labels that are not of the `scale`, each with the one of the scale
+    that it counts as.
     """
 
     name: str
@@ -88,6 +90,7 @@ class ModelSpec:
     outcome: str
     link: str
     scale: tuple[str, ...]
+    collapse: tuple[tuple[str, str], ...]
     response: ResponseRule
     threshold: Prior | None
     noise: Prior | None

@@ -174,6 +174,7 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
         outcome=content["outcome"],
         link=content["link"],
         scale=tuple(content["scale"]["grades"]),
+        collapse=tuple(content["scale"].get("collapse", {}).items()),
         response=ResponseRule(**rule),
         threshold=_prior(content.get("threshold", {}).get("prior")),
         noise=_prior(content.get("noise", {}).get("prior")),

@@ -57,8 +57,9 @@ class Key:
     Parameters
     ----------
     kind
-        "text", "label", "labels", "count", "number", "positive number", "window", "choice",
-        or "prior on ..." with the support of the prior ("... or ..." where it may have two).
+        "text", "label", "labels", "map of labels", "count", "number", "positive number",
+        "window", "choice", or "prior on ..." with the support of the prior ("... or ..." where it
+        may have two).
     outcomes
         For which outcomes the key has a meaning.
     required
@@ -89,6 +90,11 @@ KEYS: Mapping[str, Key] = {
     ),
     "link": Key("choice", "link of the (cumulative) probability", choices=("logit",)),
     "scale.grades": Key("labels", "ordered labels of the scale, lowest first"),
+    "scale.collapse": Key(
+        "map of labels",
+        "recorded labels that are not of the scale, each with the one of the scale it counts as",
+        required=False,
+    ),
     "response.gain": Key("count", "steps of the scale that a muscle must gain"),
     "response.muscles": Key("count", "how many affected muscles must gain that much"),
     "response.affected_below": Key("label", "a muscle is affected when graded below this label"),
