@@ -1,10 +1,11 @@
 # make setup      the environment in .venv, exactly as requirements.lock says
 # make results    everything the README shows, into results/
+# make recovery   the recovery study, into results/recovery: half an hour or more, goes on after an interruption
 # make test       every test, the slow ones too; make test-fast leaves those out
 # make lint       what must be clean before a change goes in; make format mends what it can
 # make lock       requirements.lock anew from pyproject.toml (needs uv); LOCK_FLAGS=--upgrade takes newer ones
 
-.PHONY: setup results test test-fast lint format lock
+.PHONY: setup results recovery test test-fast lint format lock
 .DELETE_ON_ERROR:
 
 PYTHON := .venv/bin/python
@@ -19,6 +20,9 @@ setup: .venv/.ready
 
 results: .venv/.ready
 	$(PYTHON) scripts/reproduce_leger2008.py
+
+recovery: .venv/.ready
+	$(PYTHON) scripts/study_recovery.py
 
 test: .venv/.ready
 	$(PYTHON) -m pytest $(WORKERS) $(TEST_FLAGS)

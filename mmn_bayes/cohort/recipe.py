@@ -1,5 +1,6 @@
 """The recipe of a simulated cohort: its known truth, with a source for every number."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -85,6 +86,11 @@ class Recipe:
     visit_days: tuple[int, ...] = (0, 30, 91, 182, 365)  # then yearly
     visit_jitter_days: float = 10.0
     missed_within_days: float = 70.0  # who misses the 6-month visit has none this near to it
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of every number of the recipe, in hexadecimal."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     @property
     def scale(self) -> tuple[str, ...]:
