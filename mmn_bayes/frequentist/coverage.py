@@ -34,8 +34,9 @@ def coverage(intervals: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
         `credible_interval`, `n` cohorts, `covered`, `estimate` (their share) with `lower`, `upper`,
         `level`, `interval` (Clopper-Pearson), `p_value` and `test` against the credible level,
         `p_holm` and `rejected` (Holm over the parameters), `synthetic`. The last row pools all
-        parameters: intervals of one cohort are not independent, so that its test and interval are
-        those of a mean over cohorts (Student t), and it has no part in Holm's correction.
+        parameters, `n` being intervals there: those of one cohort are not independent, so that
+        test and confidence interval are of the mean over cohorts of the share covered (Student t).
+        It has no part in Holm's correction.
 
     Raises
     ------
@@ -94,7 +95,7 @@ def _pooled(intervals: pd.DataFrame, level: float) -> pd.DataFrame:
     row = {
         **{"parameter": POOLED, "member": "", "truth": np.nan},
         **{"mean_error": np.nan, "mean_width": np.nan},
-        **{"n": len(shares), "covered": int(intervals["covers"].sum())},
+        **{"n": len(intervals), "covered": int(intervals["covers"].sum())},
         **{"estimate": shares.mean(), "lower": lower, "upper": upper, "level": level},
         **{"interval": "student-t", "p_value": p_value, "test": "Student t over cohorts"},
         **{"p_holm": np.nan, "rejected": pd.NA, "synthetic": bool(intervals["synthetic"].any())},
