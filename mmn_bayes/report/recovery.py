@@ -119,8 +119,8 @@ def read_study(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     DataFrame, DataFrame
         One row a cohort, and one row a cohort and parameter.
     """
-    intervals = pd.read_csv(folder / "intervals.csv", float_precision="round_trip")
-    fits = pd.read_csv(folder / "fits.csv", float_precision="round_trip")
+    intervals = pd.read_csv(folder / "intervals.csv")
+    fits = pd.read_csv(folder / "fits.csv")
     return fits, intervals.fillna({"member": ""})
 
 
