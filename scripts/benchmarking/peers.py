@@ -1,0 +1,128 @@
+"""The other engines: the same model and priors, as a competent user of each would have them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .clock import Clock
+from .engines import priors
+from .plan import CHAINS, CORES, SEED
+
+HALF, REAL = ("patient_sd", "site_sd"), ("naive", "dose_rate")
+# What pm.sample does beside sampling is left out: the package checks draws only when asked to.
+ASKED = {"chains": CHAINS, "cores": CORES}
+QUIET = {"progressbar": False, "compute_convergence_checks": False, "random_seed": SEED}
+
+
+def first_thresholds(table: pd.DataFrame) -> np.ndarray:
+    """Return where the thresholds start: the logits of the cumulative shares of the grades."""
+    below = np.cumsum(np.bincount(table["grade"], minlength=6) + 0.5)[:-1] / (len(table) + 3.0)
+    return np.log(below / (1.0 - below))
+
+
+def graph(table: pd.DataFrame) -> Any:
+    """Return the model as a PyMC user writes it by hand: non-centred effects, data as they are."""
+    import pymc as pm
+
+    stated = priors()
+    patient, patients = pd.factorize(table["patient"])
+    site, sites = pd.factorize(table["site"])
+    start = first_thresholds(table)
+    with pm.Model(coords={"patient": patients, "site": sites}) as model:
+        prior = stated["thresholds"]
+        ordered = {"transform": pm.distributions.transforms.ordered, "initval": start}
+        cuts = pm.Normal("thresholds", prior["mean"], prior["sd"], shape=start.size, **ordered)
+        sd = {name: pm.HalfNormal(name, stated[name]["sd"]) for name in HALF}
+        b = {name: pm.Normal(name, stated[name]["mean"], stated[name]["sd"]) for name in REAL}
+        patient_z = pm.Normal("patient_z", 0.0, 1.0, dims="patient")
+        site_z = pm.Normal("site_z", 0.0, 1.0, dims="site")
+        eta = sd["patient_sd"] * patient_z[patient] + sd["site_sd"] * site_z[site]
+        eta = eta + sum(b[name] * table[name].to_numpy() for name in REAL)
+        grades = table["grade"].to_numpy()
+        # The probabilities of all grades are not recorded with each draw.
+        pm.OrderedLogistic("grade", eta=eta, cutpoints=cuts, observed=grades, compute_p=False)
+    return model
+
+
+class Peer:
+    """One table in, names as in `graph`."""
+
+    names: dict[str, str] = {}
+
+    def read(self, folder: Path, name: str) -> pd.DataFrame:
+        """Read the table of a cohort."""
+        return pd.read_csv(folder / f"{name}.csv")
+
+
+class Ordered(Peer):
+    """`pm.OrderedLogistic` under nutpie."""
+
+    def sample(self, table: pd.DataFrame, lengths: dict[str, int], clock: Clock) -> Any:
+        """Compile and sample."""
+        import nutpie
+
+        compiled = nutpie.compile_pymc_model(graph(table))
+        return nutpie.sample(
+            compiled, **lengths, **ASKED, seed=SEED, progress_bar=False, save_warmup=False
+        )
+
+
+class OrderedPyMC(Peer):
+    """`pm.OrderedLogistic` under PyMC's own NUTS."""
+
+    def sample(self, table: pd.DataFrame, lengths: dict[str, int], clock: Clock) -> Any:
+        """Sample; the first draw is stamped when it comes."""
+        import pymc as pm
+
+        clock.model = graph(table)
+        if clock.stops:
+            lengths = {"draws": 1, "tune": 1}
+
+        def stamp(**_: Any) -> None:
+            if np.isnan(clock.first):
+                clock.first = clock.now()
+
+        with clock.model:
+            trace = pm.sample(nuts_sampler="pymc", callback=stamp, **lengths, **ASKED, **QUIET)
+        clock.last = clock.first + float(trace["posterior"].attrs["sampling_time"])
+        return trace
+
+
+class Bambi(Peer):
+    """Bambi, which hands its model to nutpie."""
+
+    names = {"threshold": "thresholds", "1|patient_sigma": "patient_sd", "1|site_sigma": "site_sd"}
+
+    def sample(self, table: pd.DataFrame, lengths: dict[str, int], clock: Clock) -> Any:
+        """Build, compile and sample, all by Bambi."""
+        model = self.model(table)
+        return model.fit(inference_method="nutpie", **lengths, **ASKED, **QUIET)
+
+    def model(self, table: pd.DataFrame) -> Any:
+        """Return Bambi's model, with the priors of the file instead of its own."""
+        import bambi
+        from pymc.distributions.transforms import ordered
+
+        stated = priors()
+        grades = pd.Categorical(table["grade"].astype(str), list("012345"), ordered=True)
+        table = table.assign(grade=grades)
+        own = {name: bambi.Prior("HalfNormal", sigma=stated[name]["sd"]) for name in HALF}
+        start = {"transform": ordered, "initval": first_thresholds(table.assign(grade=grades.codes))}
+        cuts = {"mu": stated["thresholds"]["mean"], "sigma": stated["thresholds"]["sd"]}
+        return bambi.Model(
+            "grade ~ 0 + naive + dose_rate + (1|patient) + (1|site)",
+            table,
+            family="cumulative",
+            center_predictors=False,
+            priors={
+                "threshold": bambi.Prior("Normal", **cuts, **start),
+                "1|patient": bambi.Prior("Normal", mu=0, sigma=own["patient_sd"]),
+                "1|site": bambi.Prior("Normal", mu=0, sigma=own["site_sd"]),
+                **{
+                    name: bambi.Prior("Normal", mu=stated[name]["mean"], sigma=stated[name]["sd"])
+                    for name in REAL
+                },
+            },
+        )

@@ -1,0 +1,69 @@
+"""Write what was measured: two tables, the figure, what it was measured with, and the README."""
+
+import datetime
+import json
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mmn_bayes.report.formatting import to_markdown
+from mmn_bayes.report.store import save_figure, write_table, write_text
+from mmn_bayes.spec.reading import read_spec
+
+from .figure import cost_figure
+from .plan import CORES, MODEL, ROOT
+from .tables import BEGIN, END, NOTES, measured, ratios, short
+
+PACKAGES = (
+    *("mmn_bayes", "pymc", "pytensor", "nutpie", "bambi", "numba", "llvmlite", "numpy", "scipy"),
+    *("pandas", "xarray", "arviz"),
+)
+CAPTION = "Benchmark: one model, the same data and priors, a process for each fit"
+
+
+def write_results(
+    records: Sequence[dict[str, Any]], sizes: Sequence[int], folder: Path, *, readme: bool
+) -> None:
+    """Write everything of one run into a folder, and the short table into the README if asked."""
+    table = measured(records)
+    write_table(table, folder / "benchmark.csv")
+    write_table(ratios(table, sizes), folder / "ratios.csv")
+    save_figure(cost_figure(table), folder / "cost.png")
+    manifest = json.dumps(made_with(sizes), indent=2, sort_keys=True)
+    write_text(manifest, folder / "manifest.json")
+    if readme:
+        file = ROOT / "README.md"
+        write_text(with_table(file.read_text(encoding="utf-8"), table), file)
+
+
+def made_with(sizes: Sequence[int]) -> dict[str, Any]:
+    """Return the date, the model and the versions of a run."""
+    versions = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    return {
+        "date": datetime.date.today().isoformat(),
+        "model_fingerprint": read_spec(MODEL).fingerprint,
+        "patients": list(sizes),
+        "processors": os.cpu_count(),
+        "cores": CORES,
+        "synthetic": True,
+        "versions": versions,
+    }
+
+
+def with_table(text: str, table: pd.DataFrame) -> str:
+    """Return the README with the table of this run between its marks."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    if not after:
+        raise ValueError("The README has no marks for the benchmark's table.")
+    return f"{before}{BEGIN}\n\n{to_markdown(short(table), CAPTION, NOTES)}\n{END}{after}"
