@@ -1,15 +1,18 @@
 # make setup      the environment in .venv, exactly as requirements.lock says
 # make results    everything the README shows, into results/
 # make recovery   the recovery study, into results/recovery: half an hour or more, goes on after an interruption
+# make benchmark  this package beside others, into results/benchmark and the README: takes hours
 # make test       every test, the slow ones too; make test-fast leaves those out
 # make lint       what must be clean before a change goes in; make format mends what it can
-# make lock       requirements.lock anew from pyproject.toml (needs uv); LOCK_FLAGS=--upgrade takes newer ones
+# make lock       both locks anew from pyproject.toml (needs uv); LOCK_FLAGS=--upgrade takes newer ones
 
 .PHONY: setup results recovery test test-fast lint format lock
+.PHONY: setup results benchmark test test-fast lint format lock
 .DELETE_ON_ERROR:
 
 PYTHON := .venv/bin/python
 LOCK_FLAGS :=
+BENCHMARK_FLAGS :=
 
 # Two processes, and a file stays in one of them: PyTensor's compiler is not thread-safe, and the tests
 # of a file share what they compile. TEST_FLAGS="-n 0" runs all in one process, "-k name" picks some.
@@ -23,6 +26,8 @@ results: .venv/.ready
 
 recovery: .venv/.ready
 	$(PYTHON) scripts/study_recovery.py
+benchmark: .venv/.benchmark
+	$(PYTHON) scripts/benchmark.py $(BENCHMARK_FLAGS)
 
 test: .venv/.ready
 	$(PYTHON) -m pytest $(WORKERS) $(TEST_FLAGS)
@@ -39,10 +44,23 @@ format: .venv/.ready
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
+COMPILE := uv pip compile pyproject.toml --extra dev --universal --python-version 3.12 \
+    --no-python-downloads --generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
+
+# The second lock is the first one and what the benchmark adds.
 lock:
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.12 --no-python-downloads \
-	    --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(LOCK_FLAGS) \
-	    -o requirements.lock
+	$(COMPILE) $(LOCK_FLAGS) -o requirements.lock
+	cp requirements.lock requirements-benchmark.lock
+	$(COMPILE) --extra benchmark -o requirements-benchmark.lock
+
+# What the benchmark measures against goes into .venv when the benchmark is first asked for; without
+# it the script goes on, and says so.
+.venv/.benchmark: .venv/.ready requirements-benchmark.lock
+	@if command -v uv >/dev/null 2>&1 \
+	    && uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements-benchmark.lock \
+	    || $(PYTHON) -m pip install --quiet --require-hashes -r requirements-benchmark.lock; \
+	then : >$@; \
+	else echo "make benchmark: Bambi could not be installed; going on without it." >&2; fi
 
 # The stamp is written last, and whatever ends the recipe before that removes .venv, or if it cannot
 # (kill -9) leaves no stamp: an environment is whole or not ready. With uv on the PATH uv makes it; otherwise, or when uv cannot (it does not read

@@ -3,6 +3,7 @@
 Usage: python -m benchmarking.child <task.json> <seconds since the epoch>
 """
 
+import contextlib
 import json
 import resource
 import sys
@@ -74,10 +75,8 @@ def second_fit(engine: Any, folder: Path, lengths: dict[str, int], clock: Clock)
     """Return the seconds that a fit to other data, already read, spends before it samples."""
     data = engine.read(folder, "other")
     clock.restart(stops=True)
-    try:
+    with contextlib.suppress(BeforeSampling):
         engine.sample(data, lengths, clock)
-    except BeforeSampling:
-        pass
     return clock.first
 
 
@@ -86,10 +85,8 @@ def gradient_only(
 ) -> dict[str, Any]:
     """Compile, and time the gradient at points that were not sampled."""
     clock.stops = True
-    try:
+    with contextlib.suppress(BeforeSampling):
         engine.sample(engine.read(folder, "first"), lengths, clock)
-    except BeforeSampling:
-        pass
     from .gradient import microseconds
 
     record = {"status": "finished", "seconds_to_first_draw": clock.first, **peak_memory()}

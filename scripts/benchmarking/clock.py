@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 
-class BeforeSampling(Exception):  # noqa: N818
+class BeforeSampling(Exception):
     """Raised where sampling would start, by a clock that was asked to stop there."""
 
 

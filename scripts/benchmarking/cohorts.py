@@ -31,9 +31,7 @@ SHARED = {
 }
 RECIPES = {
     "reliable": Recipe(**SHARED),
-    "noisy": Recipe(
-        **SHARED, noise=0.65, grade_probability=(0.04, 0.08, 0.14, 0.22, 0.26, 0.26)
-    ),
+    "noisy": Recipe(**SHARED, noise=0.65, grade_probability=(0.04, 0.08, 0.14, 0.22, 0.26, 0.26)),
 }
 DATA_SEEDS = {"first": 1, "other": 2}  # the other cohort is for the second fit of a process
 

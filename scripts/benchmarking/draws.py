@@ -36,7 +36,11 @@ def described(trace: Any, names: dict[str, str]) -> dict[str, Any]:
         "r_hat_patients": max(float(az.rhat(v).max()) for v in patients) if patients else None,
         "divergences": int(stats["diverging"].sum()),
         "leapfrogs_per_draw": float(stats["n_steps"].mean()),
-        **{f"mean_{name}": float(reported[name].mean()) for name in REPORTED if name != "thresholds"},
+        **{
+            f"mean_{name}": float(reported[name].mean())
+            for name in REPORTED
+            if name != "thresholds"
+        },
     }
 
 

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from .clock import Clock
 from .plan import CORES, MODEL, SEED
@@ -23,7 +23,11 @@ def priors() -> dict[str, dict[str, Any]]:
 class Package:
     """This package, at the defaults of its `fit`."""
 
-    names = {"cutpoints": "thresholds", "patient_level_sd": "patient_sd", "naive_level": "naive"}
+    names: ClassVar[dict[str, str]] = {
+        "cutpoints": "thresholds",
+        "patient_level_sd": "patient_sd",
+        "naive_level": "naive",
+    }
 
     def read(self, folder: Path, name: str) -> Any:
         import mmn_bayes as mb

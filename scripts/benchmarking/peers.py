@@ -1,7 +1,7 @@
 """The other engines: the same model and priors, as a competent user of each would have them."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -49,7 +49,7 @@ def graph(table: pd.DataFrame) -> Any:
 class Peer:
     """One table in, names as in `graph`."""
 
-    names: dict[str, str] = {}
+    names: ClassVar[dict[str, str]] = {}
 
     def read(self, folder: Path, name: str) -> pd.DataFrame:
         """Read the table of a cohort."""
@@ -93,7 +93,11 @@ class OrderedPyMC(Peer):
 class Bambi(Peer):
     """Bambi, which hands its model to nutpie."""
 
-    names = {"threshold": "thresholds", "1|patient_sigma": "patient_sd", "1|site_sigma": "site_sd"}
+    names: ClassVar[dict[str, str]] = {
+        "threshold": "thresholds",
+        "1|patient_sigma": "patient_sd",
+        "1|site_sigma": "site_sd",
+    }
 
     def sample(self, table: pd.DataFrame, lengths: dict[str, int], clock: Clock) -> Any:
         """Build, compile and sample, all by Bambi."""
@@ -105,24 +109,25 @@ class Bambi(Peer):
         import bambi
         from pymc.distributions.transforms import ordered
 
-        stated = priors()
+        stated, start = priors(), first_thresholds(table)
         grades = pd.Categorical(table["grade"].astype(str), list("012345"), ordered=True)
-        table = table.assign(grade=grades)
-        own = {name: bambi.Prior("HalfNormal", sigma=stated[name]["sd"]) for name in HALF}
-        start = {"transform": ordered, "initval": first_thresholds(table.assign(grade=grades.codes))}
-        cuts = {"mu": stated["thresholds"]["mean"], "sigma": stated["thresholds"]["sd"]}
+
+        def normal(name: str, **more: Any) -> Any:
+            return bambi.Prior("Normal", mu=stated[name]["mean"], sigma=stated[name]["sd"], **more)
+
+        def effects(name: str) -> Any:
+            sd = bambi.Prior("HalfNormal", sigma=stated[name]["sd"])
+            return bambi.Prior("Normal", mu=0, sigma=sd)
+
         return bambi.Model(
             "grade ~ 0 + naive + dose_rate + (1|patient) + (1|site)",
-            table,
+            table.assign(grade=grades),
             family="cumulative",
             center_predictors=False,
             priors={
-                "threshold": bambi.Prior("Normal", **cuts, **start),
-                "1|patient": bambi.Prior("Normal", mu=0, sigma=own["patient_sd"]),
-                "1|site": bambi.Prior("Normal", mu=0, sigma=own["site_sd"]),
-                **{
-                    name: bambi.Prior("Normal", mu=stated[name]["mean"], sigma=stated[name]["sd"])
-                    for name in REAL
-                },
+                "threshold": normal("thresholds", transform=ordered, initval=start),
+                "1|patient": effects("patient_sd"),
+                "1|site": effects("site_sd"),
+                **{name: normal(name) for name in REAL},
             },
         )

@@ -7,7 +7,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "models" / "benchmark.toml"
 RESULTS = ROOT / "results" / "benchmark"
-PACKAGE, ORDERED, PYMC, BAMBI = "mmn_bayes", "OrderedLogistic, nutpie", "OrderedLogistic, PyMC", "Bambi"
+PACKAGE, ORDERED, PYMC, BAMBI = (
+    "mmn_bayes",
+    "OrderedLogistic, nutpie",
+    "OrderedLogistic, PyMC",
+    "Bambi",
+)
 PEERS = (ORDERED, BAMBI, PYMC)
 REGIMES = ("reliable", "noisy")  # the reliable one, where real data live, comes first
 SIZES = (40, 400, 4000)

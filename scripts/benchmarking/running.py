@@ -33,7 +33,7 @@ def run_all(plan: Sequence[Measurement], folder: Path) -> list[dict[str, Any]]:
     """
     has_bambi = importlib.util.find_spec("bambi") is not None
     command = WARM + ", bambi" * has_bambi
-    environment = environment_of(folder / "caches-nobody")
+    environment = environment_of(caches_of(folder, "nobody"))
     subprocess.run([sys.executable, "-W", "ignore", "-c", command], check=True, env=environment)
     records: list[dict[str, Any]] = []
     for number, each in enumerate(plan):
@@ -63,10 +63,8 @@ def run_one(task: dict[str, Any], folder: Path, number: int) -> dict[str, Any]:
     """Run one measurement in a process of its own, and end it when its time is over."""
     question = folder / f"{number}.json"
     question.write_text(json.dumps(task), encoding="utf-8")
-    kept = f"caches-{task['engine']}-{task['regime']}-{task['patients']}"
-    # A comma or a blank in the name would end PyTensor's flag.
-    kept = re.sub(r"[^\w-]+", "_", kept) + "-gradient" * (task["run"] == GRADIENT)
-    caches = folder / kept
+    kept = "-".join(str(task[key]) for key in ("engine", "regime", "patients"))
+    caches = caches_of(folder, kept + "-gradient" * (task["run"] == GRADIENT))
     started = time.time()
     command = [sys.executable, "-W", "ignore", "-m", "benchmarking.child", question, repr(started)]
     log = folder / f"{number}.log"
@@ -78,6 +76,11 @@ def run_one(task: dict[str, Any], folder: Path, number: int) -> dict[str, Any]:
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         status = "failed: " + (lines[-1] if lines else "it printed nothing")
     return {"status": status}
+
+
+def caches_of(folder: Path, name: str) -> Path:
+    """Return a folder for caches; PyTensor's flags end at a comma or a blank."""
+    return folder / ("caches-" + re.sub(r"[^\w-]+", "_", name))
 
 
 def limited(command: Sequence[Any], log: Path, environment: dict[str, str], seconds: float) -> str:

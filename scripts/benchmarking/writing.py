@@ -9,21 +9,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from mmn_bayes.report.formatting import to_markdown
 from mmn_bayes.report.store import save_figure, write_table, write_text
 from mmn_bayes.spec.reading import read_spec
 
 from .figure import cost_figure
 from .plan import CORES, MODEL, ROOT
-from .tables import BEGIN, END, NOTES, measured, ratios, short
+from .short import with_table
+from .tables import measured, ratios
 
 PACKAGES = (
     *("mmn_bayes", "pymc", "pytensor", "nutpie", "bambi", "numba", "llvmlite", "numpy", "scipy"),
     *("pandas", "xarray", "arviz"),
 )
-CAPTION = "Benchmark: one model, the same data and priors, a process for each fit"
 
 
 def write_results(
@@ -58,12 +55,3 @@ def made_with(sizes: Sequence[int]) -> dict[str, Any]:
         "synthetic": True,
         "versions": versions,
     }
-
-
-def with_table(text: str, table: pd.DataFrame) -> str:
-    """Return the README with the table of this run between its marks."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    if not after:
-        raise ValueError("The README has no marks for the benchmark's table.")
-    return f"{before}{BEGIN}\n\n{to_markdown(short(table), CAPTION, NOTES)}\n{END}{after}"
