@@ -12,7 +12,7 @@ from benchmarking.running import run_all
 
 def main() -> None:
     asked = arguments()
-    sizes = (3, 6, 9) if asked.quick else SIZES
+    sizes = (20, 30, 40) if asked.quick else SIZES
     plan = measurements(sizes, asked.limit_seconds, asked.quick)
     # Nothing heavy is imported before the last process has ended: a process starts with the peak
     # memory of the one that started it.

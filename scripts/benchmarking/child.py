@@ -33,6 +33,7 @@ def main(task: dict[str, Any], started: float) -> dict[str, Any]:
         "seconds_to_first_draw": clock.first,
         "seconds_sampling": clock.last - clock.first,
         "seconds_total": total,
+        "tune": trace.attrs.get("tune", lengths.get("tune")),
         **memory,
         **described(trace, engine.names),
     }
