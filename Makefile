@@ -6,8 +6,7 @@
 # make lint       what must be clean before a change goes in; make format mends what it can
 # make lock       both locks anew from pyproject.toml (needs uv); LOCK_FLAGS=--upgrade takes newer ones
 
-.PHONY: setup results recovery test test-fast lint format lock
-.PHONY: setup results benchmark test test-fast lint format lock
+.PHONY: setup results recovery benchmark test test-fast lint format lock
 .DELETE_ON_ERROR:
 
 PYTHON := .venv/bin/python
@@ -26,6 +25,7 @@ results: .venv/.ready
 
 recovery: .venv/.ready
 	$(PYTHON) scripts/study_recovery.py
+
 benchmark: .venv/.benchmark
 	$(PYTHON) scripts/benchmark.py $(BENCHMARK_FLAGS)
 

@@ -43,6 +43,7 @@ _FARTHEST = 11.5  # units of z: a mode at _ORDINARY has its tail within, whateve
 _APART = 4.0  # logits between a lower and an upper wall that do not meet
 _NEAR = 3.0  # logits from the mode within which a wall has a say in the spacing
 _ORDINARY = 5.0  # a site whose grades ask for an effect beyond this goes by the careful way
+_DROWNED = 1e-6  # logits: of a smaller sigma the gradient would lose its digits in E[z^2] - 1
 _NEGLIGIBLE = 45.0  # logarithm of what no sum of doubles can tell from nothing
 _MOST_NODES = 640.0
 # A product of three exponentials of at most these stays a double. What they clip is negligible, or
@@ -74,7 +75,7 @@ class Grid(NamedTuple):
     sigma: float
     edges: np.ndarray
     reach: float  # logits
-    modest: float  # logits from 0 within which a site's walls leave its mode ordinary
+    modest: float  # logits from 0 within which a site's walls surely leave its mode ordinary
     widest: float  # units of z between nodes at level 0
     weight: np.ndarray  # shape (level, 5, node), see _prepare
     power: np.ndarray  # exp(sigma * width * i), shape (level, i)
@@ -260,6 +261,24 @@ def _level(walls, eta, edges, code, start, stop, sigma):  # type: ignore[no-unty
 
 
 @_lean
+def _log_integrand(z, eta, cutpoints, sigma, code, start, stop):  # type: ignore[no-untyped-def]
+    """Logarithm of the integrand at one z, up to a constant, and its slope."""
+    top = cutpoints.size
+    value, slope = -0.5 * z * z, -z
+    for row in range(start, stop):
+        k = code[row]
+        if k < top:
+            x = eta[row] + sigma * z - cutpoints[k]
+            value -= max(x, 0.0) + np.log1p(np.exp(-abs(x)))
+            slope -= sigma / (1.0 + np.exp(-x))
+        if k > 0:
+            x = cutpoints[k - 1] - eta[row] - sigma * z
+            value -= max(x, 0.0) + np.log1p(np.exp(-abs(x)))
+            slope += sigma / (1.0 + np.exp(-x))
+    return value, slope
+
+
+@_lean
 def _plan(eta, code, start, stop, grid):  # type: ignore[no-untyped-def]
     walls = _walls(eta, grid.edges, code, start, stop)
     low_min, low_max, n_low, high_min, high_max, n_high = walls
@@ -287,29 +306,18 @@ def _plan(eta, code, start, stop, grid):  # type: ignore[no-untyped-def]
     else:
         n = min(n + more, last + 1 - j0)
     ordinary = low_max < grid.modest and high_min > -grid.modest
-    if not (ordinary and n * sigma * width < _LOGITS):
+    if not ordinary:
+        # What is concave has its mode where the slope changes sign.
+        cutpoints = grid.edges[1, :-1]
+        ordinary = (
+            _log_integrand(_ORDINARY, eta, cutpoints, sigma, code, start, stop)[1] < 0.0
+            and _log_integrand(-_ORDINARY, eta, cutpoints, sigma, code, start, stop)[1] > 0.0
+        )
+    if not (ordinary and sigma > _DROWNED and n * sigma * width < _LOGITS):
         level = _CAREFUL
     elif grid.weight[level, 0, 0] == 0.0:
         _prepare(grid, level)
     return Plan(level, j0, n, n_low == 0, n_high == 0)
-
-
-@_jit
-def _log_integrand(z, eta, cutpoints, sigma, code, start, stop):  # type: ignore[no-untyped-def]
-    """Logarithm of the integrand at one z, up to a constant, and its slope."""
-    top = cutpoints.size
-    value, slope = -0.5 * z * z, -z
-    for row in range(start, stop):
-        k = code[row]
-        if k < top:
-            x = eta[row] + sigma * z - cutpoints[k]
-            value -= max(x, 0.0) + np.log1p(np.exp(-abs(x)))
-            slope -= sigma / (1.0 + np.exp(-x))
-        if k > 0:
-            x = cutpoints[k - 1] - eta[row] - sigma * z
-            value -= max(x, 0.0) + np.log1p(np.exp(-abs(x)))
-            slope += sigma / (1.0 + np.exp(-x))
-    return value, slope
 
 
 @_jit
