@@ -14,6 +14,7 @@ import scipy.stats as ss
 import xarray as xr
 from scipy.special import beta, betaln, expit, gammaln
 
+from mmn_bayes.cohort.recipe import Recipe
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.cohort.simulate import simulate_cohort
 from mmn_bayes.errors import CohortWarning
@@ -177,12 +178,27 @@ class Answers:
         variance = self.site_sd(point) ** 2 + (np.pi * self.noise(point)) ** 2 / 3.0
         return ss.norm.ppf(np.cumsum(point["grade_probability"])[:-1]) * np.sqrt(variance)
 
+    def cutpoints_of(self, point: Point, row: tuple[str, str, str, float, int]) -> np.ndarray:
+        """Those of the row's stratum: gaps times exp(sd z), the highest cutpoint as it is."""
+        common, relaxed = self.cutpoints(point), self.spec.relaxed
+        if relaxed is None:
+            return common
+        if relaxed.groups:
+            labels = sorted({group for _, group in relaxed.groups})
+            z = point["relaxed_z"][labels.index(dict(relaxed.groups)[row[1]])]
+        else:
+            (column,) = (p.column for p in self.spec.predictors if p.name == relaxed.by)
+            z = float(self.columns.loc[row[0], column]) * point["relaxed_z"][0]
+        own = [common[-1]]
+        for gap, number in zip(np.diff(common)[::-1], z[::-1], strict=True):
+            own.append(own[-1] - gap * np.exp(float(point["relaxed_sd"]) * number))
+        return np.array(own[::-1])
+
     def log_likelihood(self, point: Point) -> float:
         """Sum over sites of the integrals, by Simpson's rule on a grid that is far too fine."""
         if self.spec.outcome == "response":
             return self.log_likelihood_of_responses(point)
         noise, site_sd = self.noise(point), self.site_sd(point)
-        edges = np.concatenate([[-np.inf], self.cutpoints(point), [np.inf]])
         z = np.linspace(-12.0, 12.0, 1 + 2 * int(12.0 * 6.0 * max(site_sd / noise, 1.0)))
         weight = np.tile([2.0, 4.0], z.size // 2 + 1)[: z.size] * (z[1] - z[0]) / 3.0
         weight[0] = weight[-1] = (z[1] - z[0]) / 3.0
@@ -190,6 +206,7 @@ class Answers:
         for row in self.rows:
             patient, muscle, side, _, code = row
             strength = self.strength(point, row) + site_sd * z
+            edges = np.concatenate([[-np.inf], self.cutpoints_of(point, row), [np.inf]])
             low, high = ((edge - strength) / noise for edge in edges[code : code + 2])
             # Of two ways to write the difference the one without loss of digits.
             p = np.where(low > 0, expit(-low) - expit(-high), expit(high) - expit(low))
@@ -218,6 +235,8 @@ class Answers:
                 total += log_lkj(prior["shape"], correlations(self.spec, point), point[name])
             else:
                 total += log_prior(prior, point[name])
+        if self.spec.relaxed is not None:
+            total += float(ss.norm.logpdf(point["relaxed_z"]).sum())
         for group in self.spec.groups:
             if group is self.spec.site_group:
                 continue  # integrated out
@@ -307,6 +326,9 @@ def some_point(spec: ModelSpec, cohort: Cohort, seed: int) -> dict[str, np.ndarr
             point[name] = rng.dirichlet(3.0 + np.array(prior["concentration"]))
         else:
             point[name] = np.array(SCIPY[prior.distribution](prior).ppf(rng.uniform(0.2, 0.8)))
+    if spec.relaxed is not None:
+        n = len({group for _, group in spec.relaxed.groups}) or 1
+        point["relaxed_z"] = rng.normal(size=(n, len(spec.scale) - 2))
     grades = cohort.grades.dropna(subset="grade")
     muscles = grades["muscle"].nunique()
     members = {
@@ -450,6 +472,10 @@ NORMAL = {"distribution": "normal", "mean": 0.0, "sd": 0.2, "why": "a reason"}
 HALF = {"distribution": "half_normal", "sd": 0.2, "why": "a reason"}
 WIDE = {"distribution": "half_normal", "sd": 15, "why": "a reason"}
 SITE = {"by": "patient:muscle", "acts_on": "level"}
+HANDS = {
+    name: "hand" if name.split()[0] in ("finger", "thumb", "wrist") else "other"
+    for name, _ in Recipe().muscles
+}
 SLOPE = {"since": "inclusion", "per_days": 365.25, "size": NORMAL}
 MALE = {"column": "male", "kind": "yes_no", "prior": NORMAL}
 CORRELATION = {"distribution": "lkj", "shape": 2.0, "why": "a reason"}
@@ -473,6 +499,12 @@ VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
     ),
     "gains that differ between the muscles of a patient": lambda: variant(
         group={"site_gain": {"by": "patient:muscle", "acts_on": "gain", "sd": HALF}}
+    ),
+    "naive patients on cutpoints of their own": lambda: variant(
+        relaxed={"by": "naive_level", "sd": HALF}
+    ),
+    "groups of muscles on cutpoints of their own": lambda: variant(
+        relaxed={"by": "muscle", "sd": HALF, "groups": HANDS}
     ),
     "effects that are sampled themselves": lambda: variant(
         group={

@@ -155,6 +155,19 @@ def test_a_site_agrees_with_quadrature(sigma: float, rows: int) -> None:
         assert loop(eta, cutpoints, sigma, code)[0] == pytest.approx(expected, abs=WORST, rel=0.0)
 
 
+@pytest.mark.parametrize("sigma", [0.003, 0.1, 0.6, 1.0, 3.0])
+def test_a_site_that_matters_less_than_the_noise_agrees_too(sigma: float) -> None:
+    """Cutpoints lie many sds of the effect away, yet the mode stays near 0."""
+    rng = np.random.default_rng(round(1000 * sigma))
+    for rows in (1, 2, 6, 30, 120):
+        cutpoints = np.sort(rng.normal(size=rng.integers(1, 8))) * rng.choice([0.5, 2.0, 6.0])
+        eta = rng.normal() * rng.choice([0.0, 1.0, 8.0]) + rng.normal(size=rows)
+        strength = eta + sigma * rng.normal() + rng.logistic(size=rows)
+        code = np.searchsorted(cutpoints, strength)
+        expected = log_site(eta, cutpoints, sigma, code)
+        assert loop(eta, cutpoints, sigma, code)[0] == pytest.approx(expected, abs=WORST, rel=0.0)
+
+
 @pytest.mark.parametrize("sigma", SIGMAS)
 def test_many_sites_together_agree_to_eight_digits(sigma: float) -> None:
     rng = np.random.default_rng(round(10 * sigma))

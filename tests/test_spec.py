@@ -19,6 +19,7 @@ from mmn_bayes.spec.vocabulary import DISTRIBUTIONS, FILE_KEYS, KEYS, REQUIRED_T
 MODELS = Path(__file__).parents[1] / "models"
 FILES = sorted(MODELS.glob("*.toml"))
 PAGE = (MODELS / "README.md").read_text(encoding="utf-8")
+HALF_NORMAL = {"distribution": "half_normal", "sd": 0.3, "why": "a reason"}
 NORMAL = {"distribution": "normal", "mean": 0, "sd": 1, "why": "a reason"}
 
 
@@ -459,6 +460,14 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str]] = {
             lambda t: t["group"].update(visit={**t["group"]["patient_gain"], "by": "patient:visit"})
         ),
         "group.visit.acts_on: the effects of a visit act on level.",
+    ),
+    "cutpoints relaxed for nothing known": (
+        changed("relaxed", {"by": "age", "sd": HALF_NORMAL}),
+        "relaxed.by: 'age' is neither muscle nor a predictor of kind yes_no; take one of muscle, ",
+    ),
+    "cutpoints of muscles without groups": (
+        changed("relaxed", {"by": "muscle", "sd": HALF_NORMAL}),
+        'relaxed.groups: belongs to by = "muscle", which needs it, and to nothing else.',
     ),
     "slopes without a slope": (
         changed("group.patient_gain.acts_on", "slope"),

@@ -13,10 +13,12 @@ from mmn_bayes.model.components import (
     group_effects,
     pair_labels,
     predictor_sum,
+    relaxed_cutpoints,
     standard_effects,
     strength_change,
     strength_level,
 )
+from mmn_bayes.model.design import rows_of_strata
 from mmn_bayes.model.ordinal import cumulative_probability, integrated_log_density
 from mmn_bayes.model.priors import parameter
 from mmn_bayes.spec.model_spec import ModelSpec
@@ -43,8 +45,8 @@ def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> p
     purpose
         "sample": with the likelihood of what the design records. For outcome "grade" the levels
         of the sites are integrated out of it. "recover" (outcome "grade"): without likelihood, with
-        the deterministics `eta_without_site` (dim row), `scaled_cutpoints` (dim threshold) and
-        `site_sigma`, in logits, from which those levels are drawn.
+        the deterministics `eta_without_site` (dim row), `scaled_cutpoints` (dims stratum,
+        threshold) and `site_sigma`, in logits, from which those levels are drawn.
         "predict": without likelihood, with those effects as parameters, and the deterministic
         `grade_cdf` (dims row, threshold; the probability of at most each grade) or
         `response_probability` (dim patient).
@@ -58,6 +60,8 @@ def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> p
     coords = {str(name): design[name].to_numpy() for name in design.coords}
     if spec.correlation is not None:
         coords["pair"] = np.array(pair_labels(spec))
+    if spec.relaxed is not None:
+        coords["relaxed"] = np.array(spec.relaxed.own_strata)
     with pm.Model(coords=coords) as model:
         outcomes[spec.outcome](spec, _data(design), purpose)
     return model
@@ -77,7 +81,7 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
     site = spec.site_group
     noise = parameter("noise", spec.noise) if spec.noise is not None else 1.0
     site_sd = parameter(f"{site.name}_sd", site.sd) if site.sd is not None else 1.0
-    scaled = cutpoints(spec, noise, site_sd) / noise
+    scaled = relaxed_cutpoints(spec, cutpoints(spec, noise, site_sd)) / noise
     effects = group_effects(spec, sampled=purpose == "sample")
     site_of_row = arrays["site_of_row"]
     level = at(strength_level(spec, arrays, effects), site_of_row)
@@ -86,17 +90,28 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
     sigma = site_sd / noise
     match purpose:
         case "sample":
-            log_density = integrated_log_density(
-                eta, scaled, sigma, arrays["code"], arrays["first_row_of_site"]
-            )
-            pm.Potential("grades", log_density)
+            parts = [
+                integrated_log_density(eta[rows], scaled[number], sigma, code, first_row)
+                for number, rows, code, first_row in _parts(spec, arrays)
+            ]
+            pm.Potential("grades", sum(parts))
         case "recover":
             pm.Deterministic("eta_without_site", eta)
             pm.Deterministic("scaled_cutpoints", scaled)
             pm.Deterministic("site_sigma", sigma)
         case "predict":
             own = sigma * standard_effects(site)[site_of_row]
-            pm.Deterministic("grade_cdf", cumulative_probability(eta + own, scaled))
+            of_row = arrays["stratum_of_site"][site_of_row] if spec.relaxed else 0
+            pm.Deterministic("grade_cdf", cumulative_probability(eta + own, scaled[of_row]))
+
+
+def _parts(spec: ModelSpec, arrays: dict[str, Any]) -> list[tuple[int, Any, Any, Any]]:
+    """Number, rows, codes and first rows of each stratum, all sites of one set of cutpoints."""
+    if spec.relaxed is None:
+        return [(0, slice(None), arrays["code"], arrays["first_row_of_site"])]
+    code = arrays["code"].eval()
+    parts = rows_of_strata(arrays["stratum_of_site"].eval(), arrays["first_row_of_site"].eval())
+    return [(p.number, p.rows, code[p.rows], p.first_row) for p in parts]
 
 
 def _responses(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:

@@ -37,6 +37,25 @@ def cutpoints(spec: ModelSpec, noise: Any, site_sd: Any) -> Any:
     return pm.Deterministic("cutpoints", quantile * spread, dims="threshold")
 
 
+def relaxed_cutpoints(spec: ModelSpec, common: Any) -> Any:
+    """Cutpoints of every stratum, shape (stratum, threshold): one stratum where none is relaxed.
+
+    The highest cutpoint is common, since effects on the level move it; each gap below it is the
+    common one times exp(sd z), z standard normal, so that cutpoints increase whatever z is. Of yes
+    and no, those of no are the common ones.
+    """
+    if spec.relaxed is None:
+        return common[None, :]
+    sd = parameter("relaxed_sd", spec.relaxed.sd)
+    z = pm.Normal("relaxed_z", 0.0, 1.0, dims=("relaxed", "gap"))
+    gaps = pt.diff(common) * pt.exp(sd * z)
+    below = common[-1] - pt.cumsum(gaps[:, ::-1], axis=1)[:, ::-1]
+    own = pt.concatenate([below, pt.zeros_like(below[:, :1]) + common[-1]], axis=1)
+    if not spec.relaxed.groups:
+        own = pt.concatenate([common[None, :], own])
+    return pm.Deterministic("stratum_cutpoints", own, dims=("stratum", "threshold"))
+
+
 # Where the members of a group are.
 _DIMS = {
     "muscle": "muscle",

@@ -5,6 +5,7 @@ carries its design needs nothing else.
 """
 
 import hashlib
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -49,6 +50,7 @@ def make_design(spec: ModelSpec, cohort: Cohort) -> xr.Dataset:
     defects = [
         *(d for predictor in spec.predictors for d in _unusable(predictor, cohort)),
         *_without_infusions(spec, cohort),
+        *_without_stratum(spec, cohort),
     ]
     if defects:
         raise DataError(f"The model '{spec.name}' cannot be fitted to this cohort.", defects)
@@ -163,6 +165,38 @@ def at_rows(
     )
 
 
+class Stratum(NamedTuple):
+    """The sites that have one set of cutpoints, and their rows."""
+
+    number: int
+    sites: np.ndarray
+    rows: np.ndarray
+    first_row: np.ndarray  # of each of its sites, and how many rows it has
+
+
+def rows_of_strata(stratum_of_site: np.ndarray, first_row_of_site: np.ndarray) -> list[Stratum]:
+    """Part the rows of a design by the cutpoints of their sites.
+
+    Parameters
+    ----------
+    stratum_of_site, first_row_of_site
+        As the design has them, shapes (site,) and (site + 1,).
+
+    Returns
+    -------
+    list of Stratum
+        One a set of cutpoints that some site has; the rows of a site stay together.
+    """
+    n_rows = np.diff(first_row_of_site)
+    stratum_of_row = np.repeat(stratum_of_site, n_rows)
+    parts = []
+    for number in np.unique(stratum_of_site):
+        sites = np.flatnonzero(stratum_of_site == number)
+        first_row = np.concatenate([[0], np.cumsum(n_rows[sites])])
+        parts.append(Stratum(number, sites, np.flatnonzero(stratum_of_row == number), first_row))
+    return parts
+
+
 def fingerprint(spec: ModelSpec, design: xr.Dataset, seed: int) -> str:
     """SHA-256 over specification, data and seed, in hexadecimal: what a fit stands for."""
     digest = hashlib.sha256(spec.fingerprint.encode())
@@ -206,6 +240,11 @@ def _with_grades(
             [f"{low}|{high}" for low, high in zip(spec.scale, spec.scale[1:], strict=False)]
         ),
     )
+    if spec.relaxed is not None:
+        strata = stratum_of_site(spec, design)
+        design = design.assign(stratum_of_site=("site", strata)).assign_coords(
+            stratum=np.array(spec.relaxed.strata), gap=design["threshold"].to_numpy()[1:]
+        )
     grades = graded_rows(cohort, spec)
     site = pd.MultiIndex.from_frame(sites[["patient", "muscle", "side"]]).get_indexer(
         pd.MultiIndex.from_frame(grades[["patient", "muscle", "side"]])
@@ -251,6 +290,29 @@ def _unusable(predictor: Predictor, cohort: Cohort) -> list[str]:
     return []
 
 
+def stratum_of_site(spec: ModelSpec, design: xr.Dataset) -> np.ndarray:
+    """Number of the cutpoints that each site has, shape (site,)."""
+    if spec.relaxed is None:
+        return np.zeros(design.sizes["site"], dtype=np.int64)
+    if not spec.relaxed.groups:
+        values = design[f"x_{spec.relaxed.by}"].to_numpy()
+        return values[design["patient_of_site"].to_numpy()].astype(np.int64)
+    group_of = dict(spec.relaxed.groups)
+    of_muscle = [spec.relaxed.strata.index(group_of[m]) for m in design["muscle"].to_numpy()]
+    return np.array(of_muscle)[design["muscle_of_site"].to_numpy()]
+
+
+def _without_stratum(spec: ModelSpec, cohort: Cohort) -> list[str]:
+    """Muscles of the cohort to which a map of groups of muscles gives none."""
+    if spec.relaxed is None or not spec.relaxed.groups:
+        return []
+    muscles = cohort.grades.loc[cohort.grades["grade"].notna(), "muscle"].astype(str).unique()
+    return [
+        f"grades: muscle '{muscle}' has no group in relaxed.groups of the model; add a line for it."
+        for muscle in sorted(set(muscles) - {name for name, _ in spec.relaxed.groups})
+    ]
+
+
 def _without_infusions(spec: ModelSpec, cohort: Cohort) -> list[str]:
     asks = [f"exposure.{exposure.name}" for exposure in spec.exposures]
     asks += ["gain"] if spec.gain is not None else []
@@ -262,4 +324,12 @@ def _without_infusions(spec: ModelSpec, cohort: Cohort) -> list[str]:
     ]
 
 
-__all__ = ["NOT_GRADED", "at_rows", "fingerprint", "make_design", "predictor_values"]
+__all__ = [
+    "NOT_GRADED",
+    "at_rows",
+    "fingerprint",
+    "make_design",
+    "predictor_values",
+    "rows_of_strata",
+    "stratum_of_site",
+]

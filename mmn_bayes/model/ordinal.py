@@ -183,5 +183,8 @@ def integrated_log_density(
 
 
 def cumulative_probability(eta: Any, cutpoints: Any) -> TensorVariable:
-    """Probability of a grade of code k or lower, k = 0 .. K-2; shape (row, K - 1)."""
-    return pt.sigmoid(cutpoints[None, :] - eta[:, None])
+    """Probability of a grade of code k or lower, k = 0 .. K-2; shape (row, K - 1).
+
+    The cutpoints are those of all rows, shape (K - 1,), or of each, shape (row, K - 1).
+    """
+    return pt.sigmoid(cutpoints - eta[:, None])

@@ -18,7 +18,12 @@ from tqdm import tqdm
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.model.build import build
 from mmn_bayes.model.components import parametrisation
-from mmn_bayes.model.design import fingerprint, make_design
+from mmn_bayes.model.design import (
+    fingerprint,
+    make_design,
+    rows_of_strata,
+    stratum_of_site,
+)
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.model.quadrature import draw_site_effects
 from mmn_bayes.spec.model_spec import Group, ModelSpec, spec_to_toml
@@ -244,26 +249,27 @@ def _with_site_effects(
     spec: ModelSpec, design: xr.Dataset, posterior: xr.Dataset, seed: int
 ) -> xr.Dataset:
     """Add draws of the effects that the likelihood integrates out, given each draw of the rest."""
-    code = design["code"].to_numpy()
-    first_row = design["first_row_of_site"].to_numpy()
+    code, n_sites = design["code"].to_numpy(), design.sizes["site"]
+    strata = rows_of_strata(stratum_of_site(spec, design), design["first_row_of_site"].to_numpy())
     uniform = np.random.default_rng([seed, 1])
     names = ["eta_without_site", "scaled_cutpoints", "site_sigma"]
-    parts = [
-        draw_site_effects(
-            eta,
-            cutpoints,
-            sigma,
-            code,
-            first_row,
-            uniform.random((len(eta), first_row.size - 1, 2)),
-        )
-        for block, (eta, cutpoints, sigma) in predict(
-            spec, design, posterior, names, purpose="recover"
-        )
-    ]
-    effects = np.concatenate(parts).reshape(
-        posterior.sizes["chain"], posterior.sizes["draw"], first_row.size - 1
-    )
+    effects = np.empty((posterior.sizes["chain"] * posterior.sizes["draw"], n_sites))
+    for block, (eta, cutpoints, sigma) in predict(
+        spec, design, posterior, names, purpose="recover"
+    ):
+        drawn = uniform.random((len(eta), n_sites, 2))
+        for part in strata:
+            effects[block, part.sites] = draw_site_effects(
+                eta[:, part.rows],
+                cutpoints[:, part.number],
+                sigma,
+                code[part.rows],
+                part.first_row,
+                drawn[:, part.sites],
+            )
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], n_sites)
     # Single precision halves the size of a saved fit; a millionth of a sd moves no grade.
     name = f"{spec.site_group.name}_z"
-    return posterior.assign({name: (("chain", "draw", "site"), effects.astype(np.float32))})
+    return posterior.assign(
+        {name: (("chain", "draw", "site"), effects.astype(np.float32).reshape(shape))}
+    )

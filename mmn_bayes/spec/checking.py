@@ -12,7 +12,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _NAMED = ("group", "exposure", "predictor")
 # Names the fit uses itself, which a group, exposure or predictor may not take.
 _RESERVED = (
-    *("grade_probability", "cutpoints", "noise", "intercept", "gain", "half_time_days", "slope"),
+    *("relaxed_sd", "relaxed_z", "stratum_cutpoints", "grade_probability", "cutpoints"),
+    *("noise", "intercept", "gain", "half_time_days", "slope"),
     *("patient_correlation", "patient_partial_correlation", "grades", "responses"),
     *("eta_without_site", "scaled_cutpoints", "site_sigma", "grade_cdf"),
     "response_probability",
@@ -24,7 +25,7 @@ _RESERVED = (
 # Its dimensions: an exposure or predictor gives a variable its very name, a group does not.
 _DIMENSIONS = (
     *("patient", "muscle", "site", "row", "visit", "grade", "threshold", "infusion"),
-    *("site_edge", "pair", "chain", "draw"),
+    *("site_edge", "pair", "stratum", "relaxed", "gap", "chain", "draw"),
 )
 
 
@@ -258,6 +259,7 @@ def _grade_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     stated = prior.get("concentration", grades)
     if not isinstance(stated, list) or len(stated) != len(grades):
         yield f"threshold.prior: concentration needs {len(grades)} numbers, one for each grade."
+    yield from _relaxed_contradictions(content)
     groups = content.get("group", {})
     yield from _group_contradictions(groups, "noise" in content, "correlation" in content)
     yield from _correlation_contradictions(content)
@@ -269,6 +271,22 @@ def _grade_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     for name, exposure in content.get("exposure", {}).items():
         if (exposure["measure"] == "dose_rate") != ("window_days" in exposure):
             yield f"exposure.{name}.window_days: belongs to dose_rate, and to no other measure."
+
+
+def _relaxed_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
+    if "relaxed" not in content:
+        return
+    by, predictors = content["relaxed"]["by"], content.get("predictor", {})
+    yes_no = [name for name, predictor in predictors.items() if predictor["kind"] == "yes_no"]
+    if by != "muscle" and by not in yes_no:
+        yield (
+            f"relaxed.by: '{by}' is neither muscle nor a predictor of kind yes_no; take one of "
+            f"{', '.join(['muscle', *yes_no])}."
+        )
+    if (by == "muscle") != ("groups" in content["relaxed"]):
+        yield 'relaxed.groups: belongs to by = "muscle", which needs it, and to nothing else.'
+    if len(content["scale"]["grades"]) < 3:
+        yield "relaxed: two grades have one cutpoint and no gap that might differ; leave it out."
 
 
 def _group_contradictions(

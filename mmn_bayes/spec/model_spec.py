@@ -45,6 +45,25 @@ class Gain:
 
 
 @dataclass(frozen=True)
+class Relaxed:
+    """Whose cutpoints differ, and how much: `groups` has the group of each muscle, if by muscle."""
+
+    by: str
+    groups: tuple[tuple[str, str], ...]
+    sd: Prior
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """Labels of those who have cutpoints of their own."""
+        return tuple(sorted({group for _, group in self.groups})) or ("no", "yes")
+
+    @property
+    def own_strata(self) -> tuple[str, ...]:
+        """Those of them whose cutpoints are not the common ones."""
+        return self.strata if self.groups else ("yes",)
+
+
+@dataclass(frozen=True)
 class Slope:
     """A steady change: `size` in `per_days` days since inclusion."""
 
@@ -93,6 +112,7 @@ class ModelSpec:
     collapse: tuple[tuple[str, str], ...]
     response: ResponseRule
     threshold: Prior | None
+    relaxed: Relaxed | None
     noise: Prior | None
     intercept: Prior | None
     groups: tuple[Group, ...]
@@ -135,6 +155,8 @@ class ModelSpec:
         }
         if self.gain is not None:
             found |= {"gain": self.gain.size, "half_time_days": self.gain.half_time_days}
+        if self.relaxed is not None:
+            found["relaxed_sd"] = self.relaxed.sd
         if self.slope is not None:
             found["slope"] = self.slope.size
         found |= {f"{group.name}_sd": group.sd for group in self.groups}

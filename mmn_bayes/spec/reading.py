@@ -17,6 +17,7 @@ from mmn_bayes.spec.model_spec import (
     ModelSpec,
     Predictor,
     Prior,
+    Relaxed,
     Slope,
 )
 from mmn_bayes.spec.vocabulary import DISTRIBUTIONS
@@ -167,7 +168,7 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
         rule[window] = tuple(float(day) for day in rule[window])
     for day in ("baseline_day", "follow_up_day"):
         rule[day] = float(rule[day])
-    gain, slope = content.get("gain"), content.get("slope")
+    gain, slope, relaxed = (content.get(name) for name in ("gain", "slope", "relaxed"))
     return ModelSpec(
         name=name,
         title=content["title"],
@@ -177,6 +178,10 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
         collapse=tuple(content["scale"].get("collapse", {}).items()),
         response=ResponseRule(**rule),
         threshold=_prior(content.get("threshold", {}).get("prior")),
+        relaxed=relaxed
+        and Relaxed(
+            relaxed["by"], tuple(relaxed.get("groups", {}).items()), _stated(relaxed["sd"])
+        ),
         noise=_prior(content.get("noise", {}).get("prior")),
         intercept=_prior(content.get("intercept", {}).get("prior")),
         groups=tuple(

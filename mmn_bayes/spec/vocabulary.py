@@ -109,6 +109,22 @@ KEYS: Mapping[str, Key] = {
         "treatment), or one prior of every cutpoint",
         outcomes=_GRADE,
     ),
+    "relaxed.by": Key(
+        "text",
+        "whose cutpoints differ: muscle, or the name of a predictor of kind yes_no",
+        outcomes=_GRADE,
+    ),
+    "relaxed.groups": Key(
+        "map of labels",
+        "muscles, each with the group whose cutpoints it has; by muscle only",
+        required=False,
+        outcomes=_GRADE,
+    ),
+    "relaxed.sd": Key(
+        "prior on positive",
+        "sd of the logarithms of how much wider or narrower a gap between cutpoints is",
+        outcomes=_GRADE,
+    ),
     "noise.prior": Key(
         "prior on positive",
         "logistic scale of the grading noise, in sds between the muscles of a patient; without it "

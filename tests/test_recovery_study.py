@@ -1,0 +1,235 @@
+"""The stored recovery study is of this model and this truth; its tests are those of its counts."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy.stats import binomtest
+
+from mmn_bayes.cohort.recipe import Recipe, truth_of
+from mmn_bayes.frequentist.coverage import POOLED, coverage
+from mmn_bayes.posterior.recovery import truth_intervals
+from mmn_bayes.report import recovery
+from mmn_bayes.spec.reading import parse_spec, read_spec
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "results" / "recovery"
+SEEDS = list(range(1, 21))
+STALE = "run `make recovery` and commit what it writes"
+
+
+@pytest.fixture(scope="module")
+def spec():
+    return read_spec(ROOT / "models" / "strength.toml")
+
+
+@pytest.fixture(scope="module")
+def manifest():
+    return json.loads((RESULTS / "manifest.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def study():
+    return recovery.read_study(RESULTS)
+
+
+@pytest.fixture(scope="module")
+def table():
+    stored = pd.read_csv(RESULTS / "coverage.csv")
+    return stored.fillna({"member": ""})
+
+
+# --- what is stored ------------------------------------------------------------------------------
+
+
+def test_the_study_is_of_this_model_and_this_truth(spec, manifest):
+    assert manifest["spec_fingerprint"] == spec.fingerprint, STALE
+    assert manifest["recipe_fingerprint"] == Recipe().fingerprint, STALE
+    assert manifest["settings"] == recovery.SETTINGS
+    assert manifest["seeds"] == SEEDS
+    assert manifest["synthetic"] is True
+    assert len(manifest["versions"]) == 1
+    assert {"pymc", "nutpie", "numpy", "python"} <= set(manifest["versions"][0])
+
+
+@pytest.mark.parametrize("seed", [1, 20])
+def test_its_fits_are_of_the_cohorts_that_are_simulated_now(spec, study, seed):
+    fits = study[0].set_index("seed")
+    now = recovery.fingerprint_of(spec, seed, recovery.SETTINGS["n_patients"])
+    assert fits.loc[seed, "fingerprint"] == now, STALE
+
+
+def test_every_cohort_has_a_fit_and_every_truth_an_interval(study):
+    fits, intervals = study
+    assert fits["seed"].tolist() == SEEDS
+    assert fits["synthetic"].all()
+    assert intervals["synthetic"].all()
+    assert (intervals["level"] == 0.9).all()
+    assert (intervals["interval"] == "eti").all()
+    truth = truth_of(Recipe())
+    named = {
+        *((name, "") for name, value in truth.items() if isinstance(value, float)),
+        *(("muscle_effect", muscle) for muscle in truth["muscle_effect"]),
+        *(("cutpoints", f"{grade}|{grade + 1}") for grade in range(5)),
+    }
+    assert len(named) == 8 + 10 + 5
+    for _, rows in intervals.groupby("seed"):
+        assert set(zip(rows["parameter"], rows["member"], strict=True)) == named
+    for name, value in truth.items():
+        stored = intervals.loc[intervals["parameter"] == name, "truth"]
+        if isinstance(value, float):
+            assert (stored == value).all()
+    cutpoints = intervals[(intervals["parameter"] == "cutpoints") & (intervals["seed"] == 1)]
+    assert tuple(cutpoints["truth"]) == truth["cutpoints"]
+
+
+def test_the_draws_support_the_intervals(study):
+    fits, _ = study
+    assert fits["worst_r_hat"].max() < 1.05
+    assert fits["least_ess_tail"].min() > 100.0  # a 5 % quantile to 2 points of probability
+    assert fits["least_ess_bulk"].min() > 100.0
+
+
+def test_the_coverage_is_that_of_the_intervals(study, table):
+    now = coverage(study[1])
+    stored = table.assign(rejected=table["rejected"].astype("boolean"))
+    pd.testing.assert_frame_equal(now, stored, check_dtype=False)
+
+
+def test_the_tests_are_those_of_the_counts(study, table):
+    intervals = study[1].assign(
+        inside=lambda t: (t["lower"] <= t["truth"]) & (t["truth"] <= t["upper"])
+    )
+    counted = intervals.groupby(["parameter", "member"])["inside"].sum()
+    tested = table[table["parameter"] != POOLED]
+    assert (tested["n"] == len(SEEDS)).all()
+    for row in tested.itertuples():
+        assert row.covered == counted[row.parameter, row.member]
+        assert row.p_value == pytest.approx(binomtest(row.covered, row.n, 0.9).pvalue)
+    # Holm's correction by its definition.
+    p_values = tested["p_value"].sort_values()
+    steps = np.arange(len(p_values), 0, -1) * p_values.to_numpy()
+    expected = pd.Series(np.minimum(np.maximum.accumulate(steps), 1.0), index=p_values.index)
+    assert tested["p_holm"].to_numpy() == pytest.approx(expected[tested.index].to_numpy())
+
+
+def test_no_coverage_is_rejected(table):
+    tested = table[table["parameter"] != POOLED]
+    assert len(tested) == 23
+    assert (tested["p_holm"] > 0.05).all()
+    assert not tested["rejected"].astype(bool).any()
+    assert table["synthetic"].all()
+
+
+# --- how it is made ------------------------------------------------------------------------------
+
+
+def fake_fit(**draws):
+    posterior = xr.Dataset(draws, coords={"muscle": ["a", "b"], "threshold": ["0|1", "1|2"]})
+    tree = xr.DataTree.from_dict({"posterior": posterior})
+    tree.attrs = {"synthetic": 1}
+    return tree
+
+
+def test_the_intervals_are_the_quantiles_of_the_draws_beside_their_truth():
+    rng = np.random.default_rng(1)
+    gain = rng.normal(size=(2, 500))
+    effects = rng.normal([0.0, 10.0], 1.0, size=(2, 500, 2))
+    tree = fake_fit(
+        gain=(("chain", "draw"), gain),
+        muscle_effect=(("chain", "draw", "muscle"), effects),
+        cutpoints=(("chain", "draw", "threshold"), effects),
+    )
+    # By label in any order, and in the order of the fit; a truth without a parameter is left out.
+    truth = {
+        "gain": 0.3,
+        "muscle_effect": {"b": 10.0, "a": 5.0},
+        "cutpoints": (0.0, 0.0),
+        "absent": 1.0,
+    }
+    table = truth_intervals(tree, truth, level=0.8)
+    assert table["parameter"].tolist() == ["gain", *["muscle_effect"] * 2, *["cutpoints"] * 2]
+    assert table["member"].tolist() == ["", "a", "b", "0|1", "1|2"]
+    assert table["truth"].tolist() == [0.3, 5.0, 10.0, 0.0, 0.0]
+    assert table["covers"].tolist() == [True, False, True, True, False]
+    assert table.loc[0, "lower"] == pytest.approx(np.quantile(gain, 0.1))
+    assert table.loc[0, "upper"] == pytest.approx(np.quantile(gain, 0.9))
+    assert table["synthetic"].all()
+    with pytest.raises(ValueError, match="'cutpoints' has 3 numbers, the fit has 2 members"):
+        truth_intervals(tree, {"cutpoints": (0.0, 1.0, 2.0)})
+
+
+def make_intervals(covers):
+    """Intervals from {parameter: whether each cohort's covers}."""
+    rows = [
+        {
+            **{"seed": seed, "parameter": name, "member": "", "truth": 1.0, "estimate": 1.5},
+            **{"lower": 0.0, "upper": 2.0 if covered else 0.5, "level": 0.9, "interval": "eti"},
+            **{"covers": covered, "synthetic": True},
+        }
+        for name, each in covers.items()
+        for seed, covered in enumerate(each)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_coverage_by_hand():
+    n = 20
+    table = coverage(make_intervals({"a": [True] * n, "b": [True] * 12 + [False] * 8}))
+    a, b, pooled = (row for _, row in table.iterrows())
+    assert (a["covered"], b["covered"], pooled["covered"]) == (20, 12, 32)
+    assert (a["n"], b["n"], pooled["n"]) == (20, 20, 40)
+    # Two-sided: all outcomes no likelier. 20 of 20 has 0.1216, 16 has 0.0898; 12 of 20 has 0.0004.
+    assert a["p_value"] == pytest.approx(0.2546, abs=5e-4)
+    assert b["p_value"] == pytest.approx(0.0004, abs=5e-5)
+    assert (bool(a["rejected"]), bool(b["rejected"])) == (False, True)
+    assert b["p_holm"] == pytest.approx(2 * b["p_value"])
+    assert (a["mean_error"], a["mean_width"]) == (0.5, 2.0)
+    assert b["mean_width"] == pytest.approx((12 * 2.0 + 8 * 0.5) / 20)
+    assert pooled["estimate"] == pytest.approx(0.8)
+    assert pooled["lower"] < 0.8 < pooled["upper"]
+    assert pd.isna(pooled["p_holm"])
+    assert pd.isna(pooled["rejected"])
+    assert (table["credible_level"] == 0.9).all()
+    assert table["synthetic"].all()
+
+
+def test_coverage_refuses_what_it_cannot_count():
+    intervals = make_intervals({"a": [True] * 3, "b": [True] * 3})
+    with pytest.raises(ValueError, match="Not every cohort has an interval"):
+        coverage(intervals.iloc[:-1])
+    with pytest.raises(ValueError, match="of 2 levels"):
+        coverage(intervals.assign(level=[0.9, 0.8] * 3))
+
+
+def test_an_interrupted_run_goes_on(spec, study, tmp_path, monkeypatch):
+    seeds, asked = SEEDS[:3], []
+    fits, intervals = (part[part["seed"].isin(seeds)].reset_index(drop=True) for part in study)
+
+    def recovered(spec, todo, settings, processes):
+        asked.append(list(todo))
+        for seed in reversed(todo):
+            yield fits[fits["seed"] == seed], intervals[intervals["seed"] == seed]
+
+    monkeypatch.setattr(recovery, "_recovered", recovered)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    recovery.run_study(spec, seeds, whole)
+    shutil.copytree(whole, broken)
+    # Ended between the two files: the intervals of cohort 3 are there, its row is not.
+    recovery.write_table(fits[fits["seed"] < 3], broken / "fits.csv")
+    recovery.run_study(spec, seeds, broken)
+    recovery.run_study(spec, seeds, broken)
+    assert asked == [[1, 2, 3], [3], []]
+    for name in ("fits.csv", "intervals.csv", "coverage.csv", "manifest.json"):
+        assert (broken / name).read_bytes() == (whole / name).read_bytes(), name
+    # Of other settings or another model nothing is kept.
+    recovery.run_study(spec, seeds, broken, settings={"draws": 7})
+    changed = spec.resolved
+    changed["noise"]["prior"]["median"] = 0.06
+    other = parse_spec(changed, "strength")
+    recovery.run_study(other, seeds, whole)
+    assert asked[3:] == [[1, 2, 3], [1, 2, 3]]
