@@ -1,0 +1,119 @@
+"""Everything a model of grades may have, in one: from fit to estimands, and back from the disk."""
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+from mmn_bayes.cohort.simulate import simulate_cohort
+from mmn_bayes.errors import CohortWarning, DataError
+from mmn_bayes.model.design import make_design
+from mmn_bayes.model.predicting import predict
+from mmn_bayes.model.sampling import fit
+from mmn_bayes.posterior.implied import implied_by_prior
+from mmn_bayes.posterior.response import check_response, response_probability
+from mmn_bayes.posterior.shares import grade_shares
+from mmn_bayes.report.store import load, save
+from mmn_bayes.spec.reading import parse_spec, read_spec
+
+NORMAL = {"distribution": "normal", "mean": 0, "sd": 0.1, "why": "a reason"}
+HALF = {"distribution": "half_normal", "sd": 0.1, "why": "a reason"}
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CohortWarning)
+        return simulate_cohort(8, seed=3)
+
+
+@pytest.fixture(scope="module")
+def rich(models):
+    """Slopes, correlated effects of patients, gains of sites, an examiner, relaxed cutpoints."""
+    content = read_spec(models / "strength.toml").resolved
+    content["slope"] = {"since": "inclusion", "per_days": 365.25, "size": NORMAL}
+    content["correlation"] = {"patient": {"distribution": "lkj", "shape": 2, "why": "a reason"}}
+    content["relaxed"] = {"by": "naive_level", "sd": HALF}
+    content["group"] |= {
+        "patient_slope": {"by": "patient", "acts_on": "slope", "sd": HALF},
+        "site_gain": {"by": "patient:muscle", "acts_on": "gain", "sd": HALF},
+        "examiner": {"by": "patient:visit", "acts_on": "level", "sd": HALF},
+    }
+    content["group"]["muscle"]["parametrisation"] = "centred"
+    return parse_spec(content, "rich")
+
+
+@pytest.fixture(scope="module")
+def fitted(rich, cohort):
+    return fit(rich, cohort, seed=2, chains=2, draws=60, tune=150, progress="off")
+
+
+@pytest.mark.slow
+def test_the_draws_are_labelled_and_the_parametrisation_is_recorded(fitted, rich):
+    posterior = fitted["posterior"].to_dataset()
+    assert set(rich.priors) <= set(posterior)
+    assert not [name for name in posterior if str(name).endswith("_centred")]
+    assert posterior["patient_correlation"]["pair"].to_numpy().tolist() == [
+        *("patient_gain, patient_level", "patient_gain, patient_slope"),
+        "patient_level, patient_slope",
+    ]
+    assert posterior["relaxed_z"].dims[2:] == ("relaxed", "gap")
+    assert posterior["examiner_z"].sizes["visit"] == fitted["design"].sizes["visit"]
+    assert posterior["site_gain_z"].sizes["site"] == fitted["design"].sizes["site"]
+    assert (posterior["stratum_cutpoints"].diff("threshold") > 0).all()
+    assert posterior["patient_correlation"].std() > 0.05
+    stated = json.loads(fitted.attrs["parametrisation"])
+    assert stated.pop("muscle") == "centred"
+    assert set(stated.values()) == {"non_centred"}
+    assert "site" not in stated
+
+
+@pytest.mark.slow
+def test_every_estimand_follows_from_it(fitted, tmp_path):
+    kept = load(save(fitted, tmp_path / "rich.nc"))
+    for patients in ("cohort", "population"):
+        draws = response_probability(kept, patients=patients)
+        again = response_probability(fitted, patients=patients)
+        assert draws.equals(again)
+        assert ((draws >= 0) & (draws <= 1)).all()
+        assert patients == "cohort" or draws.std() > 0
+    assert len(check_response(kept)) == 1
+    shares = grade_shares(kept, [0.0, 91.0, 200.0])
+    assert shares.sum("grade").to_numpy() == pytest.approx(1.0)
+
+
+@pytest.mark.slow
+def test_a_visit_keeps_its_effect_and_a_new_one_draws_its_own(fitted, rich):
+    design = fitted["design"].to_dataset()
+    posterior = fitted["posterior"].to_dataset().isel(draw=slice(None, 20))
+    names = ["grade_cdf"]
+    ((_, (known,)),) = predict(rich, design, posterior, names)
+    ((_, (same,)),) = predict(rich, design, posterior, names, rng=np.random.default_rng(1))
+    assert (known == same).all()
+    moved = design.assign_coords(visit=[f"{name} again" for name in design["visit"].to_numpy()])
+    with pytest.raises(ValueError, match="examiner_z are to be drawn; give a random generator"):
+        next(predict(rich, moved, posterior, names))
+    ((_, (new,)),) = predict(rich, moved, posterior, names, rng=np.random.default_rng(1))
+    assert not np.allclose(known, new)
+
+
+def test_a_muscle_without_a_group_is_named(models, cohort):
+    content = read_spec(models / "strength.toml").resolved
+    muscles = sorted(set(cohort.grades["muscle"]))
+    groups = {name: "hand" if "finger" in name else "other" for name in muscles[1:]}
+    content["relaxed"] = {"by": "muscle", "sd": HALF, "groups": groups}
+    with pytest.raises(DataError, match=f"muscle '{muscles[0]}' has no group in relaxed.groups"):
+        make_design(parse_spec(content, "relaxed"), cohort)
+
+
+@pytest.mark.parametrize("unit", ["noise", "muscles"])
+def test_the_prior_can_be_printed_in_either_unit(models, cohort, unit):
+    content = read_spec(models / "strength.toml").resolved
+    if unit == "noise":
+        del content["noise"]
+        wide = {"distribution": "lognormal", "median": 20, "log_sd": 0.4, "why": "a reason"}
+        content["group"]["site"]["sd"] = wide
+    table = implied_by_prior(parse_spec(content, "prior"), cohort, seed=1, draws=40)
+    chance = table.set_index("quantity").loc["responders by chance, without any treatment"]
+    assert 0 < chance["estimate"] < 1
