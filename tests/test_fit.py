@@ -33,7 +33,7 @@ from mmn_bayes.posterior.shares import grade_shares, observed_shares
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.formatting import format_table
 from mmn_bayes.report.store import load, save
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.spec.reading import parse_spec, read_spec
 
 # A tiny fit of a few hundred draws is for plumbing: its numbers are checked elsewhere.
 SHORT = {"chains": 2, "draws": 150, "tune": 200, "progress": "off"}
@@ -344,6 +344,36 @@ def test_progress_is_a_line_a_tenth_off_a_terminal(cohort, models, capsys):
 
 def test_positions_number_the_sites_of_each_patient():
     assert position_in_patient(np.array([1, 0, 1, 0, 0])).tolist() == [0, 0, 1, 1, 2]
+
+
+def test_normal_noise_goes_the_whole_way(cohort, models):
+    """The kernel of other links samples, and its effects and replicates come back."""
+    content = read_spec(models / "strength.toml").resolved
+    spec = parse_spec({**content, "link": "probit"}, "probit")
+    short = {**SHORT, "draws": 100, "tune": 150}
+    fitted = fit(spec, cohort, seed=5, **short)
+    assert fitted["sample_stats"]["diverging"].mean() < 0.1
+    effects = fitted["posterior"]["site_z"]
+    assert np.isfinite(effects).all()
+    assert 0.5 < effects.std() < 1.5
+    assert spec_of(fitted).link == "probit"
+    for patients in ("cohort", "population"):
+        share = response_probability(fitted, patients=patients)
+        assert ((share > 0.0) & (share <= 1.0)).all()
+        assert share.std() > 0.0
+
+
+@pytest.mark.parametrize("link", ["probit", "cloglog"])
+def test_a_response_by_another_link_has_much_the_same_probability(cohort, models, response, link):
+    content = read_spec(models / "response.toml").resolved
+    fitted = fit(parse_spec({**content, "link": link}, link), cohort, seed=5, **SHORT)
+    ours, other = (
+        float(response_probability(one, patients="population").mean()) for one in (response, fitted)
+    )
+    assert ours == pytest.approx(other, abs=0.1)
+    assert float(fitted["posterior"]["intercept"].mean()) != pytest.approx(
+        float(response["posterior"]["intercept"].mean()), abs=1e-6
+    )
 
 
 def test_table_of_draws_names_its_group(strength):

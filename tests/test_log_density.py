@@ -49,6 +49,10 @@ SCIPY: Mapping[str, Callable[[Prior], Any]] = {
 }
 
 
+# What it says of each link: the distribution of the noise.
+LINKS: Mapping[str, Any] = {"logit": ss.logistic, "probit": ss.norm, "cloglog": ss.gumbel_l}
+
+
 class LKJ:
     """The density of one correlation: (1 - r^2)^(shape - 1) over its integral."""
 
@@ -175,8 +179,10 @@ class Answers:
     def cutpoints(self, point: Point) -> np.ndarray:
         if "cutpoints" in point:
             return np.asarray(point["cutpoints"])
-        variance = self.site_sd(point) ** 2 + (np.pi * self.noise(point)) ** 2 / 3.0
-        return ss.norm.ppf(np.cumsum(point["grade_probability"])[:-1]) * np.sqrt(variance)
+        noise = LINKS[self.spec.link]
+        variance = self.site_sd(point) ** 2 + noise.var() * self.noise(point) ** 2
+        quantile = ss.norm.ppf(np.cumsum(point["grade_probability"])[:-1])
+        return quantile * np.sqrt(variance) + noise.mean() * self.noise(point)
 
     def cutpoints_of(self, point: Point, row: tuple[str, str, str, float, int]) -> np.ndarray:
         """Those of the row's stratum: gaps times exp(sd z), the highest cutpoint as it is."""
@@ -209,7 +215,8 @@ class Answers:
             edges = np.concatenate([[-np.inf], self.cutpoints_of(point, row), [np.inf]])
             low, high = ((edge - strength) / noise for edge in edges[code : code + 2])
             # Of two ways to write the difference the one without loss of digits.
-            p = np.where(low > 0, expit(-low) - expit(-high), expit(high) - expit(low))
+            of = LINKS[self.spec.link]
+            p = np.where(low > 0, of.sf(low) - of.sf(high), of.cdf(high) - of.cdf(low))
             key = (patient, muscle, side)
             sites[key] = sites.get(key, 0.0) + np.log(np.maximum(p, 1e-300))
         logs = np.array([*sites.values()])
@@ -220,8 +227,9 @@ class Answers:
     def log_likelihood_of_responses(self, point: Point) -> float:
         total = 0.0
         for patient, responder in judged_by_hand(self.spec, self.cohort).items():
-            logit = float(point["intercept"]) + self.predictors(point, "response", patient)
-            total += float(ss.bernoulli.logpmf(int(responder), expit(logit)))
+            eta = float(point["intercept"]) + self.predictors(point, "response", patient)
+            share = LINKS[self.spec.link].cdf(eta)
+            total += float(ss.bernoulli.logpmf(int(responder), share))
         return total
 
     def log_density(self, point: Point) -> float:
@@ -464,7 +472,8 @@ def variant(**changes: Any) -> ModelSpec:
         if table is None:
             del content[name]
         else:
-            content[name] = {**content.get(name, {}), **table}
+            both = isinstance(table, dict)
+            content[name] = {**content.get(name, {}), **table} if both else table
     return parse_spec(content, "variant")
 
 
@@ -540,7 +549,19 @@ VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
         {**dict.fromkeys("0123", "weak"), **dict.fromkeys("45", "strong")}, "weak strong"
     ),
     "grades that nobody had": lambda: folded({}, "none 0 1 2 2.5 3 4 5 6"),
+    "normal noise": lambda: variant(link="probit"),
+    "skew noise": lambda: variant(link="cloglog"),
+    "skew noise in its own units": lambda: variant(
+        link="cloglog", noise=None, group={"site": {**SITE, "sd": WIDE}}
+    ),
+    "normal noise of responses": lambda: response_by("probit"),
+    "skew noise of responses": lambda: response_by("cloglog"),
 }
+
+
+def response_by(link: str) -> ModelSpec:
+    content = read_spec(STRENGTH.with_name("response.toml")).resolved
+    return parse_spec({**content, "link": link}, "variant")
 
 
 def folded(collapse: Mapping[str, str], grades: str) -> ModelSpec:

@@ -187,7 +187,8 @@ def wine_draws(data: Grades, threshold_mean: float = 1.0) -> dict[str, np.ndarra
         sd = pm.HalfStudentT("judge_sd", nu=4, sigma=1.0)
         eta = sum(effect * data.x[:, i] for i, effect in enumerate(b))
         pm.Potential(
-            "grades", integrated_log_density(eta, cutpoints, sd, data.code, data.first_row)
+            "grades",
+            integrated_log_density(eta, cutpoints, sd, data.code, data.first_row, link="logit"),
         )
     # As the package compiles: no licence to reorder sums, so that the seed decides.
     with pytensor.config.change_flags(numba__fastmath=False):

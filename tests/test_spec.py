@@ -221,7 +221,7 @@ def test_a_value_where_a_table_belongs_is_an_unknown_key(head: str) -> None:
 # --- wrong values ---------------------------------------------------------------------------------
 
 WRONG = [
-    ("link", "probit", "'probit' is not one of logit."),
+    ("link", "loglog", "'loglog' is not one of logit, probit, cloglog."),
     ("gain.shape", ["saturating"], "['saturating'] is not one of saturating."),
     ("title", "  ", "'  ' is not a text; state it in quotes."),
     ("response.affected_below", 5, "5 is not a text; state it in quotes."),

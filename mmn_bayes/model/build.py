@@ -19,7 +19,11 @@ from mmn_bayes.model.components import (
     strength_level,
 )
 from mmn_bayes.model.design import rows_of_strata
-from mmn_bayes.model.ordinal import cumulative_probability, integrated_log_density
+from mmn_bayes.model.ordinal import (
+    cumulative_probability,
+    integrated_log_density,
+    log_odds_below,
+)
 from mmn_bayes.model.priors import parameter
 from mmn_bayes.spec.model_spec import ModelSpec
 
@@ -46,7 +50,7 @@ def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> p
         "sample": with the likelihood of what the design records. For outcome "grade" the levels
         of the sites are integrated out of it. "recover" (outcome "grade"): without likelihood, with
         the deterministics `eta_without_site` (dim row), `scaled_cutpoints` (dims stratum,
-        threshold) and `site_sigma`, in logits, from which those levels are drawn.
+        threshold) and `site_sigma`, in units of the noise, from which those levels are drawn.
         "predict": without likelihood, with those effects as parameters, and the deterministic
         `grade_cdf` (dims row, threshold; the probability of at most each grade) or
         `response_probability` (dim patient).
@@ -91,7 +95,9 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
     match purpose:
         case "sample":
             parts = [
-                integrated_log_density(eta[rows], scaled[number], sigma, code, first_row)
+                integrated_log_density(
+                    eta[rows], scaled[number], sigma, code, first_row, link=spec.link
+                )
                 for number, rows, code, first_row in _parts(spec, arrays)
             ]
             pm.Potential("grades", sum(parts))
@@ -102,7 +108,8 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
         case "predict":
             own = sigma * standard_effects(site)[site_of_row]
             of_row = arrays["stratum_of_site"][site_of_row] if spec.relaxed else 0
-            pm.Deterministic("grade_cdf", cumulative_probability(eta + own, scaled[of_row]))
+            cdf = cumulative_probability(eta + own, scaled[of_row], link=spec.link)
+            pm.Deterministic("grade_cdf", cdf)
 
 
 def _parts(spec: ModelSpec, arrays: dict[str, Any]) -> list[tuple[int, Any, Any, Any]]:
@@ -116,10 +123,11 @@ def _parts(spec: ModelSpec, arrays: dict[str, Any]) -> list[tuple[int, Any, Any,
 
 def _responses(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
     response = arrays["response"]
-    logit = parameter("intercept", spec.priors["intercept"])
-    logit = logit + predictor_sum(spec, "response", arrays) + pt.zeros(response.shape)
+    eta = parameter("intercept", spec.priors["intercept"])
+    eta = eta + predictor_sum(spec, "response", arrays) + pt.zeros(response.shape)
+    log_odds = log_odds_below(eta, spec.link)
     if purpose == "predict":
-        pm.Deterministic("response_probability", pt.sigmoid(logit), dims="patient")
+        pm.Deterministic("response_probability", pt.sigmoid(log_odds), dims="patient")
         return
     evaluable = response.eval() >= 0
-    pm.Bernoulli("responses", logit_p=logit[evaluable], observed=response.eval()[evaluable])
+    pm.Bernoulli("responses", logit_p=log_odds[evaluable], observed=response.eval()[evaluable])

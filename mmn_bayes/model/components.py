@@ -17,6 +17,14 @@ from mmn_bayes.spec.model_spec import Group, ModelSpec, Prior
 Arrays = Mapping[str, Any]
 Effects = Mapping[str, Any]
 
+# Mean and variance of the noise of each link, at a scale of 1: logistic, normal, and that whose
+# negative is Gumbel's.
+NOISE: Mapping[str, tuple[float, float]] = {
+    "logit": (0.0, np.pi**2 / 3.0),
+    "probit": (0.0, 1.0),
+    "cloglog": (-np.euler_gamma, np.pi**2 / 6.0),
+}
+
 
 def cutpoints(spec: ModelSpec, noise: Any, site_sd: Any) -> Any:
     """Cutpoints, with a prior of their own or from grade probabilities; shape (threshold,).
@@ -24,8 +32,9 @@ def cutpoints(spec: ModelSpec, noise: Any, site_sd: Any) -> Any:
     A Dirichlet prior is on the probabilities, so that no Jacobian is needed: with p_k the
     probability of grade k or lower among the muscles of a patient whose effects are 0, c_k is the
     normal quantile of p_k times the spread of site effect and noise together,
-    sqrt(site_sd^2 + (pi * noise)^2 / 3). Treating normal plus logistic as normal is exact for small
-    noise; a test bounds the difference.
+    sqrt(site_sd^2 + v noise^2), plus the mean m noise of the noise (`NOISE`). Treating site effect
+    plus noise as normal is exact for small noise and for normal noise; a test bounds the difference
+    for logistic noise.
     """
     prior = _stated(spec.threshold)
     if spec.threshold_parameter == "cutpoints":
@@ -33,8 +42,9 @@ def cutpoints(spec: ModelSpec, noise: Any, site_sd: Any) -> Any:
     probability = parameter("grade_probability", prior, dims="grade")
     below = pt.cumsum(probability)[:-1]
     quantile = -np.sqrt(2.0) * pt.erfcinv(2.0 * below)
-    spread = pt.sqrt(site_sd**2 + (np.pi * noise) ** 2 / 3.0)
-    return pm.Deterministic("cutpoints", quantile * spread, dims="threshold")
+    mean, variance = NOISE[spec.link]
+    centre = quantile * pt.sqrt(site_sd**2 + variance * noise**2)
+    return pm.Deterministic("cutpoints", centre + mean * noise, dims="threshold")
 
 
 def relaxed_cutpoints(spec: ModelSpec, common: Any) -> Any:

@@ -1,6 +1,7 @@
-"""The cumulative logit likelihood with one normal effect a site integrated out.
+"""The cumulative likelihood of grades with one normal effect a site integrated out.
 
-The integrals and their gradients are `quadrature`'s; here they become an operation of the graph.
+The integrals and their gradients are `quadrature`'s (logit) and `any_link`'s (the other links);
+here they become an operation of the graph.
 """
 
 import functools
@@ -12,32 +13,42 @@ import numba
 import numpy as np
 import pytensor.tensor as pt
 from llvmlite.binding import add_symbol
+from pymc.distributions.dist_math import normal_lcdf
 from pytensor.gradient import DisconnectedType, disconnected_type, grad_not_implemented
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 from pytensor.tensor.variable import TensorVariable
 
-from mmn_bayes.model import quadrature
+from mmn_bayes.model import any_link, quadrature
 
 
-class IntegratedCumulativeLogit(Op):
+class IntegratedCumulative(Op):
     """Log-density of grades with the effect of each site integrated out, and its gradient.
 
-    Inputs: eta without that effect, in logits, shape (row,), rows of a site together; increasing
-    cutpoints in logits, shape (K - 1,); sigma, the sd of the effect in logits, a scalar; grade
-    codes 0 .. K-1, shape (row,); the first row of each site and, last, the number of rows, shape
-    (site + 1,). Outputs: the log-density, and its gradient by eta, by the cutpoints and by sigma.
+    Inputs: eta without that effect, in units of the noise, shape (row,), rows of a site together;
+    increasing cutpoints in these units, shape (K - 1,); sigma, the sd of the effect in them, a
+    scalar; grade codes 0 .. K-1, shape (row,); the first row of each site and, last, the number of
+    rows, shape (site + 1,). Outputs: the log-density, and its gradient by eta, by the cutpoints and
+    by sigma.
 
     Parameters
     ----------
+    link
+        "logit", "probit" or "cloglog".
     step, reach
-        Spacing of the nodes and their reach, in logits; see `quadrature`.
+        Spacing of the nodes and their reach for the logit, in logits; see `quadrature`.
     """
 
-    __props__ = ("step", "reach")
+    __props__ = ("link", "step", "reach")
 
-    def __init__(self, step: float = quadrature.STEP, reach: float = quadrature.REACH) -> None:
+    def __init__(
+        self,
+        link: str,
+        step: float = quadrature.STEP,
+        reach: float = quadrature.REACH,
+    ) -> None:
+        self.link = link
         self.step = step
         self.reach = reach
 
@@ -51,7 +62,10 @@ class IntegratedCumulativeLogit(Op):
         """Evaluate outside of compiled graphs, by the same compiled loop."""
         eta, cutpoints, sigma, code, first_row = inputs
         values = log_density(
-            eta, cutpoints, sigma, code, first_row, step=self.step, reach=self.reach
+            *(eta, cutpoints, sigma, code, first_row),
+            link=self.link,
+            step=self.step,
+            reach=self.reach,
         )
         for storage, value in zip(outputs, values, strict=True):
             storage[0] = np.asarray(value)
@@ -74,26 +88,32 @@ class IntegratedCumulativeLogit(Op):
 # code that is compiled, so that an edited loop is never served from an old cache.
 _SOURCE = int.from_bytes(
     hashlib.sha256(
-        b"".join(Path(file).read_bytes() for file in (__file__, quadrature.__file__))
+        b"".join(
+            Path(file).read_bytes() for file in (__file__, quadrature.__file__, any_link.__file__)
+        )
     ).digest()[:6]
 )
 
 
 @functools.cache
-def _kernel() -> Any:
-    """The compiled loop, as a name that other compiled code calls.
+def _kernel(loop: Any) -> Any:
+    """The compiled loop of a module, as a name that other compiled code calls.
 
     Called by name it is compiled by itself, once a machine; as a part of each model's code it would
     be compiled again for every model.
     """
-    name = f"mmn_bayes_log_density_{_SOURCE:x}"
-    add_symbol(name, quadrature.compiled().address)
-    return numba.types.ExternalFunction(name, quadrature.SIGNATURE)
+    name = f"mmn_bayes_{loop.__name__.rpartition('.')[2]}_{_SOURCE:x}"
+    add_symbol(name, loop.compiled().address)
+    return numba.types.ExternalFunction(name, loop.SIGNATURE)
 
 
-@register_funcify_default_op_cache_key(IntegratedCumulativeLogit)
-def _numba_integrated(op: IntegratedCumulativeLogit, node: Apply, **kwargs: Any) -> Any:
-    step, reach, kernel, room = op.step, op.reach, _kernel(), quadrature.room
+@register_funcify_default_op_cache_key(IntegratedCumulative)
+def _numba_integrated(op: IntegratedCumulative, node: Apply, **kwargs: Any) -> Any:
+    return (_numba_logit(op) if op.link == "logit" else _numba_any_link(op)), _SOURCE
+
+
+def _numba_logit(op: IntegratedCumulative) -> Any:
+    step, reach, kernel, room = op.step, op.reach, _kernel(quadrature), quadrature.room
 
     @numba_njit
     def integrated_cumulative_logit(eta, cutpoints, sigma, code, first_row):  # type: ignore[no-untyped-def]
@@ -108,7 +128,25 @@ def _numba_integrated(op: IntegratedCumulativeLogit, node: Apply, **kwargs: Any)
         )
         return np.asarray(out[0]), out[1 : n + 1], out[n + 1 : n + top + 1], np.asarray(out[-1])
 
-    return integrated_cumulative_logit, _SOURCE
+    return integrated_cumulative_logit
+
+
+def _numba_any_link(op: IntegratedCumulative) -> Any:
+    link, kernel = any_link.LINKS.index(op.link), _kernel(any_link)
+
+    @numba_njit
+    def integrated_cumulative(eta, cutpoints, sigma, code, first_row):  # type: ignore[no-untyped-def]
+        eta, cutpoints = np.ascontiguousarray(eta), np.ascontiguousarray(cutpoints)
+        code, first_row = code.astype(np.int64), first_row.astype(np.int64)
+        n, top, sites, sd = eta.size, cutpoints.size, first_row.size - 1, sigma.item()
+        repeat, out = np.full(n, -1), np.empty(n + top + 3)
+        kernel(
+            *(link, eta.ctypes, cutpoints.ctypes, sd, code.ctypes, first_row.ctypes),
+            *(repeat.ctypes, 0.0, n, top, sites, out.ctypes),
+        )
+        return np.asarray(out[0]), out[1 : n + 1], out[n + 1 : n + top + 1], np.asarray(out[-2])
+
+    return integrated_cumulative
 
 
 def log_density(
@@ -117,6 +155,8 @@ def log_density(
     sigma: float,
     code: np.ndarray,
     first_row: np.ndarray,
+    *,
+    link: str = "logit",
     step: float = quadrature.STEP,
     reach: float = quadrature.REACH,
 ) -> tuple[float, np.ndarray, np.ndarray, float]:
@@ -124,10 +164,10 @@ def log_density(
 
     Parameters
     ----------
-    eta, cutpoints, sigma, code, first_row
+    eta, cutpoints, sigma, code, first_row, link
         As there.
     step, reach
-        Spacing of the nodes and their reach, in logits; see `quadrature`.
+        Spacing of the nodes and their reach for the logit, in logits; see `quadrature`.
 
     Returns
     -------
@@ -136,55 +176,121 @@ def log_density(
     """
     reals = [np.ascontiguousarray(x, dtype=np.float64) for x in (eta, cutpoints)]
     integers = [np.ascontiguousarray(x, dtype=np.int64) for x in (code, first_row)]
-    sigma = float(sigma)
-    space = np.empty(quadrature.room(sigma, integers[1], step))
-    n, top = reals[0].size, reals[1].size
-    out = np.empty(n + top + 2)
-    call = quadrature.compiled().ctypes
-    pointers = [
-        array.ctypes.data_as(kind)
-        for array, kind in zip(
-            (*reals, *integers, space, out),
-            (call.argtypes[i] for i in (0, 1, 3, 4, 10, 12)),
-            strict=True,
+    sigma, (n, top) = float(sigma), (reals[0].size, reals[1].size)
+    sizes = (n, top, integers[1].size - 1)
+    if link == "logit":
+        space = np.empty(quadrature.room(sigma, integers[1], step))
+        out = np.empty(n + top + 2)
+        _call(
+            quadrature,
+            *(*reals, sigma, *integers),
+            *(*sizes, step, reach, space, space.size, out),
         )
-    ]
+        return float(out[0]), out[1 : n + 1], out[n + 1 : -1], float(out[-1])
+    out = np.empty(n + top + 3)
+    number, repeat = any_link.LINKS.index(link), np.full(n, -1)
+    _call(any_link, number, *reals, sigma, *integers, repeat, 0.0, *sizes, out)
+    return float(out[0]), out[1 : n + 1], out[n + 1 : -2], float(out[-2])
+
+
+def _call(loop: Any, *arguments: Any) -> None:
+    """Call the compiled loop of a module; arrays go by their addresses."""
+    call = loop.compiled().ctypes
     call(
-        *(pointers[0], pointers[1], sigma, pointers[2], pointers[3]),
-        *(n, top, integers[1].size - 1, step, reach, pointers[4], space.size, pointers[5]),
+        *(
+            value.ctypes.data_as(kind) if isinstance(value, np.ndarray) else value
+            for value, kind in zip(arguments, call.argtypes, strict=True)
+        )
     )
-    return float(out[0]), out[1 : n + 1], out[n + 1 : -1], float(out[-1])
+
+
+def draw_site_effects(
+    eta: np.ndarray,
+    cutpoints: np.ndarray,
+    sigma: np.ndarray,
+    code: np.ndarray,
+    first_row: np.ndarray,
+    uniform: np.ndarray,
+    *,
+    link: str,
+) -> np.ndarray:
+    """Draw the effect that `integrated_log_density` integrates out, given the grades of its site.
+
+    Parameters
+    ----------
+    eta, cutpoints, sigma
+        As there, for every draw: shapes (draw, row), (draw, K - 1), (draw,).
+    code, first_row, link
+        As there.
+    uniform
+        Two standard uniform numbers a draw and site, shape (draw, site, 2).
+
+    Returns
+    -------
+    ndarray
+        In sds of the effect, shape (draw, site); a site without rows: from its prior.
+    """
+    if link == "logit":
+        return quadrature.draw_site_effects(eta, cutpoints, sigma, code, first_row, uniform)
+    return any_link.draw_site_effects(
+        *(any_link.LINKS.index(link), eta, cutpoints, sigma, code, first_row),
+        *(np.full(code.size, -1), np.zeros(sigma.size), uniform),
+    )
 
 
 def integrated_log_density(
-    eta: Any, cutpoints: Any, sigma: Any, code: Any, first_row: Any
+    eta: Any, cutpoints: Any, sigma: Any, code: Any, first_row: Any, *, link: str
 ) -> TensorVariable:
     """Log-density of grades, the normal effect of each site integrated out; differentiable.
 
     Parameters
     ----------
     eta
-        Linear predictor without the effect of the site, in logits, shape (row,).
+        Linear predictor without the effect of the site, in units of the noise, shape (row,).
     cutpoints
-        Increasing cutpoints in logits, shape (K - 1,). Where two of them that bound a recorded
+        Increasing cutpoints in these units, shape (K - 1,). Where two of them that bound a recorded
         grade do not increase, the density is 0.
     sigma
-        Standard deviation of the effect in logits.
+        Standard deviation of the effect in these units.
     code, first_row
         Grade codes 0 .. K-1, shape (row,), the rows of a site together; first row of each site and
         the number of rows, shape (site + 1,).
+    link
+        "logit", "probit" or "cloglog": the distribution of the noise.
 
     Returns
     -------
     TensorVariable
         A scalar.
     """
-    return IntegratedCumulativeLogit()(eta, cutpoints, sigma, code, first_row)[0]
+    return IntegratedCumulative(link)(eta, cutpoints, sigma, code, first_row)[0]
 
 
-def cumulative_probability(eta: Any, cutpoints: Any) -> TensorVariable:
+def cumulative_probability(eta: Any, cutpoints: Any, *, link: str) -> TensorVariable:
     """Probability of a grade of code k or lower, k = 0 .. K-2; shape (row, K - 1).
 
     The cutpoints are those of all rows, shape (K - 1,), or of each, shape (row, K - 1).
     """
-    return pt.sigmoid(cutpoints - eta[:, None])
+    return probability_below(cutpoints - eta[:, None], link)
+
+
+def probability_below(x: Any, link: str) -> TensorVariable:
+    """Probability that noise of a link's distribution, in its own units, is below x."""
+    match link:
+        case "logit":
+            return pt.sigmoid(x)
+        case "probit":
+            return 0.5 * pt.erfc(-x / np.sqrt(2.0))
+        case _:
+            return -pt.expm1(-pt.exp(x))
+
+
+def log_odds_below(x: Any, link: str) -> TensorVariable:
+    """Logit of `probability_below`, without loss of digits in either tail."""
+    match link:
+        case "logit":
+            return x
+        case "probit":
+            return normal_lcdf(0.0, 1.0, x) - normal_lcdf(0.0, 1.0, -x)
+        case _:
+            return pt.log(-pt.expm1(-pt.exp(x))) + pt.exp(x)

@@ -24,8 +24,8 @@ from mmn_bayes.model.design import (
     rows_of_strata,
     stratum_of_site,
 )
+from mmn_bayes.model.ordinal import draw_site_effects
 from mmn_bayes.model.predicting import predict
-from mmn_bayes.model.quadrature import draw_site_effects
 from mmn_bayes.spec.model_spec import Group, ModelSpec, spec_to_toml
 
 Progress = Literal["auto", "bar", "lines", "off"]
@@ -266,6 +266,7 @@ def _with_site_effects(
                 code[part.rows],
                 part.first_row,
                 drawn[:, part.sites],
+                link=spec.link,
             )
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], n_sites)
     # Single precision halves the size of a saved fit; a millionth of a sd moves no grade.

@@ -88,7 +88,11 @@ KEYS: Mapping[str, Key] = {
         "what one row of the likelihood is: a graded muscle, or an evaluable patient",
         choices=("grade", "response"),
     ),
-    "link": Key("choice", "link of the (cumulative) probability", choices=("logit",)),
+    "link": Key(
+        "choice",
+        "link of the (cumulative) probability",
+        choices=("logit", "probit", "cloglog"),
+    ),
     "scale.grades": Key("labels", "ordered labels of the scale, lowest first"),
     "scale.collapse": Key(
         "map of labels",
@@ -127,8 +131,8 @@ KEYS: Mapping[str, Key] = {
     ),
     "noise.prior": Key(
         "prior on positive",
-        "logistic scale of the grading noise, in sds between the muscles of a patient; without it "
-        "the noise is the unit",
+        "scale of the grading noise, in sds between the muscles of a patient; without it the noise "
+        "is the unit",
         required=False,
         outcomes=_GRADE,
     ),

@@ -1,0 +1,418 @@
+"""The integrated likelihood for any link against SciPy's distributions and Gauss-Legendre."""
+
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.stats as ss
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import log_ndtr, logsumexp
+from scipy.stats import kstest
+
+from mmn_bayes.model import any_link, ordinal
+
+X, W = np.polynomial.legendre.leggauss(20)
+LINKS = ("logit", "probit", "cloglog")
+SIGMAS = (0.05, 0.3, 1.5, 4.0, 11.0, 24.0, 60.0)
+WORST = 1e-6  # of the logarithm of a site's integral
+
+
+# --- the independent computation ------------------------------------------------------------------
+
+
+def log_cdf(link: str, x: np.ndarray) -> np.ndarray:
+    match link:
+        case "logit":
+            return -np.logaddexp(0.0, -x)
+        case "probit":
+            return log_ndtr(x)
+        case _:
+            return np.where(x < -30.0, x, np.log(-np.expm1(-np.exp(np.clip(x, -40.0, 30.0)))))
+
+
+def log_sf(link: str, x: np.ndarray) -> np.ndarray:
+    return -np.exp(np.minimum(x, 705.0)) if link == "cloglog" else log_cdf(link, -x)
+
+
+def log_p(link: str, a: Any, b: Any) -> np.ndarray:
+    """log(F(a) - F(b)), from whichever tail is the smaller."""
+    a, b = np.broadcast_arrays(a, b)
+    upper = log_sf(link, b) < log_cdf(link, a)
+    large = np.where(upper, log_sf(link, b), log_cdf(link, a))
+    small = np.where(upper, log_sf(link, a), log_cdf(link, b))
+    with np.errstate(divide="ignore"):
+        return large + np.log(-np.expm1(np.minimum(small - large, 0.0)))
+
+
+def log_integrand(
+    link: str, z: np.ndarray, eta: np.ndarray, cutpoints: np.ndarray, sigma: float, code: Any
+) -> np.ndarray:
+    edges, code = np.concatenate([[-np.inf], cutpoints, [np.inf]]), np.asarray(code, dtype=int)
+    x = np.asarray(eta, dtype=float)[:, None] + sigma * z.ravel()
+    rows = log_p(link, edges[code + 1][:, None] - x, edges[code][:, None] - x)
+    return -0.5 * z * z - 0.5 * np.log(2.0 * np.pi) + rows.sum(axis=0).reshape(z.shape)
+
+
+def log_site(link: str, eta: Any, cutpoints: Any, sigma: float, code: Any) -> float:
+    """The logarithm of a site's integral by Gauss-Legendre quadrature on 200 panels."""
+    site = np.asarray(eta, dtype=float), np.asarray(cutpoints, dtype=float), sigma, code
+    first, last = -60.0, 60.0
+    for _ in range(6):  # closing in on what is within exp(-45) of the largest value
+        z = np.linspace(first, last, 1001)
+        values = log_integrand(link, z, *site)
+        inside = np.flatnonzero(values > np.nanmax(values) - 45.0)
+        first, last = z[max(inside[0] - 1, 0)], z[min(inside[-1] + 1, 1000)]
+    edges = np.linspace(first, last, 201)
+    half = np.diff(edges)[:, None] / 2.0
+    values = log_integrand(link, edges[:-1, None] + half * (1.0 + X), *site)
+    top = values.max()
+    return float(top + np.log((np.exp(values - top) * half * W).sum()))
+
+
+def loop(link: str, eta: Any, cutpoints: Any, sigma: float, code: Any, edges: Any = None) -> Any:
+    """The compiled loop; by default all rows are one site's."""
+    eta, cutpoints = np.asarray(eta, dtype=float), np.asarray(cutpoints, dtype=float)
+    code = np.asarray(code, dtype=np.int64)
+    edges = np.array([0, eta.size] if edges is None else edges)
+    d_eta, d_cutpoints = np.empty_like(eta), np.empty_like(cutpoints)
+    value, d_sigma, _ = any_link.log_density(
+        *(LINKS.index(link), eta, cutpoints, float(sigma), code, edges),
+        *(np.full(eta.size, -1), 0.0, d_eta, d_cutpoints),
+    )
+    return value, d_eta, d_cutpoints, d_sigma
+
+
+NOISE = {"logit": ss.logistic, "probit": ss.norm, "cloglog": ss.gumbel_l}
+
+
+def random_site(link: str, rng: np.random.Generator, sigma: float, rows: int) -> Any:
+    """Rows, cutpoints near and far; grades that agree, contradict each other, or are all one."""
+    n_grades = rng.integers(2, 8)
+    cutpoints = np.sort(rng.normal(size=n_grades - 1)) * sigma * rng.choice([0.3, 1.0, 2.0])
+    cutpoints = cutpoints + 1e-6 * np.arange(n_grades - 1)
+    eta = sigma * rng.normal() * rng.choice([0.0, 1.0, 2.0])
+    eta = eta + rng.normal(size=rows) * rng.choice([0.0, 0.5, 2.0])
+    match rng.integers(3):
+        case 0:
+            code = rng.integers(0, n_grades, size=rows)
+        case 1:
+            code = np.full(rows, rng.integers(0, n_grades))
+        case _:
+            strength = eta + sigma * rng.normal() * rng.choice([1.0, 2.0])
+            noise = NOISE[link].rvs(size=rows, random_state=rng)
+            code = np.searchsorted(cutpoints, strength + noise)
+    return eta, cutpoints, code
+
+
+# --- one row ----------------------------------------------------------------------------------
+
+
+def row(link: str, a: float, b: float) -> Any:
+    gap = a - b
+    return any_link.log_probability(LINKS.index(link), a, b, gap, -np.expm1(-gap))
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_row_has_the_probability_that_scipy_says(link: str) -> None:
+    of = NOISE[link]
+    for a, b in [(0.3, -0.4), (2.0, 1.0), (-1.0, -3.0), (0.1, -7.0), (6.0, -0.2), (0.3, 0.2)]:
+        assert row(link, a, b)[0] == pytest.approx(np.log(of.cdf(a) - of.cdf(b)), rel=1e-12)
+    for x in (-30.0, -2.0, 0.0, 1.5, 3.0):
+        assert row(link, x, -np.inf)[0] == pytest.approx(of.logcdf(x), rel=1e-12)
+        assert row(link, np.inf, x)[0] == pytest.approx(of.logsf(x), rel=1e-12)
+
+
+# Densities at the middle of a narrow grade: what its probability is but for its width.
+LOG_DENSITY = {
+    "logit": lambda x: -abs(x) - 2.0 * np.log1p(np.exp(-abs(x))),
+    "probit": lambda x: -0.5 * x * x - 0.5 * np.log(2.0 * np.pi),
+    "cloglog": lambda x: x - np.exp(x),
+}
+
+
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("x", [-700.0, -40.0, -20.0, -3.0, 0.0, 2.0, 5.0, 37.0, 700.0])
+def test_cutpoints_that_nearly_meet_keep_their_digits(link: str, x: float) -> None:
+    # A gap that is exact beside x, at which the density changes little. That of the cloglog falls
+    # so steeply above that no double does: 6 stands for all of these.
+    x, gap = min(x, 6.0) if link == "cloglog" else x, 2.0**-33
+    a, b = x + gap / 2.0, x - gap / 2.0
+    value, da, db, _ = row(link, a, b)
+    assert value == pytest.approx(LOG_DENSITY[link](x) + np.log(a - b), rel=1e-12, abs=1e-7)
+    assert [da * gap, db * gap] == pytest.approx([1.0, -1.0], rel=1e-6)
+
+
+@given(
+    link=st.sampled_from(LINKS),
+    x=st.floats(-690.0, 690.0),
+    gaps=st.lists(st.floats(1e-6, 40.0), min_size=1, max_size=5),
+)
+def test_a_row_is_finite_everywhere_and_its_grades_sum_to_1(
+    link: str, x: float, gaps: list[float]
+) -> None:
+    cuts = [-np.inf, *np.cumsum([0.0, *gaps]) - x, np.inf]
+    rows = [row(link, a, b) for b, a in pairwise(cuts)]
+    assert np.isfinite(rows).all()
+    assert logsumexp([one[0] for one in rows]) == pytest.approx(0.0, abs=1e-9)
+    assert all(one[0] <= 0.0 and one[1] >= 0.0 and one[2] <= 0.0 for one in rows)
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_slopes_and_curvature_of_a_row_are_those_of_its_probability(link: str) -> None:
+    rng = np.random.default_rng(1)
+    step = 1e-5
+    for _ in range(200):
+        b = rng.choice([rng.uniform(-45.0, 3.0), rng.uniform(-3.0, 3.0), -np.inf])
+        a = np.inf if np.isfinite(b) and rng.random() < 0.2 else max(b, -40.0) + rng.exponential(2)
+        _, da, db, curvature = row(link, a, b)
+        scale = 1.0 + abs(da) + abs(db)
+
+        def slope(i: int, up: float, down: float, a: float = a, b: float = b) -> float:
+            low, high = row(link, a - up, b - down)[i], row(link, a + up, b + down)[i]
+            return float(high - low) / (2.0 * step)
+
+        assert da == pytest.approx(slope(0, step, 0.0), rel=1e-4, abs=1e-6 * scale)
+        assert db == pytest.approx(slope(0, 0.0, step), rel=1e-4, abs=1e-6 * scale)
+        both = slope(1, step, step) + slope(2, step, step)
+        assert curvature == pytest.approx(both, rel=1e-4, abs=1e-5 * scale)
+
+
+# --- a site -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 12, 40, 100])
+@pytest.mark.parametrize("sigma", SIGMAS)
+@pytest.mark.parametrize("link", LINKS)
+def test_a_site_agrees_with_quadrature(link: str, sigma: float, rows: int) -> None:
+    rng = np.random.default_rng([round(100 * sigma), rows])
+    for _ in range(4):
+        eta, cutpoints, code = random_site(link, rng, sigma, rows)
+        expected = log_site(link, eta, cutpoints, sigma, code)
+        got = loop(link, eta, cutpoints, sigma, code)[0]
+        assert got == pytest.approx(expected, abs=WORST, rel=1e-10)
+
+
+MEETING: dict[str, Any] = {  # walls that meet, or ask for an effect that is neither rare nor common
+    "60 visits of two grades": ([0.0] * 60, [0.0], 20.0, [0, 1] * 30),
+    "one of twenty is lower": ([0.1] * 20, [0.0], 11.0, [0] + [1] * 19),
+    "one of twenty is higher": ([0.1] * 20, [0.0], 11.0, [0] * 19 + [1]),
+    "all at a wall of 4.9": ([0.0] * 20, [4.9 * 0.3], 0.3, [1] * 20),
+    "all above a wall of 4.9": ([0.0] * 3, [4.9 * 4.0], 4.0, [1] * 3),
+    "one above a wall of 4.9": ([0.0], [4.9 * 11.0], 11.0, [1]),
+    "all below a wall of -4.9": ([0.0] * 5, [-4.9 * 8.0], 8.0, [0] * 5),
+    "above a wall of 7": ([0.0] * 2, [420.0], 60.0, [1, 1]),
+    "above a wall of 30": ([0.0] * 2, [330.0], 11.0, [1, 1]),
+    "above a wall of 45": ([0.0] * 2, [495.0], 11.0, [1, 1]),
+    "100 visits in one narrow grade": ([0.0] * 100, [-6.7, 0.0], 9.4, [1] * 100),
+    "100 visits in a wide grade": ([0.0] * 100, [-16.7, 20.0], 9.4, [1] * 100),
+    "100 visits in a grade far out": ([-60.7] * 100, [-42.5, -37.4], 46.5, [1] * 100),
+    "100 visits below a steep wall": ([3.7] * 100, [-1.1, 0.0], 2.34, [0] * 100),
+    "contradicting by 40 units": ([-20.0, 20.0], [0.0], 20.0, [1, 0]),
+    "contradicting in a narrow grade": ([0.0] * 6, [-0.1, 0.1], 11.0, [1, 1, 0, 2, 1, 2]),
+    "a gap of a millionth": ([0.3, 0.2], [1.0, 1.0 + 1e-6], 1.5, [1, 0]),
+    "all grades the highest": ([1.0, 2.0, 0.0], [-4.0, 5.0], 11.0, [2, 2, 2]),
+    "all grades the lowest": ([1.0, 2.0, 0.0], [-4.0, 5.0], 11.0, [0, 0, 0]),
+    "one row": ([0.3], [-1.0, 0.5], 2.0, [1]),
+}
+
+
+@pytest.mark.parametrize("case", MEETING)
+@pytest.mark.parametrize("link", LINKS)
+def test_a_site_whose_grades_meet_agrees_with_quadrature(link: str, case: str) -> None:
+    eta, cutpoints, sigma, code = MEETING[case]
+    expected = log_site(link, eta, cutpoints, sigma, code)
+    assert loop(link, eta, cutpoints, sigma, code)[0] == pytest.approx(
+        expected, abs=WORST, rel=1e-9
+    )
+
+
+@pytest.mark.parametrize("case", MEETING)
+def test_the_logit_of_any_link_is_that_of_the_fast_way(case: str) -> None:
+    eta, cutpoints, sigma, code = MEETING[case]
+    got = loop("logit", eta, cutpoints, sigma, code)
+    fast = ordinal.log_density(eta, np.array(cutpoints), sigma, code, [0, len(eta)])
+    assert got[0] == pytest.approx(fast[0], abs=WORST, rel=1e-9)
+    for one, other in zip(got[1:], fast[1:], strict=True):
+        assert one == pytest.approx(other, abs=1e-5, rel=1e-5)
+
+
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("eta", [-700.0, 700.0])
+@pytest.mark.parametrize("code", [0, 1, 2])
+@pytest.mark.parametrize("sigma", [1.0, 20.0])
+def test_it_is_finite_at_700_units(link: str, eta: float, code: int, sigma: float) -> None:
+    value, d_eta, d_cutpoints, d_sigma = loop(link, [eta], [-1.0, 1.0], sigma, [code])
+    assert np.isfinite([value, *d_eta, *d_cutpoints, d_sigma]).all()
+    if link == "probit" and code != 1:  # the sum of two normal numbers
+        wall = (-1.0 if code == 0 else 1.0) - eta
+        expected = log_ndtr((wall if code == 0 else -wall) / np.hypot(1.0, sigma))
+        assert value == pytest.approx(expected, abs=WORST, rel=1e-9)
+
+
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("sigma", [1e-100, 1e-3, 1e4, 1e12])
+def test_noise_that_is_all_or_nothing_is_finite(link: str, sigma: float) -> None:
+    cuts = [-0.5 * max(sigma, 1.0), max(sigma, 1.0)]
+    value, d_eta, d_cutpoints, d_sigma = loop(link, [0.0] * 3, cuts, sigma, [1] * 3)
+    assert np.isfinite([value, *d_eta, *d_cutpoints, d_sigma]).all()
+    of = ss.norm if sigma > 1.0 else NOISE[link]
+    share = of.cdf(1.0) - of.cdf(-0.5)
+    assert value == pytest.approx(np.log(share) * (1 if sigma > 1 else 3), abs=5e-3)
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_what_is_not_a_number_has_no_density_and_raises_nothing(link: str) -> None:
+    for eta, cutpoints, sigma in (
+        ([np.nan, 0.0], [-1.0, 1.0], 2.0),
+        ([0.0, 0.0], [-1.0, np.inf], 2.0),
+        ([0.0, 0.0], [-1.0, 1.0], np.inf),
+        ([0.0, 0.0], [-1.0, 1.0], 0.0),
+        ([0.0, 0.0], [1.0, 1.0], 1.0),
+    ):
+        value, *slopes = loop(link, eta, cutpoints, sigma, [0, 1])
+        assert value == -np.inf
+        assert all(np.all(slope == 0.0) for slope in slopes)
+
+
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("sigma", [0.3, 4.0, 24.0])
+@pytest.mark.parametrize("eta", [-30.0, 0.0, 2.5])
+def test_the_probabilities_of_all_grades_of_a_site_sum_to_1(
+    link: str, sigma: float, eta: float
+) -> None:
+    cutpoints = np.array([-20.0, -1.0, 0.0, 0.3, 9.0])
+    logs = [loop(link, [eta], cutpoints, sigma, [code])[0] for code in range(6)]
+    assert logsumexp(logs) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_sites_add_up_and_one_without_rows_adds_nothing(link: str) -> None:
+    cutpoints, sigma = [-1.0, 1.0], 3.0
+    first = loop(link, [0.4, 0.1], cutpoints, sigma, [1, 2])
+    second = loop(link, [-2.0], cutpoints, sigma, [0])
+    both = loop(link, [0.4, 0.1, -2.0], cutpoints, sigma, [1, 2, 0], [0, 0, 2, 2, 3])
+    assert both[0] == pytest.approx(first[0] + second[0], rel=1e-12)
+    assert both[1] == pytest.approx(np.concatenate([first[1], second[1]]), rel=1e-12)
+    assert both[3] == pytest.approx(first[3] + second[3], rel=1e-12)
+
+
+# --- gradients --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("sigma", SIGMAS)
+def test_gradients_agree_with_differences_of_the_reference(link: str, sigma: float) -> None:
+    rng = np.random.default_rng(round(sigma) + 7)
+    step = 1e-4
+    for rows in (1, 4, 9):
+        eta, cutpoints, code = random_site(link, rng, sigma, rows)
+        cutpoints = cutpoints + np.arange(cutpoints.size)  # no two meet within a step
+        got = np.hstack(loop(link, eta, cutpoints, sigma, code)[1:])
+        expected = []
+        for moved in np.eye(got.size) * step:
+            low, high = (
+                log_site(
+                    link,
+                    eta + sign * moved[:rows],
+                    cutpoints + sign * moved[rows:-1],
+                    sigma + sign * moved[-1],
+                    code,
+                )
+                for sign in (-1.0, 1.0)
+            )
+            expected.append((high - low) / (2.0 * step))
+        assert got == pytest.approx(np.array(expected), abs=5e-5, rel=5e-5)
+
+
+# --- plain and compiled -------------------------------------------------------------------------
+
+PLAINLY = """
+import json
+import sys
+from itertools import pairwise
+import numpy as np
+from mmn_bayes.model import any_link
+
+for link, eta, cutpoints, sigma, code in json.load(sys.stdin):
+    eta, cutpoints, code = np.array(eta), np.array(cutpoints), np.array(code, dtype=np.int64)
+    edges, repeat = np.array([0, 0, eta.size]), np.full(eta.size, -1)
+    d_eta, d_cutpoints = np.empty_like(eta), np.empty_like(cutpoints)
+    value, d_sigma, _ = any_link.log_density(
+        link, eta, cutpoints, sigma, code, edges, repeat, 0.0, d_eta, d_cutpoints
+    )
+    effects = any_link.draw_site_effects(
+        *(link, eta[None], cutpoints[None], np.array([sigma]), code, edges, repeat),
+        *(np.zeros(1), np.full((1, 2, 2), 0.3)),
+    )
+    print(json.dumps([value, *d_eta, *d_cutpoints, d_sigma, *effects[0]]))
+"""
+
+
+def test_the_plain_functions_equal_the_compiled_ones() -> None:
+    # Compiled code does not check its indices; as plain Python it raises.
+    sites = [*MEETING.values(), *(([eta], [-1.0, 1.0], 20.0, [1]) for eta in (-700.0, 700.0))]
+    cases = [(number, *site) for number in range(3) for site in sites if len(site[0]) < 70]
+    done = subprocess.run(
+        [sys.executable, "-c", PLAINLY],
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    plain = [json.loads(line) for line in done.stdout.splitlines()]
+    for (number, eta, cutpoints, sigma, code), expected in zip(cases, plain, strict=True):
+        edges = np.array([0, 0, len(eta)])
+        effects = draw_effects(number, eta, cutpoints, sigma, code, edges, np.full((1, 2, 2), 0.3))
+        value = loop(LINKS[number], eta, cutpoints, sigma, code, edges)
+        got = np.hstack([*value, effects[0]])
+        assert got == pytest.approx(np.array(expected), rel=1e-9, abs=1e-9)
+
+
+# --- draws of the effects -----------------------------------------------------------------------
+
+
+def draw_effects(
+    number: int, eta: Any, cutpoints: Any, sigma: float, code: Any, edges: Any, uniform: Any
+) -> np.ndarray:
+    return any_link.draw_site_effects(
+        *(number, np.array([eta], dtype=float), np.array([cutpoints]), np.array([sigma])),
+        *(np.array(code, dtype=np.int64), edges, np.full(len(code), -1), np.zeros(1), uniform),
+    )
+
+
+REGIMES: dict[str, Any] = {
+    "a vague grade": ([0.2], [-0.3, 0.3], 0.3, [1]),
+    "the highest grade at all visits": ([1.0, 2.0, 0.0], [-4.0, 5.0], 11.0, [2, 2, 2]),
+    "the lowest grade at all visits": ([1.0, 2.0, 0.0], [-4.0, 5.0], 11.0, [0, 0, 0]),
+    "two grades that meet": ([0.0] * 8, [0.0, 20.0], 20.0, [0, 1] * 4),
+    "an effect beyond the ordinary": ([0.0], [66.0], 11.0, [1]),
+    "no grade": ([], [0.0], 11.0, []),
+}
+
+
+@pytest.mark.parametrize("case", REGIMES)
+@pytest.mark.parametrize("link", LINKS)
+def test_drawn_effects_have_their_distribution_given_the_grades(link: str, case: str) -> None:
+    eta, cutpoints, sigma, code = REGIMES[case]
+    n, rows = 4000, len(code)
+    uniform = np.random.default_rng(11).random((1, n, 2))
+    draws = draw_effects(
+        LINKS.index(link), eta * n, cutpoints, sigma, code * n, rows * np.arange(n + 1), uniform
+    )[0]
+    z = np.linspace(-9.0, 9.0, 60_001)
+    logs = log_integrand(link, z, np.array(eta), np.array(cutpoints), sigma, code)
+    density = np.exp(logs - logs.max())
+    below = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2.0)])
+    below /= below[-1]
+    assert kstest(draws, lambda x: np.interp(x, z, below)).pvalue > 0.01
+    mean = np.average(z, weights=density)
+    sd = np.sqrt(np.average((z - mean) ** 2, weights=density))
+    assert draws.mean() == pytest.approx(mean, abs=4.0 * sd / np.sqrt(n))
+    assert draws.std() == pytest.approx(sd, rel=0.08)
