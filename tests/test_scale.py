@@ -270,7 +270,12 @@ class TestModifiedScale:
 
 
 def test_two_grades_go_all_the_way_to_a_table(modified: Cohort) -> None:
-    spec = spec_on((WEAK, "5"), dict.fromkeys(MODIFIED[:-1], WEAK))
+    content = spec_on((WEAK, "5"), dict.fromkeys(MODIFIED[:-1], WEAK)).resolved
+    # What two grades have nothing to do with would only be compiled.
+    for name in ("gain", "exposure", "predictor"):
+        del content[name]
+    del content["group"]["patient_gain"]
+    spec = parse_spec(content, "two_grades")
     tree = fit(spec, modified, seed=1, chains=2, draws=60, tune=60, progress="off")
     assert tree["posterior"].sizes["threshold"] == 1
     assert tree["posterior"]["threshold"].to_numpy().tolist() == [f"{WEAK}|5"]

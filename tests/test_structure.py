@@ -30,14 +30,16 @@ def cohort():
 
 @pytest.fixture(scope="module")
 def rich(models):
-    """Slopes, correlated effects of patients, gains of sites, an examiner, relaxed cutpoints."""
+    """Correlated levels and slopes, slopes of sites, an examiner, relaxed cutpoints."""
     content = read_spec(models / "strength.toml").resolved
+    del content["gain"], content["exposure"]
+    del content["group"]["patient_gain"], content["predictor"]["naive_gain"]
     content["slope"] = {"since": "inclusion", "per_days": 365.25, "size": NORMAL}
     content["correlation"] = {"patient": {"distribution": "lkj", "shape": 2, "why": "a reason"}}
     content["relaxed"] = {"by": "naive_level", "sd": HALF}
     content["group"] |= {
         "patient_slope": {"by": "patient", "acts_on": "slope", "sd": HALF},
-        "site_gain": {"by": "patient:muscle", "acts_on": "gain", "sd": HALF},
+        "site_slope": {"by": "patient:muscle", "acts_on": "slope", "sd": HALF},
         "examiner": {"by": "patient:visit", "acts_on": "level", "sd": HALF},
     }
     content["group"]["muscle"]["parametrisation"] = "centred"
@@ -54,13 +56,11 @@ def test_the_draws_are_labelled_and_the_parametrisation_is_recorded(fitted, rich
     posterior = fitted["posterior"].to_dataset()
     assert set(rich.priors) <= set(posterior)
     assert not [name for name in posterior if str(name).endswith("_centred")]
-    assert posterior["patient_correlation"]["pair"].to_numpy().tolist() == [
-        *("patient_gain, patient_level", "patient_gain, patient_slope"),
-        "patient_level, patient_slope",
-    ]
+    pairs = posterior["patient_correlation"]["pair"].to_numpy().tolist()
+    assert pairs == ["patient_level, patient_slope"]
     assert posterior["relaxed_z"].dims[2:] == ("relaxed", "gap")
     assert posterior["examiner_z"].sizes["visit"] == fitted["design"].sizes["visit"]
-    assert posterior["site_gain_z"].sizes["site"] == fitted["design"].sizes["site"]
+    assert posterior["site_slope_z"].sizes["site"] == fitted["design"].sizes["site"]
     assert (posterior["stratum_cutpoints"].diff("threshold") > 0).all()
     assert posterior["patient_correlation"].std() > 0.05
     stated = json.loads(fitted.attrs["parametrisation"])
