@@ -51,17 +51,37 @@ def log_p(link: str, a: Any, b: Any) -> np.ndarray:
 
 
 def log_integrand(
-    link: str, z: np.ndarray, eta: np.ndarray, cutpoints: np.ndarray, sigma: float, code: Any
+    link: str,
+    z: np.ndarray,
+    eta: np.ndarray,
+    cutpoints: np.ndarray,
+    sigma: float,
+    code: Any,
+    memory: float = 0.0,
+    repeat: Any = None,
 ) -> np.ndarray:
     edges, code = np.concatenate([[-np.inf], cutpoints, [np.inf]]), np.asarray(code, dtype=int)
     x = np.asarray(eta, dtype=float)[:, None] + sigma * z.ravel()
     rows = log_p(link, edges[code + 1][:, None] - x, edges[code][:, None] - x)
+    if repeat is not None:
+        repeat = np.asarray(repeat)[:, None]
+        from_memory = np.where(repeat == 1, np.log(memory), -np.inf)
+        mixed = np.logaddexp(from_memory, np.log1p(-memory) + rows)
+        rows = np.where(repeat < 0, rows, mixed)
     return -0.5 * z * z - 0.5 * np.log(2.0 * np.pi) + rows.sum(axis=0).reshape(z.shape)
 
 
-def log_site(link: str, eta: Any, cutpoints: Any, sigma: float, code: Any) -> float:
+def log_site(
+    link: str, eta: Any, cutpoints: Any, sigma: float, code: Any, *remembered: Any
+) -> float:
     """The logarithm of a site's integral by Gauss-Legendre quadrature on 200 panels."""
-    site = np.asarray(eta, dtype=float), np.asarray(cutpoints, dtype=float), sigma, code
+    site = (
+        np.asarray(eta, dtype=float),
+        np.asarray(cutpoints, dtype=float),
+        sigma,
+        code,
+        *remembered,
+    )
     first, last = -60.0, 60.0
     for _ in range(6):  # closing in on what is within exp(-45) of the largest value
         z = np.linspace(first, last, 1001)
@@ -75,17 +95,28 @@ def log_site(link: str, eta: Any, cutpoints: Any, sigma: float, code: Any) -> fl
     return float(top + np.log((np.exp(values - top) * half * W).sum()))
 
 
-def loop(link: str, eta: Any, cutpoints: Any, sigma: float, code: Any, edges: Any = None) -> Any:
-    """The compiled loop; by default all rows are one site's."""
+def loop(
+    link: str,
+    eta: Any,
+    cutpoints: Any,
+    sigma: float,
+    code: Any,
+    edges: Any = None,
+    memory: float = 0.0,
+    repeat: Any = None,
+) -> Any:
+    """The compiled loop, with a slope by memory where rows repeat; by default one site."""
     eta, cutpoints = np.asarray(eta, dtype=float), np.asarray(cutpoints, dtype=float)
     code = np.asarray(code, dtype=np.int64)
     edges = np.array([0, eta.size] if edges is None else edges)
     d_eta, d_cutpoints = np.empty_like(eta), np.empty_like(cutpoints)
-    value, d_sigma, _ = any_link.log_density(
+    again = np.full(eta.size, -1) if repeat is None else np.asarray(repeat)
+    value, d_sigma, d_memory = any_link.log_density(
         *(LINKS.index(link), eta, cutpoints, float(sigma), code, edges),
-        *(np.full(eta.size, -1), 0.0, d_eta, d_cutpoints),
+        *(again, memory, d_eta, d_cutpoints),
     )
-    return value, d_eta, d_cutpoints, d_sigma
+    slopes = (d_eta, d_cutpoints, d_sigma)
+    return (value, *slopes) if repeat is None else (value, *slopes, d_memory)
 
 
 NOISE = {"logit": ss.logistic, "probit": ss.norm, "cloglog": ss.gumbel_l}
@@ -328,6 +359,90 @@ def test_gradients_agree_with_differences_of_the_reference(link: str, sigma: flo
             )
             expected.append((high - low) / (2.0 * step))
         assert got == pytest.approx(np.array(expected), abs=5e-5, rel=5e-5)
+
+
+# --- memory ---------------------------------------------------------------------------------
+
+
+def random_repeats(rng: np.random.Generator, code: np.ndarray) -> np.ndarray:
+    """Rows in the order of their days, some too long after the one before."""
+    repeat = (code == np.roll(code, 1)).astype(int)
+    repeat[rng.random(code.size) < 0.2] = -1
+    repeat[0] = -1
+    return repeat
+
+
+@pytest.mark.parametrize("memory", [1e-6, 0.05, 0.5, 0.95])
+@pytest.mark.parametrize("sigma", [0.3, 1.5, 4.0, 11.0, 24.0])
+@pytest.mark.parametrize("link", LINKS)
+def test_a_site_that_is_remembered_agrees_with_quadrature(
+    link: str, sigma: float, memory: float
+) -> None:
+    rng = np.random.default_rng([round(10 * sigma), round(100 * memory)])
+    for rows in (1, 2, 4, 8, 8, 20, 50):
+        eta, cutpoints, code = random_site(link, rng, sigma, rows)
+        repeat = random_repeats(rng, code)
+        expected = log_site(link, eta, cutpoints, sigma, code, memory, repeat)
+        got = loop(link, eta, cutpoints, sigma, code, memory=memory, repeat=repeat)
+        assert got[0] == pytest.approx(expected, abs=WORST, rel=1e-8)
+
+
+@pytest.mark.parametrize("sigma", [0.3, 4.0, 24.0])
+@pytest.mark.parametrize("link", LINKS)
+def test_gradients_with_memory_agree_with_differences(link: str, sigma: float) -> None:
+    rng = np.random.default_rng(3)
+    step = 1e-4
+    for rows, memory in ((3, 0.1), (8, 0.4)):
+        eta, cutpoints, code = random_site(link, rng, sigma, rows)
+        cutpoints, repeat = cutpoints + np.arange(cutpoints.size), random_repeats(rng, code)
+        got = np.hstack(loop(link, eta, cutpoints, sigma, code, memory=memory, repeat=repeat)[1:])
+        expected = []
+        for moved in np.eye(got.size) * step:
+            low, high = (
+                log_site(
+                    *(link, eta + sign * moved[:rows], cutpoints + sign * moved[rows:-2]),
+                    *(sigma + sign * moved[-2], code, memory + sign * moved[-1], repeat),
+                )
+                for sign in (-1.0, 1.0)
+            )
+            expected.append((high - low) / (2.0 * step))
+        assert got == pytest.approx(np.array(expected), abs=5e-5, rel=5e-5)
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_the_grades_that_may_follow_a_remembered_one_sum_to_1(link: str) -> None:
+    cutpoints, first = [-2.0, 0.0, 3.0], 1
+    pairs = [
+        loop(link, [0.1, 0.4], cutpoints, 4.0, [first, k], memory=0.3, repeat=[-1, k == first])[0]
+        for k in range(4)
+    ]
+    alone = loop(link, [0.1], cutpoints, 4.0, [first])[0]
+    assert logsumexp(pairs) == pytest.approx(alone, abs=1e-6)
+
+
+@pytest.mark.parametrize("truth", [0.0, 0.3])
+def test_the_memory_of_simulated_grades_is_recovered(truth: float) -> None:
+    rng = np.random.default_rng(4)
+    sites, visits, sigma = 500, 6, 8.0
+    cutpoints = sigma * np.array([-1.2, -0.6, 0.0, 0.6])
+    strength = sigma * rng.normal(size=(sites, 1)) + rng.normal(size=(sites, visits))
+    code = np.searchsorted(cutpoints, strength)
+    for visit in range(1, visits):
+        again = rng.random(sites) < truth
+        code[again, visit] = code[again, visit - 1]
+    repeat = np.column_stack([np.full(sites, -1), code[:, 1:] == code[:, :-1]])
+    shares = np.linspace(0.001, 0.6, 25)
+    heights = [
+        ordinal.log_density(
+            *(np.zeros(code.size), cutpoints, sigma, code.ravel()),
+            visits * np.arange(sites + 1),
+            link="probit",
+            memory=share,
+            repeat=repeat.ravel(),
+        )[0]
+        for share in shares
+    ]
+    assert shares[np.argmax(heights)] == pytest.approx(truth, abs=0.08)
 
 
 # --- plain and compiled -------------------------------------------------------------------------

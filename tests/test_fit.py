@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from mmn_bayes.cohort.reading import make_cohort
-from mmn_bayes.cohort.response import responses
+from mmn_bayes.cohort.response import judge, responses
 from mmn_bayes.cohort.simulate import simulate_cohort
 from mmn_bayes.errors import CohortWarning, DataError, NotConverged
 from mmn_bayes.frequentist.rates import observed_response
@@ -19,6 +19,7 @@ from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior.diagnostics import diagnose, require_converged
 from mmn_bayes.posterior.implied import draw_prior, implied_by_prior
 from mmn_bayes.posterior.replicate import (
+    planned_occasions,
     position_in_patient,
     recorded_occasions,
     replicate_panels,
@@ -374,6 +375,82 @@ def test_a_response_by_another_link_has_much_the_same_probability(cohort, models
     assert float(fitted["posterior"]["intercept"].mean()) != pytest.approx(
         float(response["posterior"]["intercept"].mean()), abs=1e-6
     )
+
+
+def remembering(models, within_days):
+    content = read_spec(models / "strength.toml").resolved
+    prior = {"distribution": "beta", "alpha": 1, "beta": 4, "why": "a reason"}
+    content["memory"] = {"within_days": within_days, "probability": prior}
+    return parse_spec(content, "memory")
+
+
+def replicated(spec, design, prior, occasions, memory, **ask):
+    """Both visits, replicated with a memory of so much."""
+    prior = prior.assign(memory=xr.full_like(prior["memory"], memory))
+    rng = np.random.default_rng(2)
+    (panels,) = replicate_panels(spec, design, prior, occasions, rng, **ask)
+    return panels
+
+
+def test_chance_responders_fall_as_an_examiner_remembers(cohort, models):
+    spec = remembering(models, 200)
+    design = make_design(spec, cohort).isel(infusion=slice(0, 0))
+    prior = draw_prior(spec, design, draws=60, seed=1)
+    occasions = planned_occasions(spec, design)
+    rates = []
+    for memory in (0.0, 0.4, 0.8, 1.0):
+        panels = replicated(spec, design, prior, occasions, memory)
+        judged = judge(panels.baseline, panels.follow_up, spec.response, spec.scale)
+        rates.append(judged.response.sum() / judged.evaluable.sum())
+    assert rates[0] > rates[1] + 0.05 > rates[2] + 0.1
+    assert rates[3] == 0.0
+    late = remembering(models, 100)  # too long ago, with no visit in between
+    panels = replicated(late, make_design(late, cohort), prior, occasions, 1.0)
+    assert (panels.baseline != panels.follow_up).any()
+
+
+def test_a_memory_reaches_from_visit_to_visit(cohort, models):
+    spec = remembering(models, 100)
+    design = make_design(spec, cohort)
+    prior = draw_prior(spec, design, draws=5, seed=1)
+    occasions = recorded_occasions(spec, design)
+    site, day, _ = occasions.others
+    patient = design["patient_of_site"].to_numpy()
+    first, last = occasions.day[:, patient]
+    # Sites with visits so close that the memory never breaks.
+    closest = [
+        max(np.diff(np.unique([first[s], *day[(site == s) & (day > first[s])], last[s]])))
+        for s in range(patient.size)
+    ]
+    chained = (np.array(closest) <= 100) & (last - first > 100)
+    assert chained.any()
+    position = position_in_patient(patient)
+    panels = replicated(spec, design, prior, occasions, 1.0)
+    before, after = (
+        panel[:, patient[chained], position[chained]]
+        for panel in (panels.baseline, panels.follow_up)
+    )
+    assert (before == after).all()
+    # What was recorded stays, and a gap is filled in from memory.
+    kept = replicated(spec, design, prior, occasions, 1.0, keep_recorded=True)
+    for panel, recorded in zip((kept.baseline, kept.follow_up), occasions.recorded, strict=True):
+        known = recorded >= 0
+        assert (panel[:, patient[known], position[known]] == recorded[known]).all()
+    only = replicated(spec, design, prior, occasions, 0.5, only_recorded=True)
+    assert ((only.baseline >= 0).sum(axis=(1, 2)) == (occasions.recorded[0] >= 0).sum()).all()
+
+
+@pytest.mark.slow
+def test_a_memory_is_sampled_and_predicted_from(cohort, models):
+    short = {**SHORT, "draws": 100, "tune": 150}
+    fitted = fit(remembering(models, 400), cohort, seed=5, **short)
+    memory = fitted["posterior"]["memory"]
+    assert ((memory > 0.0) & (memory < 1.0)).all()
+    assert memory.std() > 0.0
+    assert np.isfinite(fitted["posterior"]["site_z"]).all()
+    for patients in ("cohort", "population"):
+        share = response_probability(fitted, patients=patients)
+        assert ((share > 0.0) & (share <= 1.0)).all()
 
 
 def test_table_of_draws_names_its_group(strength):

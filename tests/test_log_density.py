@@ -45,6 +45,7 @@ SCIPY: Mapping[str, Callable[[Prior], Any]] = {
     "lognormal": lambda p: ss.lognorm(p["log_sd"], scale=p["median"]),
     "gamma": lambda p: ss.gamma((p["mean"] / p["sd"]) ** 2, scale=p["sd"] ** 2 / p["mean"]),
     "dirichlet": lambda p: ss.dirichlet(np.array(p["concentration"])),
+    "beta": lambda p: ss.beta(p["alpha"], p["beta"]),
     "lkj": lambda p: LKJ(p["shape"]),
 }
 
@@ -218,11 +219,24 @@ class Answers:
             of = LINKS[self.spec.link]
             p = np.where(low > 0, of.sf(low) - of.sf(high), of.cdf(high) - of.cdf(low))
             key = (patient, muscle, side)
+            remembered = self.remembered(row)
+            if remembered is not None:
+                memory = float(point["memory"])
+                p = memory * (remembered == code) + (1.0 - memory) * p
             sites[key] = sites.get(key, 0.0) + np.log(np.maximum(p, 1e-300))
         logs = np.array([*sites.values()])
         top = logs.max(axis=1, keepdims=True)
         integrals = (np.exp(logs - top) * ss.norm.pdf(z) * weight).sum(axis=1)
         return float((top[:, 0] + np.log(integrals)).sum())
+
+    def remembered(self, row: tuple[str, str, str, float, int]) -> int | None:
+        """The latest earlier grade of the site, where it is not too long ago."""
+        if self.spec.memory is None:
+            return None
+        earlier = [(r[3], r[4]) for r in self.rows if r[:3] == row[:3] and r[3] < row[3]]
+        if not earlier or row[3] - max(earlier)[0] > self.spec.memory.within_days:
+            return None
+        return max(earlier)[1]
 
     def log_likelihood_of_responses(self, point: Point) -> float:
         total = 0.0
@@ -432,13 +446,14 @@ def test_the_gradient_is_the_slope_of_the_log_density(case: Case) -> None:
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_every_distribution_is_that_of_the_page(name: str) -> None:
     stated: dict[str, Any] = {"mean": 0.7, "sd": 1.3, "df": 4.0, "median": 0.6, "log_sd": 0.5}
-    stated["shape"] = 2.5
+    stated |= {"shape": 2.5, "alpha": 1.5, "beta": 4.0}
     stated["concentration"] = (1.0, 2.0, 3.5)
     names = DISTRIBUTIONS[name].parameters
     prior = Prior(name, tuple((key, stated[key]) for key in names), "a reason")
     with pm.Model(coords={"grade": ["a", "b", "c"]}) as model:
         parameter("x", prior, "grade" if name == "dirichlet" else None)
     by_support = {"simplex": [[0.2, 0.3, 0.5], [0.7, 0.1, 0.2]], "correlation": [-0.7, 0.0, 0.9]}
+    by_support["share"] = [0.05, 0.5, 0.9]
     values = by_support.get(DISTRIBUTIONS[name].support, [0.1, 0.9, 4.0])
     log_density = model.compile_logp(jacobian=False, mode=INTERPRETED)
     for value in values:
@@ -488,6 +503,7 @@ HANDS = {
 SLOPE = {"since": "inclusion", "per_days": 365.25, "size": NORMAL}
 MALE = {"column": "male", "kind": "yes_no", "prior": NORMAL}
 CORRELATION = {"distribution": "lkj", "shape": 2.0, "why": "a reason"}
+BETA = {"distribution": "beta", "alpha": 1, "beta": 4, "why": "a reason"}
 VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
     "a sum of doses beside the rate": lambda: variant(
         exposure={"total": {"measure": "cumulative_dose", "prior": NORMAL}}
@@ -549,6 +565,12 @@ VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
         {**dict.fromkeys("0123", "weak"), **dict.fromkeys("45", "strong")}, "weak strong"
     ),
     "grades that nobody had": lambda: folded({}, "none 0 1 2 2.5 3 4 5 6"),
+    **{
+        f"an examiner who remembers {days} days, {link}": lambda link=link, days=days: variant(
+            link=link, memory={"within_days": days, "probability": BETA}
+        )
+        for link, days in (("logit", 200), ("probit", 100), ("cloglog", 400))
+    },
     "normal noise": lambda: variant(link="probit"),
     "skew noise": lambda: variant(link="cloglog"),
     "skew noise in its own units": lambda: variant(

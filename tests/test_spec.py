@@ -300,20 +300,27 @@ def test_a_wrong_prior_is_named(dotted: str, prior: Any, words: str) -> None:
 def test_every_distribution_needs_each_parameter_its_sign_and_a_reason(name: str) -> None:
     distribution = DISTRIBUTIONS[name]
     path = {"real": "gain.size", "positive": "noise.prior", "simplex": "threshold.prior"}
-    path["correlation"] = "correlation.patient"
+    path |= {"correlation": "correlation.patient", "share": "memory.probability"}
     where = path[distribution.support]
+
+    def stated(prior: dict[str, Any]) -> dict[str, Any]:
+        content = changed(where, prior)
+        if "memory" in content:
+            content["memory"]["within_days"] = 200
+        return content
+
     right: dict[str, Any] = dict.fromkeys(distribution.parameters, 1.5)
     if "concentration" in right:
         right["concentration"] = [1.5] * 6
     right |= {"distribution": name, "why": "a reason"}
-    spec = parse_spec(changed(where, right), "right")
+    spec = parse_spec(stated(right), "right")
     assert name in {prior.distribution for prior in spec.priors.values()}
     for parameter in (*distribution.parameters, "why"):
         left_out = {key: value for key, value in right.items() if key != parameter}
-        assert only_defect(changed(where, left_out)).startswith(f"{where}: ")
+        assert only_defect(stated(left_out)).startswith(f"{where}: ")
     for parameter in distribution.positive:
         value = [1, 1, 1, 1, 1, 0] if parameter == "concentration" else 0
-        said = only_defect(changed(where, {**right, parameter: value}))
+        said = only_defect(stated({**right, parameter: value}))
         assert said == f"{where}: parameter '{parameter}' must be above 0."
 
 

@@ -18,7 +18,7 @@ from mmn_bayes.model.components import (
     strength_change,
     strength_level,
 )
-from mmn_bayes.model.design import rows_of_strata
+from mmn_bayes.model.design import repeats, rows_of_strata
 from mmn_bayes.model.ordinal import (
     cumulative_probability,
     integrated_log_density,
@@ -30,7 +30,7 @@ from mmn_bayes.spec.model_spec import ModelSpec
 # What a design holds for the estimands only.
 _NOT_IN_GRAPH = frozenset(
     {
-        *("baseline_day", "follow_up_day", "day_of_visit", "position_of_row"),
+        *("baseline_day", "follow_up_day", "day_of_visit", "position_of_row", "earlier_row"),
         *("n_affected", "n_sites"),
         *("infusion_day", "infusion_dose_g_per_kg"),
     }
@@ -67,7 +67,10 @@ def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> p
     if spec.relaxed is not None:
         coords["relaxed"] = np.array(spec.relaxed.own_strata)
     with pm.Model(coords=coords) as model:
-        outcomes[spec.outcome](spec, _data(design), purpose)
+        arrays = _data(design)
+        if spec.memory is not None:
+            arrays["repeat"] = pm.Data("data_repeat", repeats(design))
+        outcomes[spec.outcome](spec, arrays, purpose)
     return model
 
 
@@ -92,13 +95,17 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
     eta = (level + strength_change(spec, arrays, effects)) / noise
     eta = eta + pt.zeros_like(arrays["code"], dtype="float64")
     sigma = site_sd / noise
+    memory = parameter("memory", spec.memory.probability) if spec.memory is not None else None
     match purpose:
         case "sample":
             parts = [
                 integrated_log_density(
-                    eta[rows], scaled[number], sigma, code, first_row, link=spec.link
+                    *(eta[rows], scaled[number], sigma, code, first_row),
+                    link=spec.link,
+                    memory=memory,
+                    repeat=repeat,
                 )
-                for number, rows, code, first_row in _parts(spec, arrays)
+                for number, rows, code, first_row, repeat in _parts(spec, arrays)
             ]
             pm.Potential("grades", sum(parts))
         case "recover":
@@ -112,13 +119,18 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
             pm.Deterministic("grade_cdf", cdf)
 
 
-def _parts(spec: ModelSpec, arrays: dict[str, Any]) -> list[tuple[int, Any, Any, Any]]:
-    """Number, rows, codes and first rows of each stratum, all sites of one set of cutpoints."""
+def _parts(spec: ModelSpec, arrays: dict[str, Any]) -> list[tuple[int, Any, Any, Any, Any]]:
+    """Number, rows, codes, first rows and repeats of all sites of one set of cutpoints."""
     if spec.relaxed is None:
-        return [(0, slice(None), arrays["code"], arrays["first_row_of_site"])]
+        first_row = arrays["first_row_of_site"]
+        return [(0, slice(None), arrays["code"], first_row, arrays.get("repeat"))]
     code = arrays["code"].eval()
+    repeat = arrays["repeat"].eval() if "repeat" in arrays else None
     parts = rows_of_strata(arrays["stratum_of_site"].eval(), arrays["first_row_of_site"].eval())
-    return [(p.number, p.rows, code[p.rows], p.first_row) for p in parts]
+    return [
+        (p.number, p.rows, code[p.rows], p.first_row, None if repeat is None else repeat[p.rows])
+        for p in parts
+    ]
 
 
 def _responses(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:

@@ -135,7 +135,9 @@ def at_rows(
             "dose_g_per_kg": design["infusion_dose_g_per_kg"].to_numpy(),
         }
     )
-    order = np.argsort(site, kind="stable")
+    order = np.lexsort((day, site))
+    if spec.memory is not None:  # what is remembered stands before
+        order = np.lexsort((day, site))
     first_row = np.searchsorted(site[order], np.arange(design.sizes["site"] + 1))
     at_visits = {
         "patient_of_visit": visits[0].astype(int),
@@ -153,6 +155,8 @@ def at_rows(
         "code": code[order],
         "position_of_row": order,
     }
+    if spec.memory is not None:
+        rows["earlier_row"] = _earlier_rows(site[order], day[order], spec.memory.within_days)
     kept = design.drop_dims(["row", "visit", "site_edge"], errors="ignore")
     if any(group.by == "patient:visit" for group in spec.groups):
         # By its name a visit finds its effect among the draws.
@@ -195,6 +199,25 @@ def rows_of_strata(stratum_of_site: np.ndarray, first_row_of_site: np.ndarray) -
         first_row = np.concatenate([[0], np.cumsum(n_rows[sites])])
         parts.append(Stratum(number, sites, np.flatnonzero(stratum_of_row == number), first_row))
     return parts
+
+
+def _earlier_rows(site: np.ndarray, day: np.ndarray, within_days: float) -> np.ndarray:
+    """Row of the grade before, where that is of the same site and so near; else -1; (row,)."""
+    before = np.arange(site.size) - 1
+    near = (site == np.roll(site, 1)) & (day - np.roll(day, 1) <= within_days)
+    return np.where(near & (before >= 0), before, -1)
+
+
+def repeats(design: xr.Dataset) -> np.ndarray:
+    """Say of each row whether it repeats a remembered grade; shape (row,).
+
+    1: it does; 0: it is another grade; -1: there is none to remember, or the model has no memory.
+    """
+    code = design["code"].to_numpy()
+    if "earlier_row" not in design:
+        return np.full(code.size, -1)
+    earlier = design["earlier_row"].to_numpy()
+    return np.where(earlier < 0, -1, (code == code[earlier]).astype(int))
 
 
 def fingerprint(spec: ModelSpec, design: xr.Dataset, seed: int) -> str:
@@ -330,6 +353,7 @@ __all__ = [
     "fingerprint",
     "make_design",
     "predictor_values",
+    "repeats",
     "rows_of_strata",
     "stratum_of_site",
 ]

@@ -29,41 +29,56 @@ class IntegratedCumulative(Op):
     Inputs: eta without that effect, in units of the noise, shape (row,), rows of a site together;
     increasing cutpoints in these units, shape (K - 1,); sigma, the sd of the effect in them, a
     scalar; grade codes 0 .. K-1, shape (row,); the first row of each site and, last, the number of
-    rows, shape (site + 1,). Outputs: the log-density, and its gradient by eta, by the cutpoints and
-    by sigma.
+    rows, shape (site + 1,); with `remembers` also the probability that a remembered grade is
+    recorded again, a scalar, and whether a row repeats one (`design.repeats`), shape (row,).
+    Outputs: the log-density, and its gradient by eta, by the cutpoints, by sigma and by memory.
 
     Parameters
     ----------
     link
         "logit", "probit" or "cloglog".
+    remembers
+        Whether grades may be repeated from memory.
     step, reach
         Spacing of the nodes and their reach for the logit, in logits; see `quadrature`.
     """
 
-    __props__ = ("link", "step", "reach")
+    __props__ = ("link", "remembers", "step", "reach")
 
     def __init__(
         self,
         link: str,
+        remembers: bool = False,
         step: float = quadrature.STEP,
         reach: float = quadrature.REACH,
     ) -> None:
         self.link = link
+        self.remembers = remembers
         self.step = step
         self.reach = reach
 
-    def make_node(self, eta: Any, cutpoints: Any, sigma: Any, code: Any, first_row: Any) -> Apply:
-        """Check the inputs and lay out the outputs."""
-        reals = [pt.as_tensor(x, dtype="float64") for x in (eta, cutpoints, sigma)]
-        codes = [pt.as_tensor(x, dtype="int64") for x in (code, first_row)]
+    def make_node(
+        self, eta: Any, cutpoints: Any, sigma: Any, code: Any, first_row: Any, *remembered: Any
+    ) -> Apply:
+        """Check the inputs and lay out the outputs; `remembered` are memory and repeats."""
+        memory, repeat = (remembered[:1], remembered[1:]) if self.remembers else ((), ())
+        # Reals first: these have gradients, one output each.
+        reals = [pt.as_tensor(x, dtype="float64") for x in (eta, cutpoints, sigma, *memory)]
+        codes = [pt.as_tensor(x, dtype="int64") for x in (code, first_row, *repeat)]
         return Apply(self, [*reals, *codes], [pt.dscalar(), *(x.type() for x in reals)])
 
     def perform(self, node: Apply, inputs: Any, outputs: Any) -> None:
         """Evaluate outside of compiled graphs, by the same compiled loop."""
-        eta, cutpoints, sigma, code, first_row = inputs
+        memory = repeat = None
+        if self.remembers:
+            eta, cutpoints, sigma, memory, code, first_row, repeat = inputs
+        else:
+            eta, cutpoints, sigma, code, first_row = inputs
         values = log_density(
             *(eta, cutpoints, sigma, code, first_row),
             link=self.link,
+            memory=memory,
+            repeat=repeat,
             step=self.step,
             reach=self.reach,
         )
@@ -77,11 +92,12 @@ class IntegratedCumulative(Op):
             undefined = "second derivatives of the cumulative likelihood are not provided"
             return [grad_not_implemented(self, i, x, undefined) for i, x in enumerate(inputs)]
         slopes = [outer * slope for slope in outputs[1:]]
-        return [*slopes, disconnected_type(), disconnected_type()]
+        return [*slopes, *(disconnected_type() for _ in inputs[len(slopes) :])]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         """Grade codes and sites are data: nothing is differentiated by them."""
-        return [[True] * 4] * 3 + [[False] * 4] * 2
+        n, reals = len(node.outputs), len(node.outputs) - 1
+        return [[True] * n] * reals + [[False] * n] * (len(node.inputs) - reals)
 
 
 # The number is part of the key under which compiled code is cached on disk: it stands for all the
@@ -109,6 +125,8 @@ def _kernel(loop: Any) -> Any:
 
 @register_funcify_default_op_cache_key(IntegratedCumulative)
 def _numba_integrated(op: IntegratedCumulative, node: Apply, **kwargs: Any) -> Any:
+    if op.remembers:
+        return _numba_with_memory(op), _SOURCE
     return (_numba_logit(op) if op.link == "logit" else _numba_any_link(op)), _SOURCE
 
 
@@ -149,6 +167,26 @@ def _numba_any_link(op: IntegratedCumulative) -> Any:
     return integrated_cumulative
 
 
+def _numba_with_memory(op: IntegratedCumulative) -> Any:
+    link, kernel = any_link.LINKS.index(op.link), _kernel(any_link)
+
+    @numba_njit
+    def integrated_cumulative(eta, cutpoints, sigma, memory, code, first_row, repeat):  # type: ignore[no-untyped-def]
+        eta, cutpoints = np.ascontiguousarray(eta), np.ascontiguousarray(cutpoints)
+        code, first_row = code.astype(np.int64), first_row.astype(np.int64)
+        repeat, share = repeat.astype(np.int64), memory.item()
+        n, top, sites, sd = eta.size, cutpoints.size, first_row.size - 1, sigma.item()
+        out = np.empty(n + top + 3)
+        kernel(
+            *(link, eta.ctypes, cutpoints.ctypes, sd, code.ctypes, first_row.ctypes),
+            *(repeat.ctypes, share, n, top, sites, out.ctypes),
+        )
+        slopes = out[1 : n + 1], out[n + 1 : n + top + 1], np.asarray(out[-2]), np.asarray(out[-1])
+        return np.asarray(out[0]), slopes[0], slopes[1], slopes[2], slopes[3]
+
+    return integrated_cumulative
+
+
 def log_density(
     eta: np.ndarray,
     cutpoints: np.ndarray,
@@ -157,14 +195,16 @@ def log_density(
     first_row: np.ndarray,
     *,
     link: str = "logit",
+    memory: float | None = None,
+    repeat: np.ndarray | None = None,
     step: float = quadrature.STEP,
     reach: float = quadrature.REACH,
-) -> tuple[float, np.ndarray, np.ndarray, float]:
+) -> tuple[Any, ...]:
     """Evaluate the log-density of `integrated_log_density`, and its gradients, by numbers.
 
     Parameters
     ----------
-    eta, cutpoints, sigma, code, first_row, link
+    eta, cutpoints, sigma, code, first_row, link, memory, repeat
         As there.
     step, reach
         Spacing of the nodes and their reach for the logit, in logits; see `quadrature`.
@@ -172,13 +212,14 @@ def log_density(
     Returns
     -------
     float, ndarray, ndarray, float
-        The log-density, and its gradients by eta, the cutpoints and sigma.
+        The log-density, and its gradients by eta, the cutpoints and sigma; with memory, a float
+        more: that by memory.
     """
     reals = [np.ascontiguousarray(x, dtype=np.float64) for x in (eta, cutpoints)]
     integers = [np.ascontiguousarray(x, dtype=np.int64) for x in (code, first_row)]
     sigma, (n, top) = float(sigma), (reals[0].size, reals[1].size)
     sizes = (n, top, integers[1].size - 1)
-    if link == "logit":
+    if link == "logit" and memory is None:
         space = np.empty(quadrature.room(sigma, integers[1], step))
         out = np.empty(n + top + 2)
         _call(
@@ -188,9 +229,12 @@ def log_density(
         )
         return float(out[0]), out[1 : n + 1], out[n + 1 : -1], float(out[-1])
     out = np.empty(n + top + 3)
-    number, repeat = any_link.LINKS.index(link), np.full(n, -1)
-    _call(any_link, number, *reals, sigma, *integers, repeat, 0.0, *sizes, out)
-    return float(out[0]), out[1 : n + 1], out[n + 1 : -2], float(out[-2])
+    known = np.full(n, -1) if repeat is None else np.ascontiguousarray(repeat, dtype=np.int64)
+    share = 0.0 if memory is None else float(memory)
+    number = any_link.LINKS.index(link)
+    _call(any_link, number, *reals, sigma, *integers, known, share, *sizes, out)
+    slopes = out[1 : n + 1], out[n + 1 : -2], float(out[-2])
+    return float(out[0]), *slopes, *(() if memory is None else (float(out[-1]),))
 
 
 def _call(loop: Any, *arguments: Any) -> None:
@@ -213,14 +257,16 @@ def draw_site_effects(
     uniform: np.ndarray,
     *,
     link: str,
+    memory: np.ndarray | None = None,
+    repeat: np.ndarray | None = None,
 ) -> np.ndarray:
     """Draw the effect that `integrated_log_density` integrates out, given the grades of its site.
 
     Parameters
     ----------
-    eta, cutpoints, sigma
-        As there, for every draw: shapes (draw, row), (draw, K - 1), (draw,).
-    code, first_row, link
+    eta, cutpoints, sigma, memory
+        As there, for every draw: shapes (draw, row), (draw, K - 1), (draw,), (draw,).
+    code, first_row, link, repeat
         As there.
     uniform
         Two standard uniform numbers a draw and site, shape (draw, site, 2).
@@ -230,16 +276,26 @@ def draw_site_effects(
     ndarray
         In sds of the effect, shape (draw, site); a site without rows: from its prior.
     """
-    if link == "logit":
+    if link == "logit" and memory is None:
         return quadrature.draw_site_effects(eta, cutpoints, sigma, code, first_row, uniform)
     return any_link.draw_site_effects(
         *(any_link.LINKS.index(link), eta, cutpoints, sigma, code, first_row),
-        *(np.full(code.size, -1), np.zeros(sigma.size), uniform),
+        np.full(code.size, -1) if repeat is None else repeat,
+        np.zeros(sigma.size) if memory is None else memory,
+        uniform,
     )
 
 
 def integrated_log_density(
-    eta: Any, cutpoints: Any, sigma: Any, code: Any, first_row: Any, *, link: str
+    eta: Any,
+    cutpoints: Any,
+    sigma: Any,
+    code: Any,
+    first_row: Any,
+    *,
+    link: str,
+    memory: Any = None,
+    repeat: Any = None,
 ) -> TensorVariable:
     """Log-density of grades, the normal effect of each site integrated out; differentiable.
 
@@ -257,13 +313,19 @@ def integrated_log_density(
         the number of rows, shape (site + 1,).
     link
         "logit", "probit" or "cloglog": the distribution of the noise.
+    memory, repeat
+        Probability that a remembered grade is recorded again, and whether each row repeats one
+        (1), differs from it (0) or has none to remember (-1); none of both without memory.
 
     Returns
     -------
     TensorVariable
         A scalar.
     """
-    return IntegratedCumulative(link)(eta, cutpoints, sigma, code, first_row)[0]
+    inputs = (eta, cutpoints, sigma, code, first_row)
+    if memory is None:
+        return IntegratedCumulative(link)(*inputs)[0]
+    return IntegratedCumulative(link, remembers=True)(*inputs, memory, repeat)[0]
 
 
 def cumulative_probability(eta: Any, cutpoints: Any, *, link: str) -> TensorVariable:

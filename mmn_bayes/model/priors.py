@@ -86,6 +86,10 @@ MAKERS: Mapping[str, Callable[..., Any]] = {
         name, mu=np.log(p["median"]), sigma=p["log_sd"], dims=dims
     ),
     "gamma": lambda name, p, dims: pm.Gamma(name, mu=p["mean"], sigma=p["sd"], dims=dims),
+    # In double precision, as above.
+    "beta": lambda name, p, dims: pm.Beta(
+        name, alpha=np.float64(p["alpha"]), beta=np.float64(p["beta"]), dims=dims
+    ),
     "lkj": lambda name, p, dims: partial_correlations(name, p, 2, dims),
     "dirichlet": lambda name, p, dims: pm.Dirichlet(
         name, a=np.asarray(p["concentration"]), dims=dims

@@ -21,6 +21,7 @@ from mmn_bayes.model.components import parametrisation
 from mmn_bayes.model.design import (
     fingerprint,
     make_design,
+    repeats,
     rows_of_strata,
     stratum_of_site,
 )
@@ -253,8 +254,10 @@ def _with_site_effects(
     strata = rows_of_strata(stratum_of_site(spec, design), design["first_row_of_site"].to_numpy())
     uniform = np.random.default_rng([seed, 1])
     names = ["eta_without_site", "scaled_cutpoints", "site_sigma"]
+    names += ["memory"] if spec.memory is not None else []
+    repeat = repeats(design)
     effects = np.empty((posterior.sizes["chain"] * posterior.sizes["draw"], n_sites))
-    for block, (eta, cutpoints, sigma) in predict(
+    for block, (eta, cutpoints, sigma, *memory) in predict(
         spec, design, posterior, names, purpose="recover"
     ):
         drawn = uniform.random((len(eta), n_sites, 2))
@@ -267,6 +270,8 @@ def _with_site_effects(
                 part.first_row,
                 drawn[:, part.sites],
                 link=spec.link,
+                memory=memory[0] if memory else None,
+                repeat=repeat[part.rows],
             )
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], n_sites)
     # Single precision halves the size of a saved fit; a millionth of a sd moves no grade.

@@ -51,6 +51,9 @@ class Occasions(NamedTuple):
 
     day: np.ndarray  # (2, patient)
     recorded: np.ndarray  # (2, site), NOT_GRADED where there is none
+    # Of the grades of other visits before the second one, which an examiner may remember: site, day
+    # and code, each of shape (row,).
+    others: tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def recorded_occasions(spec: ModelSpec, design: xr.Dataset) -> Occasions:
@@ -69,14 +72,17 @@ def recorded_occasions(spec: ModelSpec, design: xr.Dataset) -> Occasions:
     for occasion in range(2):
         here = day_of_row == day[occasion, patient[site]]
         recorded[occasion, site[here]] = design["code"].to_numpy()[here]
-    return Occasions(day, recorded)
+    other = (day_of_row < day[1, patient[site]]) & (day_of_row != day[0, patient[site]])
+    others = site[other], day_of_row[other], design["code"].to_numpy()[other]
+    return Occasions(day, recorded, others)
 
 
 def planned_occasions(spec: ModelSpec, design: xr.Dataset) -> Occasions:
     """Return both visits on their target days, with nothing recorded."""
     n = design.sizes["patient"]
     day = np.repeat([[spec.response.baseline_day], [spec.response.follow_up_day]], n, axis=1)
-    return Occasions(day, np.full((2, design.sizes["site"]), NOT_GRADED))
+    none = np.array([], dtype=int), np.array([], dtype=float), np.array([], dtype=int)
+    return Occasions(day, np.full((2, design.sizes["site"]), NOT_GRADED), none)
 
 
 def replicate_panels(
@@ -114,18 +120,26 @@ def replicate_panels(
     """
     n_site = design.sizes["site"]
     patient = design["patient_of_site"].to_numpy()
-    site = np.tile(np.arange(n_site), 2)
-    rows = at_rows(
-        design, spec, site, occasions.day[:, patient].ravel(), np.full(site.size, NOT_GRADED)
-    )
-    where = rows["position_of_row"].to_numpy()
+    site, day, known = _visits(spec, occasions, patient)
+    graded = np.arange(site.size)
+    if only_recorded and spec.memory is not None:
+        graded = np.flatnonzero(known != NOT_GRADED)  # what was not graded is not remembered
+    rows = at_rows(design, spec, site[graded], day[graded], np.full(graded.size, NOT_GRADED))
+    where = graded[rows["position_of_row"].to_numpy()]
+    kept = (known[where] != NOT_GRADED) & keep_recorded
     position = position_in_patient(patient)
     shape = (design.sizes["patient"], int(position.max()) + 1)
-    names = ["grade_cdf"]
-    for draws, (cdf,) in predict(spec, rows, posterior, names, rng=rng, new_members=new_members):
+    names = ["grade_cdf", *(["memory"] if spec.memory is not None else [])]
+    for draws, (cdf, *memory) in predict(
+        spec, rows, posterior, names, rng=rng, new_members=new_members
+    ):
         uniform = rng.random(cdf.shape[:2], dtype=np.float32)
-        drawn = np.empty(cdf.shape[:2], dtype=np.int64)
-        drawn[:, where] = (uniform[..., None] > cdf).sum(axis=-1)
+        anew = (uniform[..., None] > cdf).sum(axis=-1)
+        if memory:
+            anew[:, kept] = known[where[kept]]
+            _repeat(anew, rows["earlier_row"].to_numpy(), ~kept, memory[0], rng)
+        drawn = np.full((len(cdf), site.size), NOT_GRADED)
+        drawn[:, where] = anew
         panels = []
         for occasion in range(2):
             code = drawn[:, occasion * n_site : (occasion + 1) * n_site]
@@ -138,6 +152,42 @@ def replicate_panels(
             panel[:, patient, position] = code
             panels.append(panel)
         yield Panels(draws, *panels)
+
+
+def _visits(
+    spec: ModelSpec, occasions: Occasions, patient: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Site, day and recorded code of the rows to replicate: both visits, then what is remembered.
+
+    Without memory the grades of other visits say nothing that the parameters do not.
+    """
+    site = np.tile(np.arange(patient.size), 2)
+    day, known = occasions.day[:, patient].ravel(), occasions.recorded.ravel()
+    if spec.memory is None:
+        return site, day, known
+    own = zip((site, day, known), occasions.others, strict=True)
+    site, day, known = (np.concatenate(pair) for pair in own)
+    return site, day, known
+
+
+def _repeat(
+    code: np.ndarray,
+    earlier: np.ndarray,
+    may: np.ndarray,
+    memory: np.ndarray,
+    rng: np.random.Generator,
+) -> None:
+    """Replace grades by the earlier ones that are remembered, visit by visit; in place.
+
+    `code` has shape (draw, row), `earlier` the row before or -1, `may` whether a row is replicated.
+    """
+    again = rng.random(code.shape, dtype=np.float32) < memory[:, None]
+    place = np.zeros(earlier.size, dtype=int)  # how many remembered visits lie before
+    for row in np.flatnonzero(earlier >= 0):  # the earlier row has a smaller number
+        place[row] = place[earlier[row]] + 1
+    for visit in range(1, int(place.max(initial=0)) + 1):
+        rows = np.flatnonzero((place == visit) & may)
+        code[:, rows] = np.where(again[:, rows], code[:, earlier[rows]], code[:, rows])
 
 
 def position_in_patient(patient_of_site: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ _NAMED = ("group", "exposure", "predictor")
 # Names the fit uses itself, which a group, exposure or predictor may not take.
 _RESERVED = (
     *("relaxed_sd", "relaxed_z", "stratum_cutpoints", "grade_probability", "cutpoints"),
-    *("noise", "intercept", "gain", "half_time_days", "slope"),
+    *("noise", "intercept", "gain", "half_time_days", "slope", "memory"),
     *("patient_correlation", "patient_partial_correlation", "grades", "responses"),
     *("eta_without_site", "scaled_cutpoints", "site_sigma", "grade_cdf"),
     "response_probability",

@@ -73,6 +73,14 @@ class Slope:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """An examiner who may record again what was recorded within so many days before."""
+
+    within_days: float
+    probability: Prior
+
+
+@dataclass(frozen=True)
 class Exposure:
     """An effect of one measure of the infusions."""
 
@@ -114,6 +122,7 @@ class ModelSpec:
     threshold: Prior | None
     relaxed: Relaxed | None
     noise: Prior | None
+    memory: Memory | None
     intercept: Prior | None
     groups: tuple[Group, ...]
     correlation: Prior | None
@@ -159,6 +168,8 @@ class ModelSpec:
             found["relaxed_sd"] = self.relaxed.sd
         if self.slope is not None:
             found["slope"] = self.slope.size
+        if self.memory is not None:
+            found["memory"] = self.memory.probability
         found |= {f"{group.name}_sd": group.sd for group in self.groups}
         found |= {exposure.name: exposure.prior for exposure in self.exposures}
         found |= {predictor.name: predictor.prior for predictor in self.predictors}

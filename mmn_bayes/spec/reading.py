@@ -14,6 +14,7 @@ from mmn_bayes.spec.model_spec import (
     Exposure,
     Gain,
     Group,
+    Memory,
     ModelSpec,
     Predictor,
     Prior,
@@ -168,7 +169,9 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
         rule[window] = tuple(float(day) for day in rule[window])
     for day in ("baseline_day", "follow_up_day"):
         rule[day] = float(rule[day])
-    gain, slope, relaxed = (content.get(name) for name in ("gain", "slope", "relaxed"))
+    gain, slope, relaxed, memory = (
+        content.get(table) for table in ("gain", "slope", "relaxed", "memory")
+    )
     return ModelSpec(
         name=name,
         title=content["title"],
@@ -182,6 +185,7 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
         and Relaxed(
             relaxed["by"], tuple(relaxed.get("groups", {}).items()), _stated(relaxed["sd"])
         ),
+        memory=memory and Memory(float(memory["within_days"]), _stated(memory["probability"])),
         noise=_prior(content.get("noise", {}).get("prior")),
         intercept=_prior(content.get("intercept", {}).get("prior")),
         groups=tuple(

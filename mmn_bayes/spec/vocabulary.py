@@ -14,7 +14,7 @@ class Distribution:
     Parameters
     ----------
     support
-        "real", "positive", "simplex" or "correlation".
+        "real", "positive", "share", "simplex" or "correlation".
     parameters
         Names of its parameters, all to be stated, in the order of `models/README.md`.
     positive
@@ -41,6 +41,9 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
         "positive", ("median", "log_sd"), ("median", "log_sd"), "normal on the log scale"
     ),
     "gamma": Distribution("positive", ("mean", "sd"), ("mean", "sd"), "gamma"),
+    "beta": Distribution(
+        "share", ("alpha", "beta"), ("alpha", "beta"), "beta; mean alpha / (alpha + beta)"
+    ),
     "dirichlet": Distribution(
         "simplex", ("concentration",), ("concentration",), "Dirichlet; one number a grade"
     ),
@@ -134,6 +137,14 @@ KEYS: Mapping[str, Key] = {
         "scale of the grading noise, in sds between the muscles of a patient; without it the noise "
         "is the unit",
         required=False,
+        outcomes=_GRADE,
+    ),
+    "memory.within_days": Key(
+        "positive number", "for so many days the earlier grade is remembered", outcomes=_GRADE
+    ),
+    "memory.probability": Key(
+        "prior on share",
+        "probability that the remembered grade is recorded again, whatever the muscle",
         outcomes=_GRADE,
     ),
     "intercept.prior": Key(
