@@ -135,9 +135,7 @@ def at_rows(
             "dose_g_per_kg": design["infusion_dose_g_per_kg"].to_numpy(),
         }
     )
-    order = np.lexsort((day, site))
-    if spec.memory is not None:  # what is remembered stands before
-        order = np.lexsort((day, site))
+    order = np.lexsort((day, site))  # what an examiner remembers stands before
     first_row = np.searchsorted(site[order], np.arange(design.sizes["site"] + 1))
     at_visits = {
         "patient_of_visit": visits[0].astype(int),
