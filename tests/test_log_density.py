@@ -12,6 +12,7 @@ import pytensor.tensor as pt
 import pytest
 import scipy.stats as ss
 import xarray as xr
+from pymc.model.transform.optimization import freeze_dims_and_data
 from scipy.special import beta, betaln, expit, gammaln
 
 from mmn_bayes.cohort.recipe import Recipe
@@ -611,6 +612,15 @@ def test_what_no_file_uses_yet_has_the_density_of_the_page_too(name: str) -> Non
     point = some_point(case.spec, case.cohort, 6)
     expected = case.answers.log_density(point)
     assert case.log_density(forward(case.model, point)) == pytest.approx(expected, rel=1e-8, abs=0)
+
+
+def test_a_frozen_model_with_memory_has_the_same_density() -> None:
+    # What is sampled has its data and shapes frozen, by which every operation is made anew.
+    name = "an examiner who remembers 200 days, logit"
+    case = Case(VARIANTS[name](), small_cohort(3, seed=5), INTERPRETED)
+    point = forward(case.model, some_point(case.spec, case.cohort, 6))
+    frozen = freeze_dims_and_data(case.model).compile_logp(jacobian=False, mode=INTERPRETED)
+    assert frozen(point) == pytest.approx(case.log_density(point), rel=1e-12)
 
 
 def test_the_response_of_the_design_is_that_judged_by_hand() -> None:

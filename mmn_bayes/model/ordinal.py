@@ -29,8 +29,8 @@ class IntegratedCumulative(Op):
     Inputs: eta without that effect, in units of the noise, shape (row,), rows of a site together;
     increasing cutpoints in these units, shape (K - 1,); sigma, the sd of the effect in them, a
     scalar; grade codes 0 .. K-1, shape (row,); the first row of each site and, last, the number of
-    rows, shape (site + 1,); with `remembers` also the probability that a remembered grade is
-    recorded again, a scalar, and whether a row repeats one (`design.repeats`), shape (row,).
+    rows, shape (site + 1,). With `remembers` also, after sigma, the probability that a remembered
+    grade is recorded again, a scalar, and, last, whether a row repeats one (`design.repeats`).
     Outputs: the log-density, and its gradient by eta, by the cutpoints, by sigma and by memory.
 
     Parameters
@@ -57,14 +57,11 @@ class IntegratedCumulative(Op):
         self.step = step
         self.reach = reach
 
-    def make_node(
-        self, eta: Any, cutpoints: Any, sigma: Any, code: Any, first_row: Any, *remembered: Any
-    ) -> Apply:
-        """Check the inputs and lay out the outputs; `remembered` are memory and repeats."""
-        memory, repeat = (remembered[:1], remembered[1:]) if self.remembers else ((), ())
-        # Reals first: these have gradients, one output each.
-        reals = [pt.as_tensor(x, dtype="float64") for x in (eta, cutpoints, sigma, *memory)]
-        codes = [pt.as_tensor(x, dtype="int64") for x in (code, first_row, *repeat)]
+    def make_node(self, *inputs: Any) -> Apply:
+        """Check the inputs and lay out the outputs; reals first, which have a gradient each."""
+        n_reals = 4 if self.remembers else 3  # memory comes after sigma, repeats come last
+        reals = [pt.as_tensor(x, dtype="float64") for x in inputs[:n_reals]]
+        codes = [pt.as_tensor(x, dtype="int64") for x in inputs[n_reals:]]
         return Apply(self, [*reals, *codes], [pt.dscalar(), *(x.type() for x in reals)])
 
     def perform(self, node: Apply, inputs: Any, outputs: Any) -> None:
@@ -322,10 +319,11 @@ def integrated_log_density(
     TensorVariable
         A scalar.
     """
-    inputs = (eta, cutpoints, sigma, code, first_row)
+    reals = (eta, cutpoints, sigma)
     if memory is None:
-        return IntegratedCumulative(link)(*inputs)[0]
-    return IntegratedCumulative(link, remembers=True)(*inputs, memory, repeat)[0]
+        return IntegratedCumulative(link)(*reals, code, first_row)[0]
+    operation = IntegratedCumulative(link, remembers=True)
+    return operation(*reals, memory, code, first_row, repeat)[0]
 
 
 def cumulative_probability(eta: Any, cutpoints: Any, *, link: str) -> TensorVariable:
