@@ -532,6 +532,10 @@ VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
     "groups of muscles on cutpoints of their own": lambda: variant(
         relaxed={"by": "muscle", "sd": HALF, "groups": HANDS}
     ),
+    "groups of muscles on cutpoints of their own, remembered": lambda: variant(
+        relaxed={"by": "muscle", "sd": HALF, "groups": HANDS},
+        memory={"within_days": 150, "probability": BETA},
+    ),
     "effects that are sampled themselves": lambda: variant(
         group={
             name: {**table, "parametrisation": "centred"}
