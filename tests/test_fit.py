@@ -11,13 +11,13 @@ import xarray as xr
 
 from mmn_bayes.cohort.reading import make_cohort
 from mmn_bayes.cohort.response import judge, responses
-from mmn_bayes.cohort.simulate import simulate_cohort
 from mmn_bayes.errors import CohortWarning, DataError, NotConverged
 from mmn_bayes.frequentist.rates import observed_response
 from mmn_bayes.model.design import make_design
 from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior.diagnostics import diagnose, require_converged
 from mmn_bayes.posterior.implied import draw_prior, implied_by_prior
+from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.posterior.replicate import (
     planned_occasions,
     position_in_patient,
@@ -42,9 +42,7 @@ SHORT = {"chains": 2, "draws": 150, "tune": 200, "progress": "off"}
 
 @pytest.fixture(scope="module")
 def cohort():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CohortWarning)
-        return simulate_cohort(12, seed=3)
+    return simulated(12, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -426,9 +424,7 @@ def test_a_memory_reaches_from_visit_to_visit(cohort, models):
 @pytest.mark.slow
 def test_normal_noise_and_a_memory_go_the_whole_way(models):
     """The kernel of other links samples, and its effects and replicates come back."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CohortWarning)
-        few = simulate_cohort(3, seed=3)
+    few = simulated(3, seed=3)
     content = {**remembering(models, 400).resolved, "link": "probit"}
     # What they have nothing to do with would only be compiled.
     del content["gain"], content["exposure"], content["predictor"]

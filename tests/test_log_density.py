@@ -1,6 +1,5 @@
 """Every model file's log-density against a second author's, who read `models/README.md` alone."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ from scipy.special import beta, betaln, expit, gammaln
 from mmn_bayes.cohort.recipe import Recipe
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.cohort.simulate import simulate_cohort
-from mmn_bayes.errors import CohortWarning
 from mmn_bayes.model.build import build
 from mmn_bayes.model.design import make_design
 from mmn_bayes.model.priors import MAKERS, parameter
+from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.spec.model_spec import Group, ModelSpec, Prior
 from mmn_bayes.spec.reading import parse_spec, read_spec
 from mmn_bayes.spec.vocabulary import DISTRIBUTIONS
@@ -382,13 +381,6 @@ def forward(model: pm.Model, point: Point) -> dict[str, np.ndarray]:
     return values
 
 
-def small_cohort(n_patients: int, seed: int) -> Cohort:
-    """So few patients that a predictor or a grade may be missing, which the cohort says."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CohortWarning)
-        return simulate_cohort(n_patients, seed=seed)
-
-
 class Case:
     """A model file on a small cohort: its graph and the independent answers."""
 
@@ -402,7 +394,7 @@ class Case:
 
 @pytest.fixture(scope="module", params=FILES, ids=lambda path: path.stem)
 def case(request: pytest.FixtureRequest) -> Case:
-    return Case(read_spec(request.param), small_cohort(8, seed=3))
+    return Case(read_spec(request.param), simulated(8, seed=3))
 
 
 # --- tests -------------------------------------------------------------------------------------
@@ -612,7 +604,7 @@ def without_change() -> ModelSpec:
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_what_no_file_uses_yet_has_the_density_of_the_page_too(name: str) -> None:
-    case = Case(VARIANTS[name](), small_cohort(3, seed=5), INTERPRETED)
+    case = Case(VARIANTS[name](), simulated(3, seed=5), INTERPRETED)
     point = some_point(case.spec, case.cohort, 6)
     expected = case.answers.log_density(point)
     assert case.log_density(forward(case.model, point)) == pytest.approx(expected, rel=1e-8, abs=0)
@@ -621,7 +613,7 @@ def test_what_no_file_uses_yet_has_the_density_of_the_page_too(name: str) -> Non
 def test_a_frozen_model_with_memory_has_the_same_density() -> None:
     # What is sampled has its data and shapes frozen, by which every operation is made anew.
     name = "an examiner who remembers 200 days, logit"
-    case = Case(VARIANTS[name](), small_cohort(3, seed=5), INTERPRETED)
+    case = Case(VARIANTS[name](), simulated(3, seed=5), INTERPRETED)
     point = forward(case.model, some_point(case.spec, case.cohort, 6))
     frozen = freeze_dims_and_data(case.model).compile_logp(jacobian=False, mode=INTERPRETED)
     assert frozen(point) == pytest.approx(case.log_density(point), rel=1e-12)
@@ -642,7 +634,7 @@ def test_the_cutpoints_give_a_reference_patient_the_grades_of_the_prior(
     noise: float, bound: float
 ) -> None:
     spec = read_spec(STRENGTH)
-    cohort = small_cohort(2, seed=1)
+    cohort = simulated(2, seed=1)
     model = build(spec, make_design(spec, cohort))
     point = some_point(spec, cohort, 9) | {"noise": np.array(noise)}
     share = np.array([0.03, 0.04, 0.06, 0.10, 0.17, 0.60])

@@ -1,21 +1,19 @@
 """The integrated cumulative likelihood against quadrature that shares nothing with it."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+import sites
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import logsumexp
-from scipy.stats import kstest, norm
+from scipy.stats import norm
+from sites import random_site
 
 from mmn_bayes.model import ordinal, quadrature
 
@@ -105,23 +103,6 @@ def loop(eta: Any, cutpoints: Any, sigma: float, code: Any, first_row: Any = Non
     return ordinal.log_density(eta, cutpoints, sigma, code, edges)
 
 
-def random_site(rng: np.random.Generator, sigma: float, rows: int) -> tuple[Any, Any, Any]:
-    """Rows, cutpoints near and far; grades that agree, contradict each other, or are all one."""
-    n_grades = rng.integers(2, 8)
-    cutpoints = np.sort(rng.normal(size=n_grades - 1)) * sigma * rng.choice([0.3, 1.0, 2.0])
-    eta = sigma * rng.normal() * rng.choice([0.0, 1.0, 3.0])
-    eta = eta + rng.normal(size=rows) * rng.choice([0.0, 0.5, 3.0])
-    match rng.integers(3):
-        case 0:
-            code = rng.integers(0, n_grades, size=rows)
-        case 1:
-            code = np.full(rows, rng.integers(0, n_grades))
-        case _:
-            strength = eta + sigma * rng.normal() * rng.choice([1.0, 2.0])
-            code = np.searchsorted(cutpoints, strength + rng.logistic(size=rows))
-    return eta, cutpoints, code
-
-
 # --- values ---------------------------------------------------------------------------------------
 
 
@@ -186,22 +167,14 @@ def test_many_sites_together_agree_to_eight_digits(sigma: float) -> None:
     assert total == pytest.approx(expected, rel=1e-8, abs=0.0)
 
 
-MEETING = {  # walls that meet, or ask for an effect that is neither rare nor common
+MEETING: dict[str, Any] = {
+    **sites.MEETING,
     "as many of two grades": ([0.0] * 8, [0.0], 20.0, [0, 1] * 4),
-    "60 visits of two grades": ([0.0] * 60, [0.0], 20.0, [0, 1] * 30),
     "240 visits of two grades": ([0.0] * 240, [0.0], 20.0, [0, 1] * 120),
-    "one of twenty is lower": ([0.1] * 20, [0.0], 11.0, [0] + [1] * 19),
-    "all at a wall of 4.9": ([0.0] * 20, [4.9 * 0.3], 0.3, [1] * 20),
-    "all above a wall of 4.9": ([0.0] * 3, [4.9 * 4.0], 4.0, [1] * 3),
-    "one above a wall of 4.9": ([0.0], [4.9 * 11.0], 11.0, [1]),
-    "all below a wall of -4.9": ([0.0] * 5, [-4.9 * 8.0], 8.0, [0] * 5),
-    "above a wall of 7": ([0.0] * 2, [420.0], 60.0, [1, 1]),
-    "above a wall of 30": ([0.0] * 2, [330.0], 11.0, [1, 1]),
     "250 visits in one narrow grade": ([0.0] * 250, [-6.7, 0.0], 9.4, [1] * 250),
     "250 visits in a grade far out": ([-60.7] * 250, [-42.5, -37.4], 46.5, [1] * 250),
     "250 visits below a steep wall": ([3.7] * 250, [-1.1, 0.0], 2.34, [0] * 250),
     "contradicting by 800 logits": ([-400.0, 400.0], [0.0], 20.0, [1, 0]),
-    "contradicting in a narrow grade": ([0.0] * 6, [-0.1, 0.1], 11.0, [1, 1, 0, 2, 1, 2]),
 }
 
 
@@ -309,47 +282,32 @@ def test_more_strength_makes_the_highest_grade_likelier_and_the_lowest_less(sigm
 @pytest.mark.parametrize("sigma", SIGMAS)
 def test_gradients_agree_with_differences_of_the_reference(sigma: float) -> None:
     rng = np.random.default_rng(round(sigma) + 7)
-    step = 1e-4
     for rows in (1, 4, 9):
         eta, cutpoints, code = random_site(rng, sigma, rows)
         cutpoints = cutpoints + np.arange(cutpoints.size)  # no two meet within a step
-        _, d_eta, d_cutpoints, d_sigma = loop(eta, cutpoints, sigma, code)
+        got = np.hstack(loop(eta, cutpoints, sigma, code)[1:])
 
-        def slope(point: np.ndarray, eta: Any = eta, code: Any = code, n: int = rows) -> float:
-            ends = [point * sign * step for sign in (-1.0, 1.0)]
-            low, high = (
-                log_site(eta + end[:n], cutpoints + end[n:-1], sigma + end[-1], code)  # noqa: B023
-                for end in ends
-            )
-            return (high - low) / (2.0 * step)
+        def value(point: np.ndarray, code: Any = code, n: int = rows) -> float:
+            return log_site(point[:n], point[n:-1], point[-1], code)
 
-        directions = np.eye(rows + cutpoints.size + 1)
-        expected = np.array([slope(direction) for direction in directions])
-        got = np.concatenate([d_eta, d_cutpoints, [d_sigma]])
+        expected = sites.differences(value, [*eta, *cutpoints, sigma], 1e-4)
         assert got == pytest.approx(expected, abs=2e-5, rel=2e-5)
 
 
 @pytest.mark.parametrize("case", MEETING)
 def test_gradients_agree_with_differences_where_grades_meet(case: str) -> None:
     eta, cutpoints, sigma, code = MEETING[case]
-    eta, cutpoints, step = np.array(eta), np.array(cutpoints), 1e-4
+    eta, cutpoints = np.array(eta), np.array(cutpoints)
     _, d_eta, d_cutpoints, d_sigma = loop(eta, cutpoints, sigma, code)
 
-    def difference(shift: float, last: float, wide: float) -> float:
-        ends = [
-            log_site(
-                eta + sign * shift,
-                cutpoints + sign * last * (np.arange(cutpoints.size) == cutpoints.size - 1),
-                sigma + sign * wide,
-                code,
-            )
-            for sign in (-1.0, 1.0)
-        ]
-        return (ends[1] - ends[0]) / (2.0 * step)
+    def value(point: np.ndarray) -> float:
+        shift, last, wide = point
+        return log_site(
+            eta + shift, np.array([*cutpoints[:-1], cutpoints[-1] + last]), sigma + wide, code
+        )
 
-    assert d_eta.sum() == pytest.approx(difference(step, 0.0, 0.0), abs=2e-5, rel=2e-5)
-    assert d_cutpoints[-1] == pytest.approx(difference(0.0, step, 0.0), abs=2e-5, rel=2e-5)
-    assert d_sigma == pytest.approx(difference(0.0, 0.0, step), abs=2e-5, rel=2e-5)
+    got = [d_eta.sum(), d_cutpoints[-1], d_sigma]
+    assert got == pytest.approx(sites.differences(value, [0.0] * 3, 1e-4), abs=2e-5, rel=2e-5)
 
 
 # --- properties -----------------------------------------------------------------------------------
@@ -425,20 +383,11 @@ for eta, cutpoints, sigma, code in json.load(sys.stdin):
 
 
 def test_the_plain_functions_equal_the_compiled_ones() -> None:
-    # Compiled code does not check its indices; as plain Python it raises.
     cases = [
         ([float(x) for x in eta], cutpoints, sigma, code)
-        for eta, cutpoints, sigma, code in (*PLAIN.values(), *REGIMES.values())
+        for eta, cutpoints, sigma, code in (*PLAIN.values(), *sites.REGIMES.values())
     ]
-    done = subprocess.run(
-        [sys.executable, "-c", PLAINLY],
-        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
-        input=json.dumps(cases),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    plain = [json.loads(line) for line in done.stdout.splitlines()]
+    plain = sites.plainly(PLAINLY, cases)
     for (eta, cutpoints, sigma, code), expected in zip(cases, plain, strict=True):
         edges = np.array([0, 0, len(eta)])
         effects = quadrature.draw_site_effects(
@@ -454,18 +403,10 @@ def test_the_plain_functions_equal_the_compiled_ones() -> None:
 
 # --- draws of the effects -------------------------------------------------------------------------
 
-REGIMES = {
-    "a vague grade": ([0.2], [-0.3, 0.3], 0.3, [1]),
-    "the highest grade at all visits": ([1.0, 2.0, 0.0], [-4.0, 5.0], 11.0, [2, 2, 2]),
-    "two grades that meet": ([0.0] * 8, [0.0, 20.0], 20.0, [0, 1] * 4),
-    "an effect beyond the ordinary": ([0.0], [66.0], 11.0, [1]),
-    "no grade": ([], [0.0], 11.0, []),
-}
 
-
-@pytest.mark.parametrize("case", REGIMES)
+@pytest.mark.parametrize("case", sites.REGIMES)
 def test_drawn_effects_have_their_distribution_given_the_grades(case: str) -> None:
-    eta, cutpoints, sigma, code = REGIMES[case]
+    eta, cutpoints, sigma, code = sites.REGIMES[case]
     n, rows = 4000, len(code)
     rng = np.random.default_rng(11)
     draws = quadrature.draw_site_effects(
@@ -476,14 +417,6 @@ def test_drawn_effects_have_their_distribution_given_the_grades(case: str) -> No
         rows * np.arange(n + 1),
         rng.random((1, n, 2)),
     )[0]
-    first, last, top = support(eta, np.array(cutpoints), sigma, code)
+    first, last, _ = support(eta, np.array(cutpoints), sigma, code)
     z = np.linspace(first, last, 20_001)
-    density = np.exp(log_integrand(z, eta, np.array(cutpoints), sigma, code) - top)
-    below = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2.0)])
-    below /= below[-1]
-    # Even spacing of the first uniform would pass by itself: it is random, as in use.
-    assert kstest(draws, lambda x: np.interp(x, z, below)).pvalue > 0.01
-    mean = np.average(z, weights=density)
-    sd = np.sqrt(np.average((z - mean) ** 2, weights=density))
-    assert draws.mean() == pytest.approx(mean, abs=4.0 * sd / np.sqrt(n))
-    assert draws.std() == pytest.approx(sd, rel=0.08)
+    sites.assert_distributed(draws, z, log_integrand(z, eta, np.array(cutpoints), sigma, code))

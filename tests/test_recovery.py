@@ -1,14 +1,11 @@
 """Known truth, recovered: a fresh simulated cohort, fitted for real; results/recovery has 20."""
 
-import warnings
-
 import numpy as np
 import pytest
 from scipy.stats import binom
 
-from mmn_bayes.cohort.simulate import simulate_cohort
-from mmn_bayes.errors import CohortWarning
 from mmn_bayes.model.sampling import fit
+from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.posterior.response import check_response
 from mmn_bayes.spec.reading import read_spec
 
@@ -17,9 +14,7 @@ SEEDS = (101,)
 
 @pytest.fixture(scope="module", params=SEEDS)
 def recovered(request, models):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CohortWarning)
-        cohort = simulate_cohort(40, seed=request.param)
+    cohort = simulated(40, seed=request.param)
     spec = read_spec(models / "strength.toml")
     return cohort, fit(spec, cohort, seed=1, chains=2, draws=400, tune=300, progress="off")
 

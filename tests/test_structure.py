@@ -1,17 +1,16 @@
 """Everything a model of grades may have, in one: from fit to estimands, and back from the disk."""
 
 import json
-import warnings
 
 import numpy as np
 import pytest
 
-from mmn_bayes.cohort.simulate import simulate_cohort
-from mmn_bayes.errors import CohortWarning, DataError
+from mmn_bayes.errors import DataError
 from mmn_bayes.model.design import make_design
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior.implied import implied_by_prior
+from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.posterior.response import check_response, response_probability
 from mmn_bayes.posterior.shares import grade_shares
 from mmn_bayes.report.store import load, save
@@ -23,9 +22,7 @@ HALF = {"distribution": "half_normal", "sd": 0.1, "why": "a reason"}
 
 @pytest.fixture(scope="module")
 def cohort():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CohortWarning)
-        return simulate_cohort(8, seed=3)
+    return simulated(8, seed=3)
 
 
 @pytest.fixture(scope="module")

@@ -517,27 +517,10 @@ def _draw(rows, start, stop, nodes, u, place):  # type: ignore[no-untyped-def]
 def draw_site_effects(  # type: ignore[no-untyped-def]
     link, eta, cutpoints, sigma, code, first_row, repeat, memory, uniform
 ):
-    """Draw each site's effect given its grades, in sds of the effect; a site without rows: prior.
+    """`ordinal.draw_site_effects` for the place of a link in `LINKS`; arrays of every length given.
 
     The integrand on a grid a third as wide as that of the integral is the distribution to draw
     from; spreading a drawn node evenly over its cell adds less than 1 % of the noise's variance.
-
-    Parameters
-    ----------
-    link
-        Place of the link in `LINKS`.
-    eta, cutpoints, sigma, memory
-        As for `ordinal.integrated_log_density`, for every draw: shapes (draw, row),
-        (draw, K - 1), (draw,) and (draw,).
-    code, first_row, repeat
-        As there.
-    uniform
-        Two standard uniform numbers a draw and site, shape (draw, site, 2).
-
-    Returns
-    -------
-    ndarray
-        Shape (draw, site).
     """
     effects = np.empty((sigma.size, first_row.size - 1))
     nodes = _room(first_row)

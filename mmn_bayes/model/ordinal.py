@@ -22,23 +22,27 @@ from pytensor.tensor.variable import TensorVariable
 
 from mmn_bayes.model import any_link, quadrature
 
+_NOTHING = np.empty(0, dtype=np.int64)  # repeats, where nothing is remembered
+_REALS = 4  # inputs of the operation that are differentiated by: eta, cutpoints, sigma, memory
+
 
 class IntegratedCumulative(Op):
     """Log-density of grades with the effect of each site integrated out, and its gradient.
 
     Inputs: eta without that effect, in units of the noise, shape (row,), rows of a site together;
     increasing cutpoints in these units, shape (K - 1,); sigma, the sd of the effect in them, a
-    scalar; grade codes 0 .. K-1, shape (row,); the first row of each site and, last, the number of
-    rows, shape (site + 1,). With `remembers` also, after sigma, the probability that a remembered
-    grade is recorded again, a scalar, and, last, whether a row repeats one (`design.repeats`).
-    Outputs: the log-density, and its gradient by eta, by the cutpoints, by sigma and by memory.
+    scalar; the probability that a remembered grade is recorded again, a scalar; grade codes
+    0 .. K-1, shape (row,); the first row of each site and, last, the number of rows, shape
+    (site + 1,); whether a row repeats an earlier one (`design.repeats`), shape (row,), or empty
+    where nothing is remembered.
+    Outputs: the log-density, and its gradient by each of the four reals.
 
     Parameters
     ----------
     link
         "logit", "probit" or "cloglog".
     remembers
-        Whether grades may be repeated from memory.
+        Whether grades may be repeated from memory; if not, the memory is 0.
     step, reach
         Spacing of the nodes and their reach for the logit, in logits; see `quadrature`.
     """
@@ -59,27 +63,23 @@ class IntegratedCumulative(Op):
 
     def make_node(self, *inputs: Any) -> Apply:
         """Check the inputs and lay out the outputs; reals first, which have a gradient each."""
-        n_reals = 4 if self.remembers else 3  # memory comes after sigma, repeats come last
-        reals = [pt.as_tensor(x, dtype="float64") for x in inputs[:n_reals]]
-        codes = [pt.as_tensor(x, dtype="int64") for x in inputs[n_reals:]]
+        reals = [pt.as_tensor(x, dtype="float64") for x in inputs[:_REALS]]
+        codes = [pt.as_tensor(x, dtype="int64") for x in inputs[_REALS:]]
         return Apply(self, [*reals, *codes], [pt.dscalar(), *(x.type() for x in reals)])
 
     def perform(self, node: Apply, inputs: Any, outputs: Any) -> None:
         """Evaluate outside of compiled graphs, by the same compiled loop."""
-        memory = repeat = None
-        if self.remembers:
-            eta, cutpoints, sigma, memory, code, first_row, repeat = inputs
-        else:
-            eta, cutpoints, sigma, code, first_row = inputs
+        eta, cutpoints, sigma, memory, code, first_row, repeat = inputs
         values = log_density(
             *(eta, cutpoints, sigma, code, first_row),
             link=self.link,
-            memory=memory,
+            memory=memory if self.remembers else None,
             repeat=repeat,
             step=self.step,
             reach=self.reach,
         )
-        for storage, value in zip(outputs, values, strict=True):
+        slopes = values if self.remembers else (*values, 0.0)
+        for storage, value in zip(outputs, slopes, strict=True):
             storage[0] = np.asarray(value)
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
@@ -89,12 +89,12 @@ class IntegratedCumulative(Op):
             undefined = "second derivatives of the cumulative likelihood are not provided"
             return [grad_not_implemented(self, i, x, undefined) for i, x in enumerate(inputs)]
         slopes = [outer * slope for slope in outputs[1:]]
-        return [*slopes, *(disconnected_type() for _ in inputs[len(slopes) :])]
+        return [*slopes, *(disconnected_type() for _ in inputs[_REALS:])]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         """Grade codes and sites are data: nothing is differentiated by them."""
-        n, reals = len(node.outputs), len(node.outputs) - 1
-        return [[True] * n] * reals + [[False] * n] * (len(node.inputs) - reals)
+        n = len(node.outputs)
+        return [[True] * n] * _REALS + [[False] * n] * (len(node.inputs) - _REALS)
 
 
 # The number is part of the key under which compiled code is cached on disk: it stands for all the
@@ -122,16 +122,15 @@ def _kernel(loop: Any) -> Any:
 
 @register_funcify_default_op_cache_key(IntegratedCumulative)
 def _numba_integrated(op: IntegratedCumulative, node: Apply, **kwargs: Any) -> Any:
-    if op.remembers:
-        return _numba_with_memory(op), _SOURCE
-    return (_numba_logit(op) if op.link == "logit" else _numba_any_link(op)), _SOURCE
+    fast = op.link == "logit" and not op.remembers
+    return (_numba_logit(op) if fast else _numba_any_link(op)), _SOURCE
 
 
 def _numba_logit(op: IntegratedCumulative) -> Any:
     step, reach, kernel, room = op.step, op.reach, _kernel(quadrature), quadrature.room
 
     @numba_njit
-    def integrated_cumulative_logit(eta, cutpoints, sigma, code, first_row):  # type: ignore[no-untyped-def]
+    def integrated_cumulative_logit(eta, cutpoints, sigma, memory, code, first_row, repeat):  # type: ignore[no-untyped-def]
         eta, cutpoints = np.ascontiguousarray(eta), np.ascontiguousarray(cutpoints)
         code, first_row = code.astype(np.int64), first_row.astype(np.int64)  # may be 32 bits wide
         n, top, sites, sd = eta.size, cutpoints.size, first_row.size - 1, sigma.item()
@@ -141,7 +140,8 @@ def _numba_logit(op: IntegratedCumulative) -> Any:
             *(eta.ctypes, cutpoints.ctypes, sd, code.ctypes, first_row.ctypes),
             *(n, top, sites, step, reach, space.ctypes, space.size, out.ctypes),
         )
-        return np.asarray(out[0]), out[1 : n + 1], out[n + 1 : n + top + 1], np.asarray(out[-1])
+        slopes = out[1 : n + 1], out[n + 1 : n + top + 1], np.asarray(out[-1]), np.asarray(0.0)
+        return np.asarray(out[0]), slopes[0], slopes[1], slopes[2], slopes[3]
 
     return integrated_cumulative_logit
 
@@ -150,33 +150,15 @@ def _numba_any_link(op: IntegratedCumulative) -> Any:
     link, kernel = any_link.LINKS.index(op.link), _kernel(any_link)
 
     @numba_njit
-    def integrated_cumulative(eta, cutpoints, sigma, code, first_row):  # type: ignore[no-untyped-def]
-        eta, cutpoints = np.ascontiguousarray(eta), np.ascontiguousarray(cutpoints)
-        code, first_row = code.astype(np.int64), first_row.astype(np.int64)
-        n, top, sites, sd = eta.size, cutpoints.size, first_row.size - 1, sigma.item()
-        repeat, out = np.full(n, -1), np.empty(n + top + 3)
-        kernel(
-            *(link, eta.ctypes, cutpoints.ctypes, sd, code.ctypes, first_row.ctypes),
-            *(repeat.ctypes, 0.0, n, top, sites, out.ctypes),
-        )
-        return np.asarray(out[0]), out[1 : n + 1], out[n + 1 : n + top + 1], np.asarray(out[-2])
-
-    return integrated_cumulative
-
-
-def _numba_with_memory(op: IntegratedCumulative) -> Any:
-    link, kernel = any_link.LINKS.index(op.link), _kernel(any_link)
-
-    @numba_njit
     def integrated_cumulative(eta, cutpoints, sigma, memory, code, first_row, repeat):  # type: ignore[no-untyped-def]
         eta, cutpoints = np.ascontiguousarray(eta), np.ascontiguousarray(cutpoints)
         code, first_row = code.astype(np.int64), first_row.astype(np.int64)
-        repeat, share = repeat.astype(np.int64), memory.item()
         n, top, sites, sd = eta.size, cutpoints.size, first_row.size - 1, sigma.item()
-        out = np.empty(n + top + 3)
+        again, out = np.full(n, -1), np.empty(n + top + 3)
+        again[: repeat.size] = repeat
         kernel(
             *(link, eta.ctypes, cutpoints.ctypes, sd, code.ctypes, first_row.ctypes),
-            *(repeat.ctypes, share, n, top, sites, out.ctypes),
+            *(again.ctypes, memory.item(), n, top, sites, out.ctypes),
         )
         slopes = out[1 : n + 1], out[n + 1 : n + top + 1], np.asarray(out[-2]), np.asarray(out[-1])
         return np.asarray(out[0]), slopes[0], slopes[1], slopes[2], slopes[3]
@@ -226,8 +208,8 @@ def log_density(
         )
         return float(out[0]), out[1 : n + 1], out[n + 1 : -1], float(out[-1])
     out = np.empty(n + top + 3)
-    known = np.full(n, -1) if repeat is None else np.ascontiguousarray(repeat, dtype=np.int64)
     share = 0.0 if memory is None else float(memory)
+    known = np.full(n, -1) if memory is None else np.ascontiguousarray(repeat, dtype=np.int64)
     number = any_link.LINKS.index(link)
     _call(any_link, number, *reals, sigma, *integers, known, share, *sizes, out)
     slopes = out[1 : n + 1], out[n + 1 : -2], float(out[-2])
@@ -319,11 +301,11 @@ def integrated_log_density(
     TensorVariable
         A scalar.
     """
-    reals = (eta, cutpoints, sigma)
     if memory is None:
-        return IntegratedCumulative(link)(*reals, code, first_row)[0]
-    operation = IntegratedCumulative(link, remembers=True)
-    return operation(*reals, memory, code, first_row, repeat)[0]
+        memory, repeat, operation = 0.0, _NOTHING, IntegratedCumulative(link)
+    else:
+        operation = IntegratedCumulative(link, remembers=True)
+    return operation(eta, cutpoints, sigma, memory, code, first_row, repeat)[0]
 
 
 def cumulative_probability(eta: Any, cutpoints: Any, *, link: str) -> TensorVariable:

@@ -654,27 +654,10 @@ def _draw(eta, cutpoints, code, start, stop, grid, u):  # type: ignore[no-untype
 def draw_site_effects(  # type: ignore[no-untyped-def]
     eta, cutpoints, sigma, code, first_row, uniform, step=0.4, reach=REACH
 ):
-    """Draw each site's effect given its grades, in sds of the effect; a site without rows: prior.
+    """`ordinal.draw_site_effects` for the logit.
 
     The integrand on a grid of `step` logits is the distribution to draw from; spreading a drawn
     node evenly over its cell adds a variance of step^2 / 12, 0.4 % of that of the logistic noise.
-
-    Parameters
-    ----------
-    eta, cutpoints, sigma
-        As for `ordinal.integrated_log_density`, for every draw: shapes (draw, row),
-        (draw, K - 1), (draw,).
-    code, first_row
-        As there.
-    uniform
-        Two standard uniform numbers a draw and site, shape (draw, site, 2).
-    step, reach
-        As in the module, in logits.
-
-    Returns
-    -------
-    ndarray
-        Shape (draw, site).
     """
     effects = np.empty((sigma.size, first_row.size - 1))
     for draw in range(sigma.size):
