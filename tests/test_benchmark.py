@@ -258,3 +258,14 @@ def test_the_timed_points_are_those_of_the_draws(few: Path) -> None:
     assert flat.size == sum(value.size for value in model.initial_point().values())
     place = sum(model.initial_point()[name].size for name in order[: order.index("site_sd_log__")])
     assert np.exp(flat[place]) == pytest.approx(float(posterior["site_sd"][0, 0]))
+
+
+def test_bambi_s_effects_give_back_what_it_sampled() -> None:
+    import xarray as xr
+
+    effects = np.array([0.5, -1.0, 2.0])
+    draw = xr.Dataset({"1|site": ("site", effects), "1|site_sigma": 4.0})
+    assert gradient.drawn(draw, "1|site_offset") == pytest.approx(effects / 4.0)
+    assert gradient.drawn(draw, "1|site") == pytest.approx(effects)
+    with pytest.raises(KeyError, match=r"1\|patient"):
+        gradient.drawn(draw, "1|patient_offset")

@@ -86,12 +86,12 @@ def points(model: Any, posterior: Any, order: Sequence[str]) -> Iterator[np.ndar
             "chain": number % posterior.sizes["chain"],
             "draw": number * posterior.sizes["draw"] // POINTS,
         }
-        # Some engines drop the standard normals of their effects; others stand in for them.
-        yield unconstrain(
-            *(
-                posterior[rv.name].isel(place).to_numpy().astype(float)
-                if rv.name in posterior
-                else rng.normal(size=np.shape(start[name]))
-                for name, rv in zip(order, variables, strict=True)
-            )
-        )
+        yield unconstrain(*(drawn(posterior.isel(place), rv.name) for rv in variables))
+
+
+def drawn(draw: Any, name: str) -> np.ndarray:
+    """Return a variable of one draw; Bambi keeps a group's effects and sd, not their ratio."""
+    if name not in draw and name.endswith("_offset"):
+        effects = name.removesuffix("_offset")
+        return (draw[effects] / draw[f"{effects}_sigma"]).to_numpy().astype(float)
+    return draw[name].to_numpy().astype(float)
