@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pymc as pm
+import pytensor
 import pytensor.tensor as pt
 import pytest
 import scipy.stats as ss
+import sites
 import xarray as xr
 from pymc.model.transform.optimization import freeze_dims_and_data
 from scipy.special import beta, betaln, expit, gammaln
@@ -19,7 +21,7 @@ from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.cohort.simulate import simulate_cohort
 from mmn_bayes.model.build import build
 from mmn_bayes.model.design import make_design
-from mmn_bayes.model.priors import MAKERS, parameter
+from mmn_bayes.model.priors import MAKERS, LogOdds, parameter
 from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.spec.model_spec import Group, ModelSpec, Prior
 from mmn_bayes.spec.reading import parse_spec, read_spec
@@ -139,6 +141,8 @@ class Answers:
         )
 
     def normal(self, point: Point, group: Group, member: int) -> float:
+        if group.by == "muscle":  # they sum to zero
+            return float(point[f"{group.name}_z"][member] - np.mean(point[f"{group.name}_z"]))
         if group.by != "patient" or self.spec.correlation is None:
             return float(point[f"{group.name}_z"][member])
         names = [g.name for g in self.spec.groups if g.by == "patient"]
@@ -263,9 +267,11 @@ class Answers:
             if group is self.spec.site_group:
                 continue  # integrated out
             z = point[f"{group.name}_z"]
-            size = z.size - 1 if group.by == "muscle" else z.size
+            centred = group.parametrisation == "centred"
+            # Centred effects of muscles sum to zero themselves: they have one dimension less.
+            size = z.size - 1 if group.by == "muscle" and centred else z.size
             total += -0.5 * float(z @ z) - 0.5 * size * np.log(2.0 * np.pi)
-            if group.parametrisation == "centred":  # a density of sd z
+            if centred:  # a density of sd z
                 total -= size * np.log(float(point[f"{group.name}_sd"]))
         return total
 
@@ -361,7 +367,7 @@ def some_point(spec: ModelSpec, cohort: Cohort, seed: int) -> dict[str, np.ndarr
     for group in spec.groups:
         if group.by == "muscle":
             z = rng.normal(size=muscles)
-            point[f"{group.name}_z"] = z - z.mean()
+            point[f"{group.name}_z"] = z - z.mean() if group.parametrisation == "centred" else z
         elif group is not spec.site_group:
             point[f"{group.name}_z"] = rng.normal(size=members[group.by])
     return point
@@ -453,6 +459,27 @@ def test_every_distribution_is_that_of_the_page(name: str) -> None:
         got = log_density(forward(model, {"x": np.array(value)}))
         # PyMC has a constant of some distributions in single precision, 2e-9 away.
         assert got == pytest.approx(log_prior(prior, np.array(value)), rel=1e-8, abs=1e-8)
+
+
+def test_log_odds_stand_for_shares_with_their_jacobian() -> None:
+    shares, transform = np.array([0.1, 0.2, 0.3, 0.4]), LogOdds()
+    value = transform.forward(pt.as_tensor(shares)).eval()
+    assert value == pytest.approx(np.log(shares[:-1] / 0.4))
+    y = pt.vector("y")
+    back = pytensor.function([y], transform.backward(y), mode=INTERPRETED)
+    assert back(value) == pytest.approx(shares)
+    slopes = [sites.differences(lambda at, k=k: back(at)[k], value, 1e-5) for k in range(3)]
+    expected = np.linalg.slogdet(np.array(slopes))[1]
+    assert transform.log_jac_det(pt.as_tensor(value)).eval() == pytest.approx(expected, rel=1e-7)
+
+
+def test_effects_less_their_mean_have_the_law_of_those_that_sum_to_zero() -> None:
+    with pm.Model():
+        z = pm.ZeroSumNormal("z", sigma=1.0, shape=5)
+    draws = pm.draw(z, 4000, random_seed=1, mode=INTERPRETED)
+    own = np.random.default_rng(2).normal(size=(4000, 5))
+    for other in (draws, own - own.mean(axis=1, keepdims=True)):
+        assert np.cov(other.T) == pytest.approx(np.eye(5) - 0.2, abs=0.06)
 
 
 @pytest.mark.parametrize("shape", [0.7, 1.0, 4.0])

@@ -69,18 +69,25 @@ def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> p
     with pm.Model(coords=coords) as model:
         arrays = _data(design)
         if spec.memory is not None:
-            arrays["repeat"] = pm.Data("data_repeat", repeats(design))
+            arrays["repeat"] = _datum("repeat", repeats(design))
         outcomes[spec.outcome](spec, arrays, purpose)
     return model
 
 
 def _data(design: xr.Dataset) -> dict[str, Any]:
-    """The design's numbers as data of the graph: constants would be compiled into the code."""
+    """The design's numbers as data of the graph: constants would be compiled into the code.
+
+    Their shapes are known to the graph, which leaves less to compile.
+    """
     return {
-        str(name): pm.Data(f"data_{name}", design[name].to_numpy())
+        str(name): _datum(str(name), design[name].to_numpy())
         for name in design.data_vars
         if design[name].dtype.kind in "iuf" and name not in _NOT_IN_GRAPH
     }
+
+
+def _datum(name: str, values: np.ndarray) -> Any:
+    return pm.Data(f"data_{name}", values, shape=values.shape)
 
 
 def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:

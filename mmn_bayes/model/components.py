@@ -76,18 +76,17 @@ _DIMS = {
 
 
 def standard_effects(group: Group) -> Any:
-    """Standard normals, one a member of a group; those of the muscles sum to zero."""
-    name, dims = f"{group.name}_z", _DIMS[group.by]
-    if group.by == "muscle":
-        return pm.ZeroSumNormal(name, sigma=1.0, dims=dims)
-    return pm.Normal(name, 0.0, 1.0, dims=dims)
+    """Standard normals, one a member of a group."""
+    return pm.Normal(f"{group.name}_z", 0.0, 1.0, dims=_DIMS[group.by])
 
 
 def group_effects(spec: ModelSpec, *, sampled: bool) -> Effects:
     """Effects of every group but the levels of the sites, by its name.
 
-    Muscles sum to zero: the cutpoints hold the mean. Where the file has correlations between the
-    effects of a patient, the Cholesky factor of their matrix multiplies their standard normals.
+    Muscles sum to zero: the cutpoints hold the mean. Standard normals less their mean have the law
+    of normals that sum to zero, in a graph that compiles sooner. Where the file has correlations
+    between the effects of a patient, the Cholesky factor of their matrix multiplies their standard
+    normals.
 
     Parameters
     ----------
@@ -106,7 +105,8 @@ def group_effects(spec: ModelSpec, *, sampled: bool) -> Effects:
             effects[group.name] = _centred(group, sd)
         else:
             z[group.name] = standard_effects(group)
-            effects[group.name] = sd * z[group.name]
+            own = z[group.name]
+            effects[group.name] = sd * (own - own.mean() if group.by == "muscle" else own)
         if group.name in correlated:
             effects[group.name] = sd  # until all of the patient's are there
     if spec.correlation is not None:

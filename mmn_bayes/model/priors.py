@@ -8,6 +8,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from pymc.distributions.shape_utils import rv_size_is_none
 from pymc.distributions.transforms import Interval, ordered
+from pymc.logprob.transforms import Transform
 from scipy.special import gammaln
 
 from mmn_bayes.spec.model_spec import Prior
@@ -72,6 +73,54 @@ def increasing(name: str, prior: Prior, n: int, dims: str) -> Any:
     )
 
 
+class LogOdds(Transform):
+    """Shares that sum to 1, sampled by the log-odds of each but the last against the last.
+
+    PyMC's own transform compiles for longer: it takes logarithms of sums of exponentials twice. Log
+    odds of more than 700 make no number here, which the sampler rejects like a density of 0.
+    """
+
+    name = "log_odds"
+    ndim_supp = 1
+
+    def forward(self, value: Any, *inputs: Any) -> Any:
+        """Return the log-odds; shape (K - 1,)."""
+        logs = pt.log(value)
+        return logs[..., :-1] - logs[..., -1:]
+
+    def backward(self, value: Any, *inputs: Any) -> Any:
+        """Return the shares; shape (K,)."""
+        odds = pt.exp(value)
+        total = 1.0 + odds.sum(axis=-1, keepdims=True)
+        return pt.concatenate([odds, pt.ones_like(odds[..., :1])], axis=-1) / total
+
+    def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+        """Return the sum of the logarithms of the shares."""
+        shares = value.shape[-1] + 1
+        return value.sum(axis=-1) - shares * pt.log(1.0 + pt.exp(value).sum(axis=-1))
+
+
+def _dirichlet(name: str, prior: Prior, dims: str | None) -> Any:
+    concentration = np.asarray(prior["concentration"], dtype=float)
+    constant = gammaln(concentration.sum()) - gammaln(concentration).sum()
+
+    def draw(a: Any, size: Any) -> Any:
+        return pm.Dirichlet.dist(a=a, size=None if rv_size_is_none(size) else size)
+
+    def log_density(value: Any, a: Any) -> Any:
+        return ((a - 1.0) * pt.log(value)).sum(axis=-1) + constant
+
+    return pm.CustomDist(
+        name,
+        concentration,
+        dist=draw,
+        logp=log_density,
+        signature="(k)->(k)",
+        default_transform=LogOdds(),
+        dims=dims,
+    )
+
+
 MAKERS: Mapping[str, Callable[..., Any]] = {
     "normal": lambda name, p, dims: pm.Normal(name, mu=p["mean"], sigma=p["sd"], dims=dims),
     "student_t": lambda name, p, dims: pm.StudentT(
@@ -91,9 +140,7 @@ MAKERS: Mapping[str, Callable[..., Any]] = {
         name, alpha=np.float64(p["alpha"]), beta=np.float64(p["beta"]), dims=dims
     ),
     "lkj": lambda name, p, dims: partial_correlations(name, p, 2, dims),
-    "dirichlet": lambda name, p, dims: pm.Dirichlet(
-        name, a=np.asarray(p["concentration"]), dims=dims
-    ),
+    "dirichlet": _dirichlet,
 }
 
 

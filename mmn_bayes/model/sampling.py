@@ -4,19 +4,18 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any, Literal
 
 import numpy as np
 import nutpie
-import pymc as pm
-import pytensor
 import xarray as xr
 from tqdm import tqdm
 
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.model.build import build
+from mmn_bayes.model.compiling import compiled
 from mmn_bayes.model.components import parametrisation
 from mmn_bayes.model.design import (
     fingerprint,
@@ -101,11 +100,14 @@ def fit(
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     design = make_design(spec, cohort)
     started = time.perf_counter()
-    compiled = _compiled(build(spec, design))
+    model = build(spec, design)
+    program = compiled(model)
     compiled_after = time.perf_counter() - started
     lengths = {"chains": chains, "draws": draws, "tune": tune}
-    trace = _sampled(compiled, _progress(progress, spec.name, lengths), cores, seed, lengths)
-    posterior, stats = _posterior(spec, design, trace, seed), trace["sample_stats"].to_dataset()
+    trace = _sampled(program, _progress(progress, spec.name, lengths), cores, seed, lengths)
+    labels = {dim: np.array(values) for dim, values in model.coords.items()}
+    posterior = _posterior(spec, design, trace, labels, seed)
+    stats = trace["sample_stats"].to_dataset()
     for draws_of in posterior.data_vars.values():
         draws_of.attrs["synthetic"] = int(cohort.synthetic)
     groups = {
@@ -125,12 +127,12 @@ def fit(
 
 
 def _sampled(
-    compiled: Any, reporter: Reporter, cores: int | None, seed: int, lengths: dict[str, int]
+    program: Any, reporter: Reporter, cores: int | None, seed: int, lengths: dict[str, int]
 ) -> xr.DataTree:
     report, finish = reporter
     try:
         return nutpie.sample(
-            compiled,
+            program,
             **lengths,
             cores=cores,
             seed=seed,
@@ -144,9 +146,16 @@ def _sampled(
         finish()
 
 
-def _posterior(spec: ModelSpec, design: xr.Dataset, trace: xr.DataTree, seed: int) -> xr.Dataset:
+def _posterior(
+    spec: ModelSpec,
+    design: xr.Dataset,
+    trace: xr.DataTree,
+    labels: Mapping[str, np.ndarray],
+    seed: int,
+) -> xr.Dataset:
     """The draws, those of the integrated effects too."""
     posterior = xr.Dataset(trace["posterior"].to_dataset().data_vars)
+    posterior = posterior.assign_coords({d: labels[d] for d in posterior.dims if d in labels})
     # What centred groups were sampled by says no more than their standard normals, kept for all.
     posterior = posterior.drop_vars([n for n in map(str, posterior) if n.endswith("_centred")])
     if spec.outcome == "grade":
@@ -174,22 +183,6 @@ def _sampled_groups(spec: ModelSpec) -> list[Group]:
     if spec.outcome != "grade":
         return []
     return [group for group in spec.groups if group is not spec.site_group]
-
-
-def _compiled(model: pm.Model) -> Any:
-    """Compile the log-density and its gradient for the sampler."""
-    # Compiled without licence to reorder sums: the code may be put together in another way when
-    # parts of it come from the disk, and the same seed is to give the same draws even then.
-    with pytensor.config.change_flags(numba__fastmath=False):
-        return nutpie.compile_pymc_model(
-            model,
-            backend="numba",
-            # Starting points from the prior: spread out, and on every parameter's own scale.
-            default_initialization_strategy="prior",
-            jitter_rvs=set(),
-            # Known shapes leave less to compile: 14 s against 31 with a warm cache, 60 against 75.
-            freeze_model=True,
-        )
 
 
 def _check_numbers(**numbers: int | None) -> None:
@@ -256,7 +249,10 @@ def _with_site_effects(
     names = ["eta_without_site", "scaled_cutpoints", "site_sigma"]
     names += ["memory"] if spec.memory is not None else []
     repeat = repeats(design)
-    effects = np.empty((posterior.sizes["chain"] * posterior.sizes["draw"], n_sites))
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], n_sites)
+    # Single precision halves a saved fit and its peak of memory; a millionth of a sd moves no
+    # grade.
+    effects = np.empty((shape[0] * shape[1], n_sites), dtype=np.float32)
     for block, (eta, cutpoints, sigma, *memory) in predict(
         spec, design, posterior, names, purpose="recover"
     ):
@@ -273,9 +269,5 @@ def _with_site_effects(
                 memory=memory[0] if memory else None,
                 repeat=repeat[part.rows],
             )
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"], n_sites)
-    # Single precision halves the size of a saved fit; a millionth of a sd moves no grade.
     name = f"{spec.site_group.name}_z"
-    return posterior.assign(
-        {name: (("chain", "draw", "site"), effects.astype(np.float32).reshape(shape))}
-    )
+    return posterior.assign({name: (("chain", "draw", "site"), effects.reshape(shape))})
