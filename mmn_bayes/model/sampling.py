@@ -155,7 +155,8 @@ def _posterior(
 ) -> xr.Dataset:
     """The draws, those of the integrated effects too."""
     posterior = xr.Dataset(trace["posterior"].to_dataset().data_vars)
-    posterior = posterior.assign_coords({d: labels[d] for d in posterior.dims if d in labels})
+    of_dims = {dim: values for dim, values in labels.items() if dim in posterior.dims}
+    posterior = posterior.assign_coords(of_dims)
     # What centred groups were sampled by says no more than their standard normals, kept for all.
     posterior = posterior.drop_vars([n for n in map(str, posterior) if n.endswith("_centred")])
     if spec.outcome == "grade":
