@@ -462,7 +462,7 @@ def test_every_distribution_is_that_of_the_page(name: str) -> None:
 
 
 def test_log_odds_stand_for_shares_with_their_jacobian() -> None:
-    shares, transform = np.array([0.1, 0.2, 0.3, 0.4]), LogOdds()
+    shares, transform = np.array([0.1, 0.2, 0.3, 0.4]), LogOdds(4)
     value = transform.forward(pt.as_tensor(shares)).eval()
     assert value == pytest.approx(np.log(shares[:-1] / 0.4))
     y = pt.vector("y")

@@ -91,10 +91,11 @@ def _table(cutpoints):  # type: ignore[no-untyped-def]
     top = cutpoints.size
     table = np.empty((4, top + 1))
     table[0, 0], table[1, top] = -np.inf, np.inf
-    table[0, 1:] = cutpoints
-    table[1, :top] = cutpoints
-    table[2] = table[1] - table[0]
-    table[3] = -np.expm1(-table[2])
+    for k in range(top):
+        table[0, k + 1] = table[1, k] = cutpoints[k]
+    for k in range(top + 1):
+        table[2, k] = table[1, k] - table[0, k]
+        table[3, k] = -np.expm1(-table[2, k])
     return table
 
 

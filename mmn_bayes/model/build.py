@@ -1,5 +1,7 @@
 """Assemble the PyMC model of a specification on a design."""
 
+from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -67,27 +69,35 @@ def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> p
     if spec.relaxed is not None:
         coords["relaxed"] = np.array(spec.relaxed.own_strata)
     with pm.Model(coords=coords) as model:
-        arrays = _data(design)
-        if spec.memory is not None:
-            arrays["repeat"] = _datum("repeat", repeats(design))
-        outcomes[spec.outcome](spec, arrays, purpose)
+        outcomes[spec.outcome](spec, _data(spec, design), purpose)
     return model
 
 
-def _data(design: xr.Dataset) -> dict[str, Any]:
+def _data(spec: ModelSpec, design: xr.Dataset) -> dict[str, Any]:
     """The design's numbers as data of the graph: constants would be compiled into the code.
 
-    Their shapes are known to the graph, which leaves less to compile.
+    All whole numbers are one vector and all others another, of sizes that the graph knows: what
+    hands data over to the sampler takes seconds to compile for each.
     """
-    return {
-        str(name): _datum(str(name), design[name].to_numpy())
+    arrays = {
+        str(name): design[name].to_numpy()
         for name in design.data_vars
         if design[name].dtype.kind in "iuf" and name not in _NOT_IN_GRAPH
     }
+    if spec.memory is not None:
+        arrays["repeat"] = repeats(design)
+    return {
+        **_packed("data_whole", {n: a for n, a in arrays.items() if a.dtype.kind in "iu"}, "int64"),
+        **_packed("data_real", {n: a for n, a in arrays.items() if a.dtype.kind == "f"}, "float64"),
+    }
 
 
-def _datum(name: str, values: np.ndarray) -> Any:
-    return pm.Data(f"data_{name}", values, shape=values.shape)
+def _packed(name: str, arrays: Mapping[str, np.ndarray], dtype: str) -> dict[str, Any]:
+    """Vectors, by their names, as parts of one."""
+    together = np.concatenate([np.empty(0, dtype), *arrays.values()], dtype=dtype)
+    data = pm.Data(name, together, shape=together.shape)
+    ends = np.cumsum([0, *(array.size for array in arrays.values())]).tolist()
+    return {part: data[a:b] for part, (a, b) in zip(arrays, pairwise(ends), strict=True)}
 
 
 def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:

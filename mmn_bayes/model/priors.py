@@ -74,7 +74,7 @@ def increasing(name: str, prior: Prior, n: int, dims: str) -> Any:
 
 
 class LogOdds(Transform):
-    """Shares that sum to 1, sampled by the log-odds of each but the last against the last.
+    """n shares that sum to 1, sampled by the log-odds of each but the last against the last.
 
     PyMC's own transform compiles for longer: it takes logarithms of sums of exponentials twice. Log
     odds of more than 700 make no number here, which the sampler rejects like a density of 0.
@@ -82,22 +82,26 @@ class LogOdds(Transform):
 
     name = "log_odds"
     ndim_supp = 1
+    __props__ = ("n",)
+
+    def __init__(self, n: int) -> None:
+        self.n = n
 
     def forward(self, value: Any, *inputs: Any) -> Any:
-        """Return the log-odds; shape (K - 1,)."""
+        """Return the log-odds; shape (n - 1,)."""
         logs = pt.log(value)
-        return logs[..., :-1] - logs[..., -1:]
+        return logs[:-1] - logs[-1]
 
     def backward(self, value: Any, *inputs: Any) -> Any:
-        """Return the shares; shape (K,)."""
+        """Return the shares; shape (n,)."""
         odds = pt.exp(value)
-        total = 1.0 + odds.sum(axis=-1, keepdims=True)
-        return pt.concatenate([odds, pt.ones_like(odds[..., :1])], axis=-1) / total
+        # Taken by their numbers, as the effects of patients are: joining compiles for seconds.
+        place, last = np.arange(self.n) % (self.n - 1), np.eye(self.n)[-1]
+        return (odds[place] * (1.0 - last) + last) / (1.0 + odds.sum())
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
         """Return the sum of the logarithms of the shares."""
-        shares = value.shape[-1] + 1
-        return value.sum(axis=-1) - shares * pt.log(1.0 + pt.exp(value).sum(axis=-1))
+        return value.sum() - self.n * pt.log(1.0 + pt.exp(value).sum())
 
 
 def _dirichlet(name: str, prior: Prior, dims: str | None) -> Any:
@@ -116,7 +120,7 @@ def _dirichlet(name: str, prior: Prior, dims: str | None) -> Any:
         dist=draw,
         logp=log_density,
         signature="(k)->(k)",
-        default_transform=LogOdds(),
+        default_transform=LogOdds(concentration.size),
         dims=dims,
     )
 

@@ -34,6 +34,9 @@ from numba.extending import intrinsic, overload
 _jit = numba.njit(error_model="numpy", cache=True)
 # Where nothing is allocated nothing need be counted: references took a seventh of the time.
 _lean = numba.njit(error_model="numpy", cache=True, _nrt=False)
+# What one function alone calls is compiled as a part of it, once. Nor are arrays assigned to arrays
+# here: that their shapes fit would be checked, with a message that takes seconds to compile.
+_inlined = numba.njit(error_model="numpy", inline="always")
 
 STEP = 0.8  # logits between nodes
 REACH = 16.0  # logits: what is left out is below 1.2e-7 of a site's integral
@@ -133,12 +136,15 @@ def _grid(sigma, edges, first_row, step, widest, reach, space):  # type: ignore[
     width, nodes, most, rows = _sizes(sigma, first_row, step, widest)
     # A mode lies at most so far beyond the walls, where the factors' slope has fallen to 1.
     modest = _ORDINARY * sigma - max(np.log(rows * sigma), 0.0)
-    ends = np.cumsum(np.array([5 * _LEVELS * nodes, _LEVELS * most, 2 * rows * most, most]))
-    weight = space[: ends[0]].reshape((_LEVELS, 5, nodes))
-    weight[:, 0, 0] = 0.0  # a level is ready when its first weight, tiny, is there
-    power = space[ends[0] : ends[1]].reshape((_LEVELS, most))
-    factor = space[ends[1] : ends[2]].reshape((2 * rows, most))
-    product = space[ends[2] : ends[3]]
+    powers = 5 * _LEVELS * nodes  # where they begin
+    factors = powers + _LEVELS * most
+    products = factors + 2 * rows * most
+    weight = space[:powers].reshape((_LEVELS, 5, nodes))
+    for level in range(_LEVELS):
+        weight[level, 0, 0] = 0.0  # a level is ready when its first weight, tiny, is there
+    power = space[powers:factors].reshape((_LEVELS, most))
+    factor = space[factors:products].reshape((2 * rows, most))
+    product = space[products : products + most]
     return Grid(sigma, edges, reach, modest, width, weight, power, factor, product)
 
 
@@ -185,8 +191,8 @@ def _edges(cutpoints):  # type: ignore[no-untyped-def]
     top = cutpoints.size
     edges = np.empty((4, top + 1))
     edges[0, 0], edges[1, top], edges[2, 0], edges[3, top] = -np.inf, np.inf, np.inf, -np.inf
-    edges[0, 1:] = edges[2, 1:] = cutpoints
-    edges[1, :top] = edges[3, :top] = cutpoints
+    for k in range(top):
+        edges[0, k + 1] = edges[2, k + 1] = edges[1, k] = edges[3, k] = cutpoints[k]
     return edges
 
 
@@ -551,6 +557,14 @@ def _site(eta, cutpoints, code, start, stop, grid, d_eta, d_cutpoints):  # type:
     return np.log(integral * width), (square / integral - 1.0) / grid.sigma, 0.0
 
 
+@_lean
+def _finite(values):  # type: ignore[no-untyped-def]
+    finite = True
+    for value in values:
+        finite = finite and np.isfinite(value)
+    return finite
+
+
 @_jit
 def _gaps(cutpoints, code, d_cutpoints):  # type: ignore[no-untyped-def]
     """The factors 1 - exp(b - a) of all rows, in logs; adds their gradient."""
@@ -575,7 +589,7 @@ def _gaps(cutpoints, code, d_cutpoints):  # type: ignore[no-untyped-def]
     return total
 
 
-@_jit
+@_inlined
 def log_density(eta, cutpoints, sigma, code, first_row, step, reach, space, d_eta, d_cutpoints):  # type: ignore[no-untyped-def]
     """Sum over sites of the log-integrals, and its gradients.
 
@@ -598,8 +612,7 @@ def log_density(eta, cutpoints, sigma, code, first_row, step, reach, space, d_et
     """
     d_eta[:] = 0.0
     d_cutpoints[:] = 0.0
-    usable = sigma > 0.0 and np.isfinite(sigma) and np.isfinite(eta).all()
-    usable = usable and np.isfinite(cutpoints).all()
+    usable = sigma > 0.0 and np.isfinite(sigma) and _finite(eta) and _finite(cutpoints)
     total = _gaps(cutpoints, code, d_cutpoints) if usable else -np.inf
     if total == -np.inf:
         d_cutpoints[:] = 0.0
@@ -621,7 +634,20 @@ def log_density(eta, cutpoints, sigma, code, first_row, step, reach, space, d_et
     return total, d_sigma
 
 
-@_jit
+@_lean
+def _place(sums, mass):  # type: ignore[no-untyped-def]
+    """How many of the sums, which increase, are below a mass; by bisection."""
+    low, high = 0, sums.size
+    while low < high:
+        middle = (low + high) // 2
+        if sums[middle] < mass:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@_inlined
 def _draw(eta, cutpoints, code, start, stop, grid, u):  # type: ignore[no-untyped-def]
     """The cell of one site's effect, drawn by a standard uniform number: its centre and width."""
     plan = _plan(eta, code, start, stop, grid)
@@ -631,13 +657,14 @@ def _draw(eta, cutpoints, code, start, stop, grid, u):  # type: ignore[no-untype
         inside, below, above, _ = _product(eta, cutpoints, code, start, stop, plan, grid)
     if not inside + below + above > _UNDERFLOW:
         z0, width, weight, _ = _carefully(eta, cutpoints, grid.sigma, code, start, stop, width)
-        sums = np.cumsum(weight)
-        return z0 + width * np.searchsorted(sums, u * sums[-1]), width
+        for i in range(1, weight.size):
+            weight[i] += weight[i - 1]
+        return z0 + width * _place(weight, u * weight[-1]), width
     last = _last(width)
     sums = grid.weight[plan.level, 2, : 2 * last + 2]
     mass = u * (inside + below + above)
     if mass < below:
-        node = np.searchsorted(sums, mass) - 1
+        node = _place(sums, mass) - 1
     elif mass < below + inside:
         node = plan.first + last
         mass -= below + product[0]
@@ -646,7 +673,7 @@ def _draw(eta, cutpoints, code, start, stop, grid, u):  # type: ignore[no-untype
             mass -= product[node - plan.first - last]
     else:
         behind = plan.first + last + plan.n
-        node = np.searchsorted(sums, sums[behind] + mass - below - inside) - 1
+        node = _place(sums, sums[behind] + mass - below - inside) - 1
     return width * (min(max(node, 0), 2 * last) - last), width
 
 
