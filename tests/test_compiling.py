@@ -3,8 +3,8 @@
 from collections import deque
 
 import numpy as np
-import nutpie
 import pytest
+import sites
 
 from mmn_bayes.cohort.reading import make_cohort
 from mmn_bayes.model import compiling
@@ -20,14 +20,14 @@ SHORT = {"seed": 5, "chains": 1, "draws": 20, "tune": 40, "progress": "off"}
 @pytest.fixture
 def compilations(monkeypatch):
     """The models that are compiled from here on, with nothing kept from before."""
-    seen, compile_model = [], nutpie.compile_pymc_model
+    seen, compile_model = [], compiling._compile
 
-    def compile_and_count(model, **how):
+    def compile_and_count(model, *how):
         seen.append(model)
-        return compile_model(model, **how)
+        return compile_model(model, *how)
 
     monkeypatch.setattr(compiling, "_KEPT", deque(maxlen=4))
-    monkeypatch.setattr(nutpie, "compile_pymc_model", compile_and_count)
+    monkeypatch.setattr(compiling, "_compile", compile_and_count)
     return seen
 
 
@@ -57,14 +57,18 @@ def test_other_data_of_the_same_size_are_not_compiled_again(compilations, models
 
 def test_whatever_else_differs_is_compiled_for_itself(monkeypatch, models):
     monkeypatch.setattr(compiling, "_KEPT", deque(maxlen=9))
-    monkeypatch.setattr(compiling, "_compile", lambda model: None)
+    monkeypatch.setattr(compiling, "_compile", lambda *_: None)
     spec = read_spec(models / "benchmark.toml")
     site, exposure = spec.resolved["group"]["site"], spec.resolved["exposure"]["dose_rate"]
     changes = (
         {},
         {"link": "cloglog"},
         {"group": {**spec.resolved["group"], "site": {**site, "sd": {**site["sd"], "sd": 24}}}},
-        {"exposure": {"rate": exposure}},  # the name alone
+        {
+            "exposure": {
+                "rate": {**exposure, "window_days": 28, "prior": {**exposure["prior"], "sd": 9}}
+            }
+        },
     )
     models_compiled = [
         (parse_spec({**spec.resolved, **change}, "changed"), simulated(n, seed=3))
@@ -74,3 +78,17 @@ def test_whatever_else_differs_is_compiled_for_itself(monkeypatch, models):
     for number, (changed, cohort) in enumerate(models_compiled, start=1):
         compiling.compiled(build(changed, make_design(changed, cohort)))
         assert len(compiling._KEPT) == number
+
+
+def test_a_program_says_what_the_model_says(models):
+    spec, cohort = read_spec(models / "benchmark.toml"), simulated(3, seed=3)
+    model = build(spec, make_design(spec, cohort))
+    program, start = compiling.compiled(model), compiling._start(model)(3)
+    flat = np.concatenate([np.ravel(start[name]) for name in sorted(start)])
+    value, gradient = program.evaluate(flat)
+    assert value == pytest.approx(model.compile_logp(mode="FAST_COMPILE")(start), rel=1e-12)
+    slopes = sites.differences(lambda point: program.evaluate(point)[0], flat, 1e-5)
+    assert gradient == pytest.approx(slopes, rel=1e-5, abs=1e-5)
+    with pytest.raises(compiling.NoDensity) as refused:
+        program.evaluate(np.full(flat.size, np.nan))
+    assert refused.value.is_recoverable  # the sampler rejects such a point and goes on

@@ -1,94 +1,269 @@
-"""Compile the log-density of a model for the sampler, once a process for each structure."""
+"""A model's log-density and its gradient in machine code, once a process for each structure."""
 
+import threading
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
+import numba
 import numpy as np
-import nutpie
 import pymc as pm
 import pytensor
+import pytensor.tensor as pt
+import xarray as xr
+from numba import types
+from nutpie.compiled_pyfunc import from_pyfunc
+from pymc.initial_point import make_initial_point_fn
 from pymc.model.transform.optimization import freeze_dims_and_data
+from pymc.pytensorf import compile as compile_function
 from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph import clone_replace, rewrite_graph
 from pytensor.graph.basic import Variable, equal_computations
+from pytensor.graph.replace import vectorize_graph
+
+_POINT = "unconstrained"
+
+
+class NoDensity(ArithmeticError):
+    """A point at which the log-density or its gradient is no number; the sampler turns back."""
+
+    is_recoverable = True
+
+
+@dataclass(frozen=True)
+class Program:
+    """Machine code and the data that it runs on."""
+
+    call: Any  # the code as a function of addresses
+    owners: tuple[Any, ...]  # of the code, and of the constants that it reads
+    n: int  # unconstrained parameters, by name one after the other
+    data: tuple[np.ndarray, np.ndarray]
+
+    def evaluate(self, point: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return log-density and gradient at an unconstrained point, shapes () and (n,).
+
+        Raises
+        ------
+        NoDensity
+            Where one of them is not a finite number.
+        """
+        # What raises within compiled code leaves its results as they were.
+        results = np.full(self.n + 1, np.nan)
+        point = np.ascontiguousarray(point)
+        self.call(point.ctypes.data, *self._addresses, results.ctypes.data)
+        if not np.isfinite(results).all():
+            raise NoDensity("The log-density is no number here.")
+        return float(results[0]), results[1:]
+
+    @cached_property
+    def _addresses(self) -> tuple[int, ...]:
+        return tuple(array.ctypes.data for array in self.data)
 
 
 @dataclass(frozen=True)
 class _Graph:
-    """What is compiled: the log-density, and what is kept of every draw."""
+    """What is compiled."""
 
-    names: tuple[str, ...]
-    dims: Mapping[str, tuple[str | None, ...]]
     inputs: list[Variable]  # unconstrained parameters and data
-    outputs: list[Variable]
+    log_density: Variable
 
     def computes_the_same(self, other: "_Graph") -> bool:
         """Whether the other differs in nothing but the numbers in its data."""
-        if (self.names, self.dims) != (other.names, other.dims):
+        if [v.type for v in self.inputs] != [v.type for v in other.inputs]:
             return False
-        types = zip(self.inputs, other.inputs, strict=True)
-        if not all(one.type == two.type for one, two in types):
-            return False
-        return equal_computations(self.outputs, other.outputs, self.inputs, other.inputs)
+        return equal_computations(
+            [self.log_density], [other.log_density], self.inputs, other.inputs
+        )
 
 
 # The code of the last few structures: refits of a few models to many cohorts compile once a model.
-_KEPT: deque[tuple[_Graph, Any]] = deque(maxlen=4)
+_KEPT: deque[tuple[_Graph, Program]] = deque(maxlen=4)
 
 
-def compiled(model: pm.Model) -> Any:
-    """Return the log-density of a model and its gradient, compiled for the sampler.
+def compiled(model: pm.Model) -> Program:
+    """Return the log-density of a model and its gradient in machine code.
 
     Code that was compiled in this process for the same graph, sizes and constants included, is
-    given the data of the model instead of being compiled again. Labels of its coordinates are then
-    those of the model that it was compiled for.
+    given the data of the model instead of being compiled again.
 
     Parameters
     ----------
     model
         As `build` makes it for sampling, its arrays as data.
-
-    Returns
-    -------
-    CompiledModel
-        As nutpie samples it.
     """
-    # Known sizes leave less to compile (14 s against 31 with a warm cache); the data stay data.
+    # Known sizes leave less to compile; the data stay data.
     model = freeze_dims_and_data(model, data=[])
     # What a prior asks of its own parameters is checked when a file is read.
     model.check_bounds = False
-    data = {v.name: v for v in model.named_vars.values() if isinstance(v, SharedVariable)}
-    graph = _graph(model, data)
-    for kept, code in _KEPT:
+    named = sorted(model.named_vars.items())
+    shared = [variable for _, variable in named if isinstance(variable, SharedVariable)]
+    first, second = (np.ascontiguousarray(v.get_value()) for v in shared)
+    data = first, second
+    graph = _Graph([*_unconstrained(model), *shared], model.logp())
+    for kept, program in _KEPT:
         if kept.computes_the_same(graph):
-            used = {variable.name for variable in code.shared_var_keys}
-            return code.with_data(**{name: np.asarray(data[name].get_value()) for name in used})
-    code = _compile(model)
-    _KEPT.append((graph, code))
-    return code
+            return replace(program, data=data)
+    program = _compile(model, graph, data)
+    _KEPT.append((graph, program))
+    return program
 
 
-def _graph(model: pm.Model, data: Mapping[str, SharedVariable]) -> _Graph:
-    kept = model.unobserved_value_vars
-    inputs = [*model.value_vars, *data.values()]
-    return _Graph(
-        names=tuple(str(variable.name) for variable in (*inputs, *kept)),
-        dims={name: tuple(dims) for name, dims in model.named_vars_to_dims.items()},
-        inputs=inputs,
-        outputs=[model.logp(), *kept],
+def _compile(model: pm.Model, graph: _Graph, data: tuple[np.ndarray, np.ndarray]) -> Program:
+    # A copy: the rewriting changes what it is given, which later graphs are compared with.
+    log_density = rewrite_graph(
+        clone_replace(graph.log_density),
+        include=["canonicalize", "stabilize", "local_remove_check_parameter"],
+    )
+    slopes = pt.grad(log_density, _unconstrained(model))
+    gradient = pt.concatenate([slope.ravel() for slope in slopes])
+    start = _start(model)(0)
+    n = sum(value.size for value in start.values())
+    point = pt.tensor(_POINT, dtype="float64", shape=(n,))
+    given = [v.type(name=v.name) for v in graph.inputs[len(_unconstrained(model)) :]]
+    inputs = [*_parts(model, point, start), *given]
+    outputs = clone_replace([log_density, gradient], dict(zip(graph.inputs, inputs, strict=True)))
+    # Compiled without licence to reorder sums: the code may be put together in another way when
+    # parts of it come from the disk, and the same seed is to give the same draws even then.
+    with pytensor.config.change_flags(numba__fastmath=False), model:
+        function = compile_function(
+            [point, *given], outputs, mode="NUMBA", on_unused_input="ignore"
+        )
+        code = _at_addresses(function.vm.jit_fn, n, data)
+    return Program(code.ctypes, (code, function), n, data)
+
+
+def _at_addresses(function: Any, n: int, data: tuple[np.ndarray, np.ndarray]) -> Any:
+    """The function of arrays by their addresses: the point, both data, the results."""
+    (n_first, n_second), (first, second) = zip(*((a.size, a.dtype) for a in data), strict=True)
+
+    @numba.cfunc(types.void(*[types.voidptr] * 4))
+    def at_addresses(at_point, at_first, at_second, at_results):  # type: ignore[no-untyped-def]
+        results = numba.carray(at_results, n + 1, np.float64)
+        value, gradient = function(
+            numba.carray(at_point, n, np.float64),
+            numba.carray(at_first, n_first, first),
+            numba.carray(at_second, n_second, second),
+        )
+        results[0] = value.item()
+        for i in range(n):
+            results[i + 1] = gradient[i]
+
+    return at_addresses
+
+
+def _unconstrained(model: pm.Model) -> list[Any]:
+    """The unconstrained parameters, in an order that does not depend on how a model was made."""
+    return sorted(model.value_vars, key=lambda variable: str(variable.name))
+
+
+def _start(model: pm.Model) -> Callable[[int], dict[str, np.ndarray]]:
+    """Starting points from the prior: spread out, and on every parameter's own scale."""
+    return make_initial_point_fn(
+        model=model, default_strategy="prior", jitter_rvs=set(), return_transformed=True
     )
 
 
-def _compile(model: pm.Model) -> Any:
-    # Compiled without licence to reorder sums: the code may be put together in another way when
-    # parts of it come from the disk, and the same seed is to give the same draws even then.
-    with pytensor.config.change_flags(numba__fastmath=False):
-        return nutpie.compile_pymc_model(
-            model,
-            backend="numba",
-            # Starting points from the prior: spread out, and on every parameter's own scale.
-            default_initialization_strategy="prior",
-            jitter_rvs=set(),
-            freeze_model=False,
+def _parts(model: pm.Model, point: Any, start: Mapping[str, np.ndarray]) -> list[Any]:
+    """The unconstrained parameters as parts of one vector, in the order of the model."""
+    parts, first = [], 0
+    for variable in _unconstrained(model):
+        shape = start[variable.name].shape
+        size = int(np.prod(shape))
+        part = point[first : first + size] if shape else point[first]
+        parts.append(part.reshape(shape) if len(shape) > 1 else part)
+        first += size
+    return parts
+
+
+def for_sampler(model: pm.Model, program: Program) -> Any:
+    """Return a model as nutpie samples it: the draws are of its unconstrained parameters."""
+    start, lock = _start(model), threading.Lock()
+
+    def first_point(seed: int) -> np.ndarray:
+        with lock:  # chains start at the same time
+            values = start(seed)
+        return np.concatenate([np.ravel(values[v.name]) for v in _unconstrained(model)]).astype(
+            float
         )
+
+    return from_pyfunc(
+        ndim=program.n,
+        make_logp_fn=lambda: program.evaluate,
+        make_expand_fn=lambda *seeds: lambda point: {_POINT: point},
+        make_initial_point_fn=first_point,
+        expanded_dtypes=[np.dtype("float64")],
+        expanded_shapes=[(program.n,)],
+        expanded_names=[_POINT],
+    )
+
+
+def constrained(model: pm.Model, draws: xr.Dataset) -> xr.Dataset:
+    """Return the parameters and deterministics of a model at draws of its unconstrained ones.
+
+    Parameters
+    ----------
+    model
+        The model that was sampled.
+    draws
+        What the sampler drew of `for_sampler`.
+
+    Returns
+    -------
+    Dataset
+        Dims chain, draw and those of the model, with its coordinates.
+    """
+    points = draws[_POINT].to_numpy()
+    kept = [*model.free_RVs, *model.deterministics]
+    by_name = {str(v.name): v for v in model.unobserved_value_vars}
+    point = pt.vector(_POINT)
+    start = _start(model)(0)
+    parts = dict(zip(_unconstrained(model), _parts(model, point, start), strict=True))
+    outputs = clone_replace([by_name[str(v.name)] for v in kept], parts)
+    evaluate = of_many_draws([point], outputs)
+    values = evaluate([points.reshape(-1, points.shape[-1])])
+    variables = {
+        str(v.name): (
+            ("chain", "draw", *model.named_vars_to_dims.get(v.name, ())),
+            value.reshape(*points.shape[:2], *value.shape[1:]),
+        )
+        for v, value in zip(kept, values, strict=True)
+    }
+    used = {dim for dims, _ in variables.values() for dim in dims}
+    coords = {dim: np.array(model.coords[dim]) for dim in model.coords if dim in used}
+    return xr.Dataset(variables, coords={**draws[_POINT].coords, **coords})
+
+
+def of_many_draws(
+    inputs: Sequence[Any], outputs: Sequence[Any]
+) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
+    """Make the function of many draws at once: NumPy's loops run over them, nothing is compiled.
+
+    Parameters
+    ----------
+    inputs, outputs
+        Variables of a graph, of one draw.
+
+    Returns
+    -------
+    Callable
+        From values of the inputs to those of the outputs, draws first.
+    """
+    stacked = [pt.tensor(v.name, dtype=v.dtype, shape=(None, *v.type.shape)) for v in inputs]
+    function = pytensor.function(
+        stacked,
+        vectorize_graph(list(outputs), replace=dict(zip(inputs, stacked, strict=True))),
+        on_unused_input="ignore",
+        mode="FAST_COMPILE",
+    )
+
+    def evaluate(values: Sequence[np.ndarray]) -> list[np.ndarray]:
+        n = len(values[0])
+        # What no input enters is the same at all draws.
+        return [
+            np.broadcast_to(value, (n, *np.shape(value)[np.ndim(value) - one.ndim :]))
+            for value, one in zip(function(*values), outputs, strict=True)
+        ]
+
+    return evaluate

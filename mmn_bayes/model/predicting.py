@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import pytensor
-import pytensor.tensor as pt
 import xarray as xr
-from pytensor.graph.replace import vectorize_graph
 
 from mmn_bayes.model.build import Purpose, build
+from mmn_bayes.model.compiling import of_many_draws
 from mmn_bayes.spec.model_spec import ModelSpec
 
 # Bytes of one block of results: small enough to stay in memory beside what is made of it.
@@ -51,42 +50,16 @@ def predict(
         Slice of the draws (chains one after the other) and one array a name, draws first.
     """
     model = build(spec, design, purpose)
-    evaluate = _of_many_draws(model, names)
+    evaluate = of_many_draws(model.free_RVs, [model[name] for name in names])
     sources = [_source(variable, model, posterior, rng, new_members) for variable in model.free_RVs]
     n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-    first = evaluate([[source(0) for source in sources]])
+    first = evaluate([source(0)[None] for source in sources])
     block = max(1, _BLOCK_BYTES // max(1, sum(value.nbytes for value in first)))
     for start in range(0, n_draws, block):
         draws = range(start, min(start + block, n_draws))
         points = [[source(draw) for source in sources] for draw in draws]
-        yield slice(draws.start, draws.stop), evaluate(points)
-
-
-def _of_many_draws(
-    model: pm.Model, names: Sequence[str]
-) -> Callable[[Sequence[Sequence[np.ndarray]]], list[np.ndarray]]:
-    """Make the function of many draws at once: NumPy's loops run over them, nothing is compiled."""
-    stacked = {
-        variable: pt.tensor(variable.name, dtype=variable.dtype, shape=(None, *variable.type.shape))
-        for variable in model.free_RVs
-    }
-    wanted = [model[name] for name in names]
-    function = pytensor.function(
-        list(stacked.values()),
-        vectorize_graph(wanted, replace=stacked),
-        on_unused_input="ignore",
-        mode="FAST_COMPILE",
-    )
-
-    def evaluate(points: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
-        values = function(*(np.stack(column) for column in zip(*points, strict=True)))
-        # What no parameter enters is the same at all draws.
-        return [
-            np.broadcast_to(value, (len(points), *np.shape(value)[np.ndim(value) - one.ndim :]))
-            for value, one in zip(values, wanted, strict=True)
-        ]
-
-    return evaluate
+        values = [np.stack(column) for column in zip(*points, strict=True)]
+        yield slice(draws.start, draws.stop), evaluate(values)
 
 
 def _source(

@@ -4,7 +4,7 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.model.build import build
-from mmn_bayes.model.compiling import compiled
+from mmn_bayes.model.compiling import compiled, constrained, for_sampler
 from mmn_bayes.model.components import parametrisation
 from mmn_bayes.model.design import (
     fingerprint,
@@ -104,9 +104,10 @@ def fit(
     program = compiled(model)
     compiled_after = time.perf_counter() - started
     lengths = {"chains": chains, "draws": draws, "tune": tune}
-    trace = _sampled(program, _progress(progress, spec.name, lengths), cores, seed, lengths)
-    labels = {dim: np.array(values) for dim, values in model.coords.items()}
-    posterior = _posterior(spec, design, trace, labels, seed)
+    reporter = _progress(progress, spec.name, lengths)
+    trace = _sampled(for_sampler(model, program), reporter, cores, seed, lengths)
+    posterior = constrained(model, trace["posterior"].to_dataset())
+    posterior = _posterior(spec, design, posterior, seed)
     stats = trace["sample_stats"].to_dataset()
     for draws_of in posterior.data_vars.values():
         draws_of.attrs["synthetic"] = int(cohort.synthetic)
@@ -146,17 +147,8 @@ def _sampled(
         finish()
 
 
-def _posterior(
-    spec: ModelSpec,
-    design: xr.Dataset,
-    trace: xr.DataTree,
-    labels: Mapping[str, np.ndarray],
-    seed: int,
-) -> xr.Dataset:
+def _posterior(spec: ModelSpec, design: xr.Dataset, posterior: xr.Dataset, seed: int) -> xr.Dataset:
     """The draws, those of the integrated effects too."""
-    posterior = xr.Dataset(trace["posterior"].to_dataset().data_vars)
-    of_dims = {dim: values for dim, values in labels.items() if dim in posterior.dims}
-    posterior = posterior.assign_coords(of_dims)
     # What centred groups were sampled by says no more than their standard normals, kept for all.
     posterior = posterior.drop_vars([n for n in map(str, posterior) if n.endswith("_centred")])
     if spec.outcome == "grade":

@@ -17,6 +17,7 @@ class Clock:
         self.first = self.last = float("nan")
         self.model: Any = None
         self.compiled: Any = None
+        self.program: Any = None
 
     def now(self) -> float:
         """Return the seconds since the start."""
@@ -36,6 +37,18 @@ class Clock:
     def sampled(self) -> None:
         """Stamp its end."""
         self.last = self.now()
+
+    def watch_package(self) -> None:
+        """Keep what this package compiles for its sampler."""
+        from mmn_bayes.model import sampling
+
+        compiled = sampling.compiled
+
+        def compile_and_keep(model: Any) -> Any:
+            self.model, self.program = model, compiled(model)
+            return self.program
+
+        sampling.compiled = compile_and_keep
 
     def watch_nutpie(self) -> None:
         """Put stamps around the two functions of nutpie that every one of its users calls."""

@@ -19,7 +19,10 @@ def microseconds(clock: Clock, posterior: Any) -> float:
     The points are draws of the posterior, since the cost of an integral over the effects depends on
     where it is; without draws they are near the prior's middle, as any other engine's may be.
     """
-    call = nutpie_gradient(clock.compiled) if clock.compiled else pymc_gradient(clock.model)
+    if clock.program:
+        call = clock.program.evaluate
+    else:
+        call = nutpie_gradient(clock.compiled) if clock.compiled else pymc_gradient(clock.model)
     costs = []
     for point in points(clock.model, posterior, order(clock)):
         call(point)
@@ -36,6 +39,8 @@ def microseconds(clock: Clock, posterior: Any) -> float:
 def order(clock: Clock) -> list[str]:
     """Return the names of the unconstrained variables in the order of the compiled function."""
     names = [value.name for value in clock.model.value_vars]
+    if clock.program:
+        return sorted(names)
     return [n for n in clock.compiled.shape_info[0] if n in names] if clock.compiled else names
 
 
