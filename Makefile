@@ -14,8 +14,9 @@ LOCK_FLAGS :=
 BENCHMARK_FLAGS :=
 
 # Two processes, and a file stays in one of them: PyTensor's compiler is not thread-safe, and the tests
-# of a file share what they compile. TEST_FLAGS="-n 0" runs all in one process, "-k name" picks some.
-WORKERS := -n 2 --dist loadfile
+# of a file share what they compile. The order is that of tests/conftest.py. TEST_FLAGS="-n 0" runs
+# all in one process, "-k name" picks some.
+WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 TEST_FLAGS :=
 
 setup: .venv/.ready

@@ -19,3 +19,17 @@ hypothesis.settings.load_profile("house")
 def models() -> Path:
     """The folder of model files."""
     return Path(__file__).resolve().parents[1] / "models"
+
+
+# Files that fit models, the longest first: begun last, one of them would run alone at the end.
+LONGEST = (
+    *("test_fit.py", "test_structure.py", "test_references.py", "test_determinism.py"),
+    *("test_recovery.py", "test_scale.py", "test_compiling.py", "test_ordinal.py"),
+    *("test_any_link.py", "test_log_density.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the longest files first, the others in their order."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(LONGEST)))
