@@ -76,8 +76,8 @@ def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> p
 def _data(spec: ModelSpec, design: xr.Dataset) -> dict[str, Any]:
     """The design's numbers as data of the graph: constants would be compiled into the code.
 
-    All whole numbers are one vector and all others another, of sizes that the graph knows: what
-    hands data over to the sampler takes seconds to compile for each.
+    All whole numbers are one vector and all others another, of sizes that the graph knows, so that
+    what hands them over is the same for every model (`compiling`).
     """
     arrays = {
         str(name): design[name].to_numpy()

