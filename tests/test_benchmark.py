@@ -37,7 +37,8 @@ def is_whole(stored: pd.DataFrame) -> None:
     measured += ["ess_tail", "leapfrogs_per_draw", "memory_mib", "ess_per_total_second"]
     assert (done[measured] > 0).all(axis=None)
     failed = stored.loc[stored["status"] != "finished", "status"]
-    assert failed.str.match("not finished within [0-9]+ s$").all()
+    # Too slow, or too large for the machine; anything else is a fault of the benchmark.
+    assert failed.str.match("not finished within [0-9]+ s$|failed: .*MemoryError").all()
 
 
 def has_one_posterior(stored: pd.DataFrame) -> None:

@@ -5,16 +5,18 @@ import re
 import warnings
 
 import numpy as np
+import nutpie
 import pandas as pd
 import pytest
 import xarray as xr
+from nutpie.compiled_pyfunc import from_pyfunc
 
 from mmn_bayes.cohort.reading import make_cohort
 from mmn_bayes.cohort.response import judge, responses
 from mmn_bayes.errors import CohortWarning, DataError, NotConverged
 from mmn_bayes.frequentist.rates import observed_response
 from mmn_bayes.model.design import make_design
-from mmn_bayes.model.sampling import fit
+from mmn_bayes.model.sampling import ADAPTATION, fit
 from mmn_bayes.posterior.diagnostics import diagnose, require_converged
 from mmn_bayes.posterior.implied import draw_prior, implied_by_prior
 from mmn_bayes.posterior.recovery import simulated
@@ -447,3 +449,30 @@ def test_table_of_draws_names_its_group(strength):
     table = summarise(response_probability(strength, patients="population", by="naive"))
     assert isinstance(table, pd.DataFrame)
     assert list(table["naive"]) == [False, True]
+
+
+def test_fewer_draws_than_parameters_are_not_taken_for_correlations():
+    """With nutpie's own regularisation a chain finds 76 correlated directions, of which 6 exist."""
+    n, rng = 200, np.random.default_rng(1)
+    loadings = 0.3 * rng.normal(size=(n, 6))
+    loadings[:9] *= 3.0
+    inner = np.linalg.inv(np.eye(6) + loadings.T @ loadings)
+
+    def normal(point):
+        slope = loadings @ (inner @ (loadings.T @ point)) - point
+        return 0.5 * float(point @ slope), slope
+
+    program = from_pyfunc(
+        ndim=n,
+        make_logp_fn=lambda: normal,
+        make_expand_fn=lambda *seeds: lambda point: {"point": point},
+        make_initial_point_fn=lambda seed: np.random.default_rng(seed).normal(size=n),
+        expanded_dtypes=[np.dtype("float64")],
+        expanded_shapes=[(n,)],
+        expanded_names=["point"],
+    )
+    lengths = {"chains": 8, "draws": 50, "tune": 100, "seed": 4}
+    trace = nutpie.sample(program, **lengths, **ADAPTATION, save_warmup=True, progress_bar=False)
+    # Two or three directions a correlation: it shows in the draws and in their gradients.
+    assert trace["warmup_sample_stats"]["num_eigenvalues"].max() <= 18
+    assert not trace["sample_stats"]["diverging"].any()

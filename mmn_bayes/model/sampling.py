@@ -4,7 +4,7 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -35,8 +35,13 @@ Reporter = tuple[Callable[[Any], None] | None, Callable[[], None]]
 _SAMPLER = "nutpie"
 # nutpie's low-rank mass matrix: the level, the gain and the naive effects share ridges that a
 # diagonal one does not see (on 40 simulated patients, 2,000 draws: smallest effective sample 576
-# against 207, with 12 leapfrogs a draw against 15).
-_ADAPTATION = "low_rank"
+# against 207, with 12 leapfrogs a draw against 15). What the draws of a window do not show is drawn
+# to the diagonal by `mass_matrix_gamma`: nutpie's own 1e-5 breaks down where there are fewer draws
+# than parameters. On a normal distribution of 409 dimensions 3 of 24 chains took noise for
+# correlations (up to 208 of them, the others at most 17), and one of 4 chains of 400 patients
+# diverged in every draw; from 1e-3 to 1 none of the 24 did. On 40 patients the smallest effective
+# sample sizes are as before (benchmark.toml), or larger (strength.toml: 988 against 803).
+ADAPTATION: Mapping[str, Any] = {"adaptation": "low_rank", "mass_matrix_gamma": 1e-2}
 _KEPT_STATS = ("diverging", "maxdepth_reached", "depth", "n_steps", "step_size", "energy")
 _PACKAGES = (
     "mmn_bayes",
@@ -133,7 +138,7 @@ def _sampled(
             **lengths,
             cores=cores,
             seed=seed,
-            adaptation=_ADAPTATION,
+            **ADAPTATION,
             save_warmup=False,
             progress_bar=False,
             progress_callback=report,
@@ -165,7 +170,7 @@ def _origin(spec: ModelSpec, design: xr.Dataset, cohort: Cohort, seed: int) -> d
         "spec_toml": spec_to_toml(spec),
         "spec_fingerprint": spec.fingerprint,
         "fingerprint": fingerprint(spec, design, seed),
-        "sampler": f"{_SAMPLER} {version(_SAMPLER)}, NUTS, {_ADAPTATION} mass matrix",
+        "sampler": f"{_SAMPLER} {version(_SAMPLER)}, NUTS, {ADAPTATION['adaptation']} mass matrix",
         "parametrisation": json.dumps({g.name: parametrisation(g) for g in _sampled_groups(spec)}),
         "versions": json.dumps(_versions()),
         "synthetic": int(cohort.synthetic),
