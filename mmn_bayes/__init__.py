@@ -21,6 +21,8 @@ _HOMES = {
     "mmn_bayes.spec.model_spec": ("ModelSpec", "spec_to_toml"),
     "mmn_bayes.spec.reading": ("parse_spec", "read_spec"),
     "mmn_bayes.model.sampling": ("fit",),
+    "mmn_bayes.frequentist.comparing": ("compare_rates", "observed_contrast"),
+    "mmn_bayes.frequentist.pairs": ("observed_agreement", "observed_change", "paired_test"),
     "mmn_bayes.frequentist.published": ("check_published", "recompute"),
     "mmn_bayes.frequentist.rates": ("exact_test", "observed_response"),
     "mmn_bayes.frequentist.univariable": ("observed_predictors", "univariable_tests"),

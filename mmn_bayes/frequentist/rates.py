@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
+from scipy.optimize import brentq
+from scipy.stats import binom, binomtest
 from statsmodels.stats.proportion import proportion_confint
 
 from mmn_bayes.cohort.response import HasResponseRule
@@ -14,13 +15,14 @@ from mmn_bayes.cohort.response import responses as judge_responses
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.frequentist.aligning import align_responses, require_columns
 
-# Our names of the intervals, and what statsmodels calls them.
-INTERVALS = {
+# Our names of the intervals that statsmodels has, and what it calls them.
+_OF_STATSMODELS = {
     "clopper-pearson": "beta",
     "wilson": "wilson",
     "jeffreys": "jeffreys",
     "agresti-coull": "agresti_coull",
 }
+INTERVALS = (*_OF_STATSMODELS, "mid-p")
 ALTERNATIVES = ("two-sided", "greater", "less")
 NOT_RECORDED = "not recorded"
 RATE_COLUMNS = (
@@ -37,7 +39,7 @@ def rate_interval(events: int, n: int, *, method: str, level: float) -> tuple[fl
     events, n
         Patients with the event, and patients in all (at least 1).
     method
-        `"clopper-pearson"`, `"wilson"`, `"jeffreys"` or `"agresti-coull"`.
+        `"clopper-pearson"`, `"wilson"`, `"jeffreys"`, `"agresti-coull"` or `"mid-p"`.
     level
         Confidence level, strictly between 0 and 1.
 
@@ -57,10 +59,16 @@ def rate_interval(events: int, n: int, *, method: str, level: float) -> tuple[fl
     ----------
     Clopper CJ, Pearson ES. Biometrika 1934;26:404. Wilson EB. J Am Stat Assoc 1927;22:209.
     Brown LD, Cai TT, DasGupta A. Stat Sci 2001;16:101 (Jeffreys, Agresti-Coull, comparison).
+    Berry G, Armitage P. The Statistician 1995;44:417 (mid-p).
     """
-    _check_counts(events, n)
+    check_counts(events, n)
     _check_interval(method, level)
-    lower, upper = proportion_confint(events, n, alpha=1 - level, method=INTERVALS[method])
+    if method == "mid-p":
+        lower, upper = _mid_p(events, n, level)
+    else:
+        lower, upper = proportion_confint(
+            events, n, alpha=1 - level, method=_OF_STATSMODELS[method]
+        )
     # Exact by the methods' definition, but not always in floating point (Wilson at n of n).
     return (
         0.0 if events == 0 else max(0.0, float(lower)),
@@ -196,7 +204,7 @@ def exact_test(
     ValueError
         When the counts do not make a proportion, or the rate or the alternative is not legal.
     """
-    _check_counts(events, n)
+    check_counts(events, n)
     if not 0 <= rate <= 1:
         raise ValueError(f"The rate of the null hypothesis is {rate}; give a share from 0 to 1.")
     if alternative not in ALTERNATIVES:
@@ -216,6 +224,18 @@ def exact_test(
             "synthetic": [bool(synthetic)],
         }
     )
+
+
+def _mid_p(events: int, n: int, level: float) -> tuple[float, float]:
+    """Limits at which the count itself counts by half: each tail is then (1 - level) / 2."""
+    tail = (1 - level) / 2
+
+    def at_most(rate: float) -> float:
+        return float(binom.cdf(events, n, rate) - binom.pmf(events, n, rate) / 2)
+
+    lower = 0.0 if events == 0 else brentq(lambda p: 1 - at_most(p) - tail, 0, 1, xtol=1e-14)
+    upper = 1.0 if events == n else brentq(lambda p: at_most(p) - tail, 0, 1, xtol=1e-14)
+    return lower, upper
 
 
 def _rate_row(response: pd.Series, method: str, level: float) -> tuple[object, ...]:
@@ -264,7 +284,14 @@ def _by_columns(by: str | Sequence[str] | None, patients: pd.DataFrame) -> list[
     return columns
 
 
-def _check_counts(events: int, n: int) -> None:
+def check_counts(events: int, n: int) -> None:
+    """Raise a ValueError unless so many events of so many patients make a proportion.
+
+    Parameters
+    ----------
+    events, n
+        Whole numbers: patients with the event, and patients in all, at least 1.
+    """
     for name, count in (("events", events), ("n", n)):
         try:
             index(count)
@@ -279,5 +306,16 @@ def _check_counts(events: int, n: int) -> None:
 def _check_interval(method: str, level: float) -> None:
     if method not in INTERVALS:
         raise ValueError(f"The interval '{method}' is unknown; use one of {', '.join(INTERVALS)}.")
+    check_level(level)
+
+
+def check_level(level: float) -> None:
+    """Raise a ValueError unless a confidence level is strictly between 0 and 1.
+
+    Parameters
+    ----------
+    level
+        The level.
+    """
     if not 0 < level < 1:
         raise ValueError(f"The confidence level is {level}; give a share strictly between 0 and 1.")

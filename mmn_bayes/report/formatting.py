@@ -19,6 +19,10 @@ CONFIDENCE = {
     "wilson": "Wilson",
     "jeffreys": "Jeffreys",
     "agresti-coull": "Agresti-Coull",
+    "mid-p": "mid-p",
+    "newcombe": "Newcombe",
+    "koopman": "Koopman score",
+    "conditional exact": "conditional exact",
 }
 OF_DRAWS = {"eti": "equal-tailed", "hdi": "highest density"}
 ESTIMATE = ("estimate", "lower", "upper", "level", "interval")
