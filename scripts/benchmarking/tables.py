@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from .plan import BAMBI, FIRST, ORDERED, PACKAGE, REGIMES, SECOND
+from .plan import BAMBI, FIRST, GRADIENT, ORDERED, PACKAGE, REGIMES, SECOND
 
 ROWS_A_PATIENT = 60
 COLUMNS = (
@@ -48,8 +48,9 @@ def ratios(table: pd.DataFrame, sizes: Sequence[int]) -> pd.DataFrame:
         return of(column, PACKAGE, small, run) / of(column, peer, small, run)
 
     def worst(column: str) -> float:
-        values = [of(column, PACKAGE, small, run, r) for r in REGIMES for run in (FIRST, SECOND)]
-        return max(values) if not any(map(pd.isna, values)) else float("nan")
+        # Of every fit, the large ones too: what goes wrong there is not to be overlooked.
+        fits = (table["engine"] == PACKAGE) & (table["run"] != GRADIENT)
+        return float(table.loc[fits, column].max(skipna=False))
 
     sampling, total = "ess_per_sampling_second", "ess_per_total_second"
     per_gradient = [of("us_per_gradient", PACKAGE, n, FIRST) for n in (small, middle)]
@@ -62,8 +63,8 @@ def ratios(table: pd.DataFrame, sizes: Sequence[int]) -> pd.DataFrame:
         (f"ESS per sampling second, times {ORDERED}", against(sampling, ORDERED, FIRST), ">=", 10),
         (f"{in_total}, first run, times {BAMBI}", against(total, BAMBI, FIRST), ">=", 8),
         (f"{in_total}, second run, times {BAMBI}", against(total, BAMBI, SECOND), ">=", 15),
-        ("divergences, both regimes", worst("divergences"), "<=", 0),
-        ("largest R-hat, both regimes", r_hat, "<", 1.01),
+        ("divergences, every regime and size", worst("divergences"), "<=", 0),
+        ("largest R-hat, every regime and size", r_hat, "<", 1.01),
         (growth, per_gradient[1] / per_gradient[0], "<=", 11),
         (f"GiB, {large} patients", of("memory_mib", PACKAGE, large, FIRST) / 1024, "<", 4),
         (f"MB of a saved fit, {small} patients", of("saved_mb", PACKAGE, small, FIRST), "<", 40),
