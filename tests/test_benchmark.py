@@ -130,6 +130,15 @@ def test_the_short_table_has_a_row_an_engine_and_says_what_did_not_finish() -> N
     assert unfinished["s to first draw"] == "not finished within 9 s"
 
 
+def test_fits_that_are_not_to_be_relied_on_are_named() -> None:
+    (note,) = short.doubts(tables.measured(some_records()))
+    assert f"{plan.PACKAGE}, reliable, 2,400 rows, first run (R-hat 1.004, 3 divergent" in note
+    assert f"{plan.PACKAGE}, noisy, 240 rows, second run (R-hat 1.004, 2 divergent" in note
+    assert note.count("divergent draws)") == 2
+    fine = [r | {"divergences": 0} for r in some_records()]
+    assert short.doubts(tables.measured(fine)) == []
+
+
 def test_the_readme_keeps_everything_but_its_table() -> None:
     text = f"before\n{short.BEGIN}\nwhat it was before\n{short.END}\nafter\n"
     new = short.with_table(text, tables.measured(some_records()))

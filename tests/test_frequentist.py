@@ -14,7 +14,7 @@ from mmn_bayes.errors import CohortWarning
 from mmn_bayes.frequentist.rates import exact_test, observed_response, rate_interval, rates
 from mmn_bayes.frequentist.univariable import univariable_tests
 
-METHODS = ["clopper-pearson", "wilson", "jeffreys", "agresti-coull"]
+METHODS = ["clopper-pearson", "wilson", "jeffreys", "agresti-coull", "mid-p"]
 COUNTS = st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 LEVELS = st.sampled_from([0.5, 0.8, 0.9, 0.95, 0.99])
 

@@ -1,5 +1,6 @@
 """Two observed rates against each other: difference, ratio, odds ratio, number needed to treat."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,17 +16,22 @@ from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.frequentist.aligning import align_responses, require_columns
 from mmn_bayes.frequentist.rates import check_counts, check_level
 
-MEASURES = ("difference", "ratio", "odds ratio", "number needed to treat")
+# The measures in the order of the rows, each with its interval.
+MEASURES = {
+    "difference": "newcombe",
+    "ratio": "koopman",
+    "odds ratio": "conditional exact",
+    "number needed to treat": "newcombe",
+}
 COUNTS = ("first_events", "first_n", "second_events", "second_n")
 
 
 class Estimated(NamedTuple):
-    """One measure: estimate and limits, how they were made, the test beside it, and remarks."""
+    """One measure: estimate and limits, the test beside it, and remarks."""
 
     estimate: float
     lower: float
     upper: float
-    interval: str
     p_value: float = np.nan
     test: str = ""
     note: str = ""
@@ -81,12 +87,7 @@ def compare_rates(
         _odds_ratio(first, second, level),
         _number_needed(difference),
     )
-    counts = dict(zip(COUNTS, map(int, (*first, *second)), strict=True))
-    rows = [
-        {"measure": measure, **counts, **each._asdict(), "level": level}
-        for measure, each in zip(MEASURES, measured, strict=True)
-    ]
-    return _laid_out(rows, synthetic)
+    return _laid_out(first, second, measured, level, synthetic)
 
 
 def observed_contrast(
@@ -101,7 +102,7 @@ def observed_contrast(
     Parameters
     ----------
     cohort, spec
-        The cohort, and the model specification whose rule and scale apply.
+        As for `observed_response`.
     by, between
         Column of the table `patients`, and the two of its values to compare: first with second.
     level
@@ -142,7 +143,8 @@ def observed_contrast(
     if all(n for _, n in pairs):
         table = compare_rates(pairs[0], pairs[1], level=level, synthetic=cohort.synthetic)
     else:
-        table = _of_nobody(pairs, level, cohort.synthetic)
+        nobody = Estimated(np.nan, np.nan, np.nan, note="nobody evaluable in one of the groups")
+        table = _laid_out(pairs[0], pairs[1], [nobody] * len(MEASURES), level, cohort.synthetic)
     missing = [int(r.isna().sum()) for r in judged]
     groups: dict[str, Any] = {
         "first": str(between[0]),
@@ -167,13 +169,13 @@ def _difference(first: tuple[int, int], second: tuple[int, int], level: float) -
         note = ""
     else:
         p_value, note = np.nan, f"no test: {_everybody(a)} in both groups"
-    return Estimated(a / n - b / m, float(lower), float(upper), "newcombe", p_value, test, note)
+    return Estimated(a / n - b / m, float(lower), float(upper), p_value, test, note)
 
 
 def _ratio(first: tuple[int, int], second: tuple[int, int], level: float) -> Estimated:
     (a, n), (b, m) = first, second
     if a == b == 0:
-        return Estimated(np.nan, 0.0, np.inf, "koopman", note="no events in either group")
+        return Estimated(np.nan, 0.0, np.inf, note="no events in either group")
     bound = float(norm.isf((1 - level) / 2))
 
     def limit(score: float) -> float:
@@ -184,7 +186,6 @@ def _ratio(first: tuple[int, int], second: tuple[int, int], level: float) -> Est
         np.inf if b == 0 else (a / n) / (b / m),
         0.0 if a == 0 else limit(bound),
         np.inf if b == 0 else limit(-bound),
-        "koopman",
         note="no events in the second group" if b == 0 else "",
     )
 
@@ -215,7 +216,6 @@ def _odds_ratio(first: tuple[int, int], second: tuple[int, int], level: float) -
         float(conditional.statistic),
         float(lower),
         float(upper),
-        "conditional exact",
         p_value,
         "Fisher's exact",
         "" if margins.all() else f"{_everybody(first[0])} in both groups",
@@ -227,35 +227,37 @@ def _number_needed(difference: Estimated) -> Estimated:
     value, lower, upper = difference.estimate, difference.lower, difference.upper
     estimate = np.inf if value == 0 else 1 / value
     if lower > 0 or upper < 0:
-        return Estimated(estimate, 1 / upper, 1 / lower, "newcombe")
+        return Estimated(estimate, 1 / upper, 1 / lower)
     beyond = f"{1 / upper:.3g}" if upper > 0 else "infinity"
     below = f"{1 / lower:.3g}" if lower < 0 else "infinity"
     return Estimated(
         estimate,
         np.nan,
         np.nan,
-        "newcombe",
         note=f"the interval of the difference holds 0: it runs from {beyond} through infinity to "
         f"{below}",
     )
 
 
-def _of_nobody(pairs: list[tuple[int, int]], level: float, synthetic: bool) -> pd.DataFrame:
-    note = "nobody evaluable in one of the groups"
-    empty = Estimated(np.nan, np.nan, np.nan, "none", note=note)
-    counts = dict(zip(COUNTS, (*pairs[0], *pairs[1]), strict=True))
-    rows = [{"measure": name, **counts, **empty._asdict(), "level": level} for name in MEASURES]
-    return _laid_out(rows, synthetic)
-
-
-def _laid_out(rows: list[dict[str, Any]], synthetic: bool) -> pd.DataFrame:
-    columns = (
-        *("measure", *COUNTS),
-        *("estimate", "lower", "upper", "level", "interval", "p_value", "test", "note"),
-    )
+def _laid_out(
+    first: tuple[int, int],
+    second: tuple[int, int],
+    measured: Sequence[Estimated],
+    level: float,
+    synthetic: bool,
+) -> pd.DataFrame:
+    counts = dict(zip(COUNTS, map(int, (*first, *second)), strict=True))
+    rows = [
+        {"measure": name, **counts, **each._asdict(), "level": level, "interval": interval}
+        for (name, interval), each in zip(MEASURES.items(), measured, strict=True)
+    ]
+    columns = [
+        *("measure", *COUNTS, "estimate", "lower", "upper", "level", "interval"),
+        *("p_value", "test", "note"),
+    ]
     text = dict.fromkeys(("measure", "interval", "test", "note"), "str")
     numbers = dict.fromkeys(("estimate", "lower", "upper", "level", "p_value"), "float64")
-    table = pd.DataFrame(rows, columns=list(columns))
+    table = pd.DataFrame(rows, columns=columns)
     return table.astype({**text, **numbers}).assign(synthetic=bool(synthetic))
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import wilcoxon
+from scipy.stats import rankdata, wilcoxon
 from statsmodels.stats.contingency_tables import mcnemar
 
 from mmn_bayes.cohort.response import NOT_GRADED, HasResponseRule, visit_pair
@@ -143,9 +143,9 @@ def signed_rank(change: np.ndarray) -> tuple[float, float, str]:
     tied = np.unique(np.abs(other)).size < other.size
     exact = other.size == change.size and not tied and change.size < EXACT_BELOW
     method = "exact" if exact else "asymptotic"
-    # Against "greater" the statistic is the sum of the positive ranks, whatever the sign.
-    ranks = wilcoxon(other, alternative="greater", method=method, correction=True).statistic
     p_value = wilcoxon(other, alternative="two-sided", method=method, correction=True).pvalue
+    # SciPy's two-sided statistic is the smaller of both sums; R's is that of the positive ranks.
+    ranks = rankdata(np.abs(other))[other > 0].sum()
     return float(ranks), float(p_value), f"Wilcoxon's signed-rank, {method}"
 
 
@@ -184,23 +184,21 @@ def observed_change(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
     for name, member in groups.items():
         used = member & has_both
         before, after = sums[0][used], sums[1][used]
+        medians = {
+            "median_baseline": before,
+            "median_follow_up": after,
+            "median_change": after - before,
+        }
         statistic, p_value, test = (
             signed_rank(after - before) if used.any() else (np.nan, np.nan, "none: nobody")
         )
-        medians = [np.median(x) if used.any() else np.nan for x in (before, after, after - before)]
         rows.append(
             {
                 "group": name,
                 "n": int(used.sum()),
                 "missing": int((member & ~has_both).sum()),
                 "muscles_left_out": int((graded.any(axis=0) & ~both)[used].sum()),
-                **dict(
-                    zip(
-                        ("median_baseline", "median_follow_up", "median_change"),
-                        medians,
-                        strict=True,
-                    )
-                ),
+                **{k: np.median(x) if used.any() else np.nan for k, x in medians.items()},
                 "statistic": statistic,
                 "p_value": p_value,
                 "test": test,

@@ -10,6 +10,7 @@ from .plan import FIRST, GRADIENT, REGIMES
 CAPTION = "Benchmark: one model, the same data and priors, a process for each fit"
 # Where the README has the table.
 BEGIN, END = "<!-- benchmark: begin, written by `make benchmark` -->", "<!-- benchmark: end -->"
+R_HAT = 1.01
 NOTES = (
     "First run: with empty caches of compiled code; second: in a new process, with what the first "
     "compiled. Seconds to the first draw count from the start of the process: interpreter, "
@@ -57,6 +58,19 @@ def short(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).fillna("").assign(synthetic="yes")
 
 
+def doubts(table: pd.DataFrame) -> list[str]:
+    """Return a note that names the fits whose draws are not to be relied on; empty without any."""
+    table = table.assign(r_hat=table[["r_hat", "r_hat_patients"]].max(axis=1))
+    doubtful = table[(table["r_hat"] >= R_HAT) | (table["divergences"] > 0)]
+    named = [
+        f"{row['engine']}, {row['regime']}, {row['rows']:,} rows, {row['run']} run (R-hat "
+        f"{row['r_hat']:.3f}, {row['divergences']:.0f} divergent draws)"
+        for row in doubtful.to_dict("records")
+    ]
+    why = f"R-hat of {R_HAT} or more, or divergent draws: no ESS is to be relied on of"
+    return [f"{why} {'; '.join(named)}."] if named else []
+
+
 def digits_of(value: float, digits: int) -> str:
     """Return a number as text; "-" where there is none."""
     return "-" if pd.isna(value) else f"{value:,.{digits}f}"
@@ -68,4 +82,5 @@ def with_table(text: str, table: pd.DataFrame) -> str:
     _, _, after = rest.partition(END)
     if not after:
         raise ValueError("The README has no marks for the benchmark's table.")
-    return f"{before}{BEGIN}\n\n{to_markdown(short(table), CAPTION, NOTES)}\n{END}{after}"
+    shown = to_markdown(short(table), CAPTION, [*NOTES, *doubts(table)])
+    return f"{before}{BEGIN}\n\n{shown}\n{END}{after}"

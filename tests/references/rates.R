@@ -2,6 +2,8 @@
 # fisher.test finds its estimate and limits with the loose tolerance of uniroot; here the same
 # equations (the non-central hypergeometric distribution) are solved to 1e-12.
 
+source("write.R")
+
 rows <- list()
 note <- function(case, quantity, value) {
   rows[[length(rows) + 1]] <<- data.frame(case = case, quantity = quantity, value = value)
@@ -76,5 +78,4 @@ for (name in names(changes)) {
 table <- do.call(rbind, rows)
 table$value <- format(table$value, digits = 15, trim = TRUE)
 write.csv(table, "rates_r.csv", row.names = FALSE, quote = TRUE)
-made <- data.frame(what = c("date", "R"), value = c(format(Sys.Date()), as.character(getRversion())))
-write.csv(made, "rates_made.csv", row.names = FALSE)
+write_made("rates_made.csv", packages = character(0))

@@ -1,4 +1,4 @@
-# What wine.R and cohort.R share: how their results are written.
+# What the scripts of this folder share: how their results are written.
 
 # Posterior summaries of draws, one row a quantity, each with its Monte Carlo standard error.
 write_posterior <- function(draws, names, file) {
@@ -39,8 +39,7 @@ write_clmm <- function(fit, file) {
 }
 
 # Date and versions, beside the results.
-write_made <- function(file, ...) {
-  packages <- c("brms", "rstan", "ordinal", "posterior")
+write_made <- function(file, ..., packages = c("brms", "rstan", "ordinal", "posterior")) {
   versions <- vapply(packages, function(x) as.character(packageVersion(x)), "")
   made <- c(date = format(Sys.Date()), R = as.character(getRversion()), versions, ...)
   write.csv(
