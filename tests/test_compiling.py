@@ -3,6 +3,9 @@
 from collections import deque
 
 import numpy as np
+import nutpie
+import pymc as pm
+import pytensor.tensor as pt
 import pytest
 import sites
 
@@ -89,6 +92,22 @@ def test_a_program_says_what_the_model_says(models):
     assert value == pytest.approx(model.compile_logp(mode="FAST_COMPILE")(start), rel=1e-12)
     slopes = sites.differences(lambda point: program.evaluate(point)[0], flat, 1e-5)
     assert gradient == pytest.approx(slopes, rel=1e-5, abs=1e-5)
-    with pytest.raises(compiling.NoDensity) as refused:
+    with pytest.raises(ArithmeticError, match="no number"):
         program.evaluate(np.full(flat.size, np.nan))
-    assert refused.value.is_recoverable  # the sampler rejects such a point and goes on
+
+
+def test_the_sampler_turns_back_where_there_is_no_density():
+    """A positive answer of the code rejects a point; anything else would end the sampling."""
+    with pm.Model() as model:
+        pm.Data("data_real", np.ones(1))
+        pm.Data("data_whole", np.ones(1, dtype=np.int64))
+        x = pm.Normal("x", 0.0, 1.0)
+        pm.Potential("only below 1", pt.switch(x < 1.0, 0.0, np.nan))
+    program = compiling.compiled(model)
+    drawn = nutpie.sample(
+        compiling.for_sampler(model, program),
+        **{"chains": 2, "draws": 300, "tune": 300, "seed": 4, "progress_bar": False},
+    )
+    kept = compiling.constrained(model, program, drawn["posterior"].to_dataset())["x"]
+    assert kept.shape == (2, 300)
+    assert 0.5 < float(kept.max()) < 1.0

@@ -273,7 +273,27 @@ class Answers:
             total += -0.5 * float(z @ z) - 0.5 * size * np.log(2.0 * np.pi)
             if centred:  # a density of sd z
                 total -= size * np.log(float(point[f"{group.name}_sd"]))
+            if balanced(self.spec, group):
+                total -= float(np.log(spreads(self.spec, self.cohort, group, point)).sum())
         return total
+
+
+def balanced(spec: ModelSpec, group: Group) -> bool:
+    """Whether a group is sampled balanced: levels of patients are, where nothing else is said."""
+    level = group.by == "patient" and group.acts_on == "level" and spec.correlation is None
+    return group.parametrisation == "balanced" or (level and group.parametrisation is None)
+
+
+def spreads(spec: ModelSpec, cohort: Cohort, group: Group, point: Point) -> np.ndarray:
+    """What the standard normal of each patient is multiplied by where it is sampled balanced."""
+    noise = float(point["noise"]) if spec.noise is not None else 1.0
+    site_sd = float(point[f"{spec.site_group.name}_sd"]) if spec.site_group.sd is not None else 1.0
+    variance = {"logit": np.pi**2 / 3, "probit": 1.0, "cloglog": np.pi**2 / 6}[spec.link]
+    site = ["patient", "muscle", "side"]
+    sites = cohort.grades.dropna(subset="grade")[site].drop_duplicates()
+    n = sites["patient"].value_counts().reindex(cohort.patients["patient"], fill_value=0)
+    of_one = site_sd**2 + variance * noise**2
+    return np.sqrt(1.0 + n.to_numpy() * float(point[f"{group.name}_sd"]) ** 2 / of_one)
 
 
 def correlations(spec: ModelSpec, point: Point) -> np.ndarray:
@@ -373,14 +393,21 @@ def some_point(spec: ModelSpec, cohort: Cohort, seed: int) -> dict[str, np.ndarr
     return point
 
 
-def forward(model: pm.Model, point: Point) -> dict[str, np.ndarray]:
+def forward(model: pm.Model, point: Point, case: "Case | None" = None) -> dict[str, np.ndarray]:
     """The point as PyMC's unconstrained values, by its own transforms."""
     values = {}
     for rv in model.free_RVs:
         transform = model.rvs_to_transforms[rv]
-        name = rv.name.removesuffix("_centred")
-        sd = 1.0 if name == rv.name else float(point[f"{name}_sd"])
-        value = sd * np.asarray(point[rv.name if name == rv.name else f"{name}_z"], dtype=float)
+        name: str = rv.name
+        times: Any = 1.0
+        if rv.name.endswith("_centred"):
+            name = rv.name.removesuffix("_centred")
+            times = float(point[f"{name}_sd"])
+        elif rv.name.endswith("_balanced"):
+            name = rv.name.removesuffix("_balanced")
+            group = next(group for group in case.spec.groups if group.name == name)
+            times = spreads(case.spec, case.cohort, group, point)
+        value = times * np.asarray(point[rv.name if name == rv.name else f"{name}_z"], dtype=float)
         if transform is not None:
             value = transform.forward(pt.as_tensor(value), *rv.owner.inputs).eval()
         values[model.rvs_to_values[rv].name] = value
@@ -412,7 +439,11 @@ def test_the_makers_of_priors_are_those_of_the_vocabulary() -> None:
 
 def test_the_parameters_of_the_graph_are_those_of_the_file(case: Case) -> None:
     site = [case.spec.site_group] if case.spec.outcome == "grade" else []
-    own = {f"{group.name}_z" for group in case.spec.groups if group not in site}
+    own = {
+        f"{group.name}_balanced" if balanced(case.spec, group) else f"{group.name}_z"
+        for group in case.spec.groups
+        if group not in site
+    }
     assert {rv.name for rv in case.model.free_RVs} == set(case.spec.priors) | own
 
 
@@ -421,11 +452,13 @@ def test_the_log_density_is_that_of_the_second_author(case: Case, seed: int) -> 
     point = some_point(case.spec, case.cohort, seed)
     expected = case.answers.log_density(point)
     assert np.isfinite(expected)
-    assert case.log_density(forward(case.model, point)) == pytest.approx(expected, rel=1e-8, abs=0)
+    assert case.log_density(forward(case.model, point, case)) == pytest.approx(
+        expected, rel=1e-8, abs=0
+    )
 
 
 def test_the_gradient_is_the_slope_of_the_log_density(case: Case) -> None:
-    point = forward(case.model, some_point(case.spec, case.cohort, 5))
+    point = forward(case.model, some_point(case.spec, case.cohort, 5), case)
     log_density = case.model.compile_logp(mode=INTERPRETED)
     gradient = case.model.compile_dlogp(mode=INTERPRETED)(point)
     order = [case.model.rvs_to_values[rv].name for rv in case.model.free_RVs]
@@ -562,6 +595,14 @@ VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
             if name != "site"
         }
     ),
+    "standard normals of patients sampled": lambda: variant(
+        group={
+            "patient_level": {
+                **read_spec(STRENGTH).resolved["group"]["patient_level"],
+                "parametrisation": "non_centred",
+            }
+        }
+    ),
     "an examiner of one day": lambda: variant(
         group={"examiner": {"by": "patient:visit", "acts_on": "level", "sd": HALF}}
     ),
@@ -634,14 +675,16 @@ def test_what_no_file_uses_yet_has_the_density_of_the_page_too(name: str) -> Non
     case = Case(VARIANTS[name](), simulated(3, seed=5), INTERPRETED)
     point = some_point(case.spec, case.cohort, 6)
     expected = case.answers.log_density(point)
-    assert case.log_density(forward(case.model, point)) == pytest.approx(expected, rel=1e-8, abs=0)
+    assert case.log_density(forward(case.model, point, case)) == pytest.approx(
+        expected, rel=1e-8, abs=0
+    )
 
 
 def test_a_frozen_model_with_memory_has_the_same_density() -> None:
     # What is sampled has its data and shapes frozen, by which every operation is made anew.
     name = "an examiner who remembers 200 days, logit"
     case = Case(VARIANTS[name](), simulated(3, seed=5), INTERPRETED)
-    point = forward(case.model, some_point(case.spec, case.cohort, 6))
+    point = forward(case.model, some_point(case.spec, case.cohort, 6), case)
     frozen = freeze_dims_and_data(case.model).compile_logp(jacobian=False, mode=INTERPRETED)
     assert frozen(point) == pytest.approx(case.log_density(point), rel=1e-12)
 
@@ -661,9 +704,9 @@ def test_the_cutpoints_give_a_reference_patient_the_grades_of_the_prior(
     noise: float, bound: float
 ) -> None:
     spec = read_spec(STRENGTH)
-    cohort = simulated(2, seed=1)
-    model = build(spec, make_design(spec, cohort))
-    point = some_point(spec, cohort, 9) | {"noise": np.array(noise)}
+    case = Case(spec, simulated(2, seed=1))
+    model = case.model
+    point = some_point(spec, case.cohort, 9) | {"noise": np.array(noise)}
     share = np.array([0.03, 0.04, 0.06, 0.10, 0.17, 0.60])
     point["grade_probability"] = share
     # From the graph itself, at the values of the point.
@@ -673,7 +716,7 @@ def test_the_cutpoints_give_a_reference_patient_the_grades_of_the_prior(
         on_unused_input="ignore",
         mode=INTERPRETED,
     )
-    (cutpoints,) = wanted(forward(model, point))
+    (cutpoints,) = wanted(forward(model, point, case))
     z = np.linspace(-9.0, 9.0, 20_001)
     below = expit((cutpoints[:, None] - z) / noise) @ ss.norm.pdf(z) * (z[1] - z[0])
     implied = np.diff(np.concatenate([[0.0], below, [1.0]]))

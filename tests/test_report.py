@@ -14,9 +14,10 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from mmn_bayes.cohort.published import read_published
+from mmn_bayes.posterior.replicate import spec_of
 from mmn_bayes.report import drawing, figures, formatting, store, tables
 from mmn_bayes.spec.model_spec import spec_to_toml
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.spec.reading import parse_spec, read_spec
 
 ROOT = Path(__file__).resolve().parents[1]
 ESTIMATE_COLUMNS = ["estimate", "lower", "upper", "level", "interval"]
@@ -385,19 +386,32 @@ def test_the_same_groups_in_several_fits_make_one_table(fit):
     assert list(table["old"]) == ["yes"] * 5 + ["no"] * 5
 
 
+def test_fits_that_answer_different_questions_make_no_table(fit):
+    other = make_fit("response")
+    content = spec_of(other).resolved
+    content["estimand"]["population"] = "Whoever comes."
+    other.attrs["spec_toml"] = spec_to_toml(parse_spec(content, "response"))
+    with pytest.raises(ValueError, match="state different estimands"):
+        tables.response_table([fit, other])
+
+
 def test_the_notes_state_the_rule_the_missing_and_the_origin(both):
     notes = tables.table_notes(both[0], both[2])
     assert notes[0].startswith("Response: at least 1 grade gained in at least 2 muscles")
     assert notes[0].endswith("within day 121 to 243.")
-    assert notes[1] == (
+    # What is asked, with the events and what is done about each.
+    asked = ["Population", "Exposure", "Variable", "Intercurrent events", "Summary"]
+    assert [note.split(":")[0] for note in notes[1:6]] == asked
+    assert "no follow-up: filled in by the model" in notes[4]
+    assert notes[6] == (
         "Evaluable: 38 of 40 patients; missing: no visit in the follow-up window (2)."
     )
-    assert [note.split(":")[0] for note in notes[2:5]] == [
+    assert [note.split(":")[0] for note in notes[7:10]] == [
         "Observed",
         "These patients",
         "New patients",
     ]
-    for name, note in zip(("strength", "response"), notes[5:], strict=True):
+    for name, note in zip(("strength", "response"), notes[10:], strict=True):
         assert f"Model {name}: 2 chains of 50 draws" in note
         assert "fingerprint 0123456789abcdef; python 3.13.0, numpy 2.3" in note
 

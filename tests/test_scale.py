@@ -265,7 +265,7 @@ class TestModifiedScale:
         point = some_point(spec, modified, 6)
         expected = case.answers.log_density(point)
         assert np.isfinite(expected)
-        got = case.log_density(forward(case.model, point))
+        got = case.log_density(forward(case.model, point, case))
         assert got == pytest.approx(expected, rel=1e-8, abs=0)
 
 

@@ -52,7 +52,7 @@ def fitted(rich, cohort):
 def test_the_draws_are_labelled_and_the_parametrisation_is_recorded(fitted, rich):
     posterior = fitted["posterior"].to_dataset()
     assert set(rich.priors) <= set(posterior)
-    assert not [name for name in posterior if str(name).endswith("_centred")]
+    assert not [name for name in posterior if str(name).endswith(("_centred", "_balanced"))]
     pairs = posterior["patient_correlation"]["pair"].to_numpy().tolist()
     assert pairs == ["patient_level, patient_slope"]
     assert posterior["relaxed_z"].dims[2:] == ("relaxed", "gap")

@@ -29,6 +29,7 @@ from numba import types
 
 # As in `quadrature`: infinity on division by zero, and no licence to reorder sums.
 _jit = numba.njit(error_model="numpy", cache=True)
+_threadable = numba.njit(error_model="numpy", cache=True, nogil=True)
 
 LINKS = ("logit", "probit", "cloglog")  # a link is known here by its place
 _LOGIT, _PROBIT = 0, 1
@@ -514,7 +515,7 @@ def _draw(rows, start, stop, nodes, u, place):  # type: ignore[no-untyped-def]
     return nodes.z[node] + plan.width * (place - 0.5)
 
 
-@_jit
+@_threadable
 def draw_site_effects(  # type: ignore[no-untyped-def]
     link, eta, cutpoints, sigma, code, first_row, repeat, memory, uniform
 ):

@@ -33,7 +33,7 @@ from mmn_bayes.spec.model_spec import ModelSpec
 _NOT_IN_GRAPH = frozenset(
     {
         *("baseline_day", "follow_up_day", "day_of_visit", "position_of_row", "earlier_row"),
-        *("n_affected", "n_sites"),
+        "n_affected",
         *("infusion_day", "infusion_dose_g_per_kg"),
     }
 )
@@ -106,7 +106,7 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
     noise = parameter("noise", spec.noise) if spec.noise is not None else 1.0
     site_sd = parameter(f"{site.name}_sd", site.sd) if site.sd is not None else 1.0
     scaled = relaxed_cutpoints(spec, cutpoints(spec, noise, site_sd)) / noise
-    effects = group_effects(spec, sampled=purpose == "sample")
+    effects = group_effects(spec, arrays, noise, site_sd, sampled=purpose == "sample")
     site_of_row = arrays["site_of_row"]
     level = at(strength_level(spec, arrays, effects), site_of_row)
     eta = (level + strength_change(spec, arrays, effects)) / noise

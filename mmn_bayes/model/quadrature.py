@@ -32,6 +32,7 @@ from numba.extending import intrinsic, overload
 # operations: the same seed is to give the same draws, whether the code was just compiled or comes
 # from the disk, and the two were seen to differ. Long sums run in lanes of their own instead.
 _jit = numba.njit(error_model="numpy", cache=True)
+_threadable = numba.njit(error_model="numpy", cache=True, nogil=True)
 # Where nothing is allocated nothing need be counted: references took a seventh of the time.
 _lean = numba.njit(error_model="numpy", cache=True, _nrt=False)
 # What one function alone calls is compiled as a part of it, once. Nor are arrays assigned to arrays
@@ -677,7 +678,7 @@ def _draw(eta, cutpoints, code, start, stop, grid, u):  # type: ignore[no-untype
     return width * (min(max(node, 0), 2 * last) - last), width
 
 
-@_jit
+@_threadable
 def draw_site_effects(  # type: ignore[no-untyped-def]
     eta, cutpoints, sigma, code, first_row, uniform, step=0.4, reach=REACH
 ):

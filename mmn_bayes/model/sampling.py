@@ -1,10 +1,12 @@
 """Fit a model: compile, sample, draw what was integrated out, keep everything with the draws."""
 
 import json
+import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -27,6 +29,7 @@ from mmn_bayes.model.design import (
 from mmn_bayes.model.ordinal import draw_site_effects
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.spec.model_spec import Group, ModelSpec, spec_to_toml
+from mmn_bayes.spec.vocabulary import PARAMETRISATIONS
 
 Progress = Literal["auto", "bar", "lines", "off"]
 # What the sampler calls with the state of its chains, and what closes it.
@@ -42,6 +45,7 @@ _SAMPLER = "nutpie"
 # diverged in every draw; from 1e-3 to 1 none of the 24 did. On 40 patients the smallest effective
 # sample sizes are as before (benchmark.toml), or larger (strength.toml: 988 against 803).
 ADAPTATION: Mapping[str, Any] = {"adaptation": "low_rank", "mass_matrix_gamma": 1e-2}
+_MATRIX = "{adaptation} (regularised by {mass_matrix_gamma:g})".format_map(ADAPTATION)
 _KEPT_STATS = ("diverging", "maxdepth_reached", "depth", "n_steps", "step_size", "energy")
 _PACKAGES = (
     "mmn_bayes",
@@ -113,7 +117,7 @@ def fit(
     trace = _sampled(for_sampler(model, program), reporter, cores, seed, lengths)
     posterior = constrained(model, program, trace["posterior"].to_dataset())
     groups = {
-        "posterior": _posterior(spec, design, posterior, seed, synthetic=cohort.synthetic),
+        "posterior": _posterior(spec, design, posterior, seed, cores, synthetic=cohort.synthetic),
         "sample_stats": _plain(trace["sample_stats"].to_dataset()[list(_KEPT_STATS)]),
         "design": design,
     }
@@ -149,13 +153,20 @@ def _sampled(
 
 
 def _posterior(
-    spec: ModelSpec, design: xr.Dataset, posterior: xr.Dataset, seed: int, *, synthetic: bool
+    spec: ModelSpec,
+    design: xr.Dataset,
+    posterior: xr.Dataset,
+    seed: int,
+    cores: int | None,
+    *,
+    synthetic: bool,
 ) -> xr.Dataset:
     """The draws, those of the integrated effects too; each says whether it is of synthetic data."""
-    # What centred groups were sampled by says no more than their standard normals, kept for all.
-    posterior = posterior.drop_vars([n for n in map(str, posterior) if n.endswith("_centred")])
+    # What groups were sampled by says no more than their standard normals, which are kept for all.
+    sampled_by = tuple(f"_{way}" for way in PARAMETRISATIONS)
+    posterior = posterior.drop_vars([n for n in map(str, posterior) if n.endswith(sampled_by)])
     if spec.outcome == "grade":
-        posterior = _with_site_effects(spec, design, posterior, seed)
+        posterior = _with_site_effects(spec, design, posterior, seed, cores)
     posterior = _plain(posterior)
     for draws in posterior.data_vars.values():
         draws.attrs["synthetic"] = int(synthetic)
@@ -170,8 +181,10 @@ def _origin(spec: ModelSpec, design: xr.Dataset, cohort: Cohort, seed: int) -> d
         "spec_toml": spec_to_toml(spec),
         "spec_fingerprint": spec.fingerprint,
         "fingerprint": fingerprint(spec, design, seed),
-        "sampler": f"{_SAMPLER} {version(_SAMPLER)}, NUTS, {ADAPTATION['adaptation']} mass matrix",
-        "parametrisation": json.dumps({g.name: parametrisation(g) for g in _sampled_groups(spec)}),
+        "sampler": f"{_SAMPLER} {version(_SAMPLER)}, NUTS, {_MATRIX} mass matrix",
+        "parametrisation": json.dumps(
+            {g.name: parametrisation(spec, g) for g in _sampled_groups(spec)}
+        ),
         "versions": json.dumps(_versions()),
         "synthetic": int(cohort.synthetic),
         "title": cohort.title,
@@ -239,7 +252,7 @@ def _progress(progress: Progress, name: str, lengths: dict[str, int]) -> Reporte
 
 
 def _with_site_effects(
-    spec: ModelSpec, design: xr.Dataset, posterior: xr.Dataset, seed: int
+    spec: ModelSpec, design: xr.Dataset, posterior: xr.Dataset, seed: int, cores: int | None
 ) -> xr.Dataset:
     """Add draws of the effects that the likelihood integrates out, given each draw of the rest."""
     code, n_sites = design["code"].to_numpy(), design.sizes["site"]
@@ -252,21 +265,30 @@ def _with_site_effects(
     # Single precision halves a saved fit and its peak of memory; a millionth of a sd moves no
     # grade.
     effects = np.empty((shape[0] * shape[1], n_sites), dtype=np.float32)
-    for block, (eta, cutpoints, sigma, *memory) in predict(
-        spec, design, posterior, names, purpose="recover"
-    ):
-        drawn = uniform.random((len(eta), n_sites, 2))
+
+    def draw(to: np.ndarray, values: Sequence[np.ndarray], uniform: np.ndarray) -> None:
+        eta, cutpoints, sigma, *memory = values
         for part in strata:
-            effects[block, part.sites] = draw_site_effects(
+            to[:, part.sites] = draw_site_effects(
                 eta[:, part.rows],
                 cutpoints[:, part.number],
                 sigma,
                 code[part.rows],
                 part.first_row,
-                drawn[:, part.sites],
+                uniform[:, part.sites],
                 link=spec.link,
                 memory=memory[0] if memory else None,
                 repeat=repeat[part.rows],
             )
+
+    workers = min(cores or os.cpu_count() or 1, 8)
+    with ThreadPoolExecutor(workers) as pool:
+        for block, values in predict(spec, design, posterior, names, purpose="recover"):
+            drawn = uniform.random((len(values[0]), n_sites, 2))
+            # Every draw has its own numbers, so that threads change nothing but the time.
+            parts = (np.array_split(v, workers) for v in (effects[block], *values, drawn))
+            work = [pool.submit(draw, to, own, u) for to, *own, u in zip(*parts, strict=True)]
+            for done in work:
+                done.result()
     name = f"{spec.site_group.name}_z"
     return posterior.assign({name: (("chain", "draw", "site"), effects.reshape(shape))})

@@ -168,13 +168,17 @@ def table_notes(fits: xr.DataTree | Sequence[xr.DataTree], table: pd.DataFrame) 
     Returns
     -------
     list of str
-        The response rule in words; who is missing, by reason; what each kind of row means; the
-        models with their fingerprints, seeds and software.
+        The response rule and the estimand in words; who is missing, by reason; what each kind of
+        row means; the models with their fingerprints, seeds and software.
     """
     trees = _checked(fits)
     spec = spec_of(trees[0])
     rule = ", ".join(filter(None, (spec.response.in_words(), scale_in_words(spec))))
-    notes = [f"Response: {rule}.", _missing_in_words(design_of(trees[0]))]
+    notes = [
+        f"Response: {rule}.",
+        *spec.estimand.in_words(),
+        _missing_in_words(design_of(trees[0])),
+    ]
     for row in table.drop_duplicates("meaning").to_dict("records"):
         source = str(row["source"]).rpartition(": ")[2]
         notes.append(f"{source[0].upper()}{source[1:]}: {row['meaning']}.")
@@ -222,12 +226,20 @@ def _checked(fits: xr.DataTree | Sequence[xr.DataTree]) -> list[xr.DataTree]:
             raise ValueError(f"{where} are not of the same patients; fit both to one cohort.")
         if _judging(spec_of(fit)) != judging:
             raise ValueError(f"{where} define response differently; make one table of each.")
+        if _question(spec_of(fit)) != _question(spec_of(trees[0])):
+            raise ValueError(f"{where} state different estimands; make one table of each.")
     return trees
 
 
 def _judging(spec: ModelSpec) -> tuple[object, ...]:
     """All on which the judgement of a patient's grades depends: a step is one of the scale."""
     return spec.response, spec.scale, spec.collapse
+
+
+def _question(spec: ModelSpec) -> tuple[str, ...]:
+    """Of whom, under what, and with which answer to the events; each model words the rest."""
+    asked = spec.estimand
+    return asked.population, asked.exposure, asked.stopped, asked.switched, asked.lost
 
 
 def _check_groups(trees: Sequence[xr.DataTree], by: str | None) -> None:

@@ -5,7 +5,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mmn_bayes.spec.vocabulary import DISTRIBUTIONS, FILE_KEYS, KEYS, REQUIRED_TABLES, Key
+from mmn_bayes.spec.vocabulary import (
+    DISTRIBUTIONS,
+    FILE_KEYS,
+    KEYS,
+    PARAMETRISATIONS,
+    REQUIRED_TABLES,
+    Key,
+)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Tables of tables, whose names an author chooses.
@@ -199,7 +206,7 @@ def _bad_names(content: Mapping[str, Any]) -> Iterator[str]:
     derived = {
         f"{group}_{part}"
         for group in (groups if isinstance(groups, dict) else ())
-        for part in ("sd", "z", "effect", "centred")
+        for part in ("sd", "z", "effect", *PARAMETRISATIONS)
     }
     for head in _NAMED:
         tables = content.get(head, {})
@@ -313,8 +320,11 @@ def _group_contradictions(
             )
         if "parametrisation" in group and name in sites:
             yield f"group.{name}.parametrisation: these effects are not sampled; leave it out."
-        if (group.get("parametrisation"), group["by"], correlated) == ("centred", "patient", True):
+        way, of_patients = group.get("parametrisation"), group["by"] == "patient"
+        if of_patients and correlated and way not in (None, "non_centred"):
             yield f"group.{name}.parametrisation: correlated effects are sampled non-centred."
+        elif way == "balanced" and not (of_patients and group["acts_on"] == "level"):
+            yield f"group.{name}.parametrisation: only levels by patient can be balanced."
         if group["by"] == "patient:visit" and group["acts_on"] != "level":
             yield f"group.{name}.acts_on: the effects of a visit act on level."
 

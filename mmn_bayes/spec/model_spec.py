@@ -23,6 +23,42 @@ class Prior:
         return dict(self.parameters)[name]
 
 
+# What a strategy for an intercurrent event does, as it is printed.
+_STRATEGIES = {
+    "treatment_policy": "their grades count whatever was infused or given (treatment policy)",
+    "filled_in": (
+        "filled in by the model from what was graded, as if missing at random given that; left out "
+        "of the observed rate"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Estimand:
+    """What is to be estimated, in the words of ICH E9(R1); printed with every response table."""
+
+    population: str
+    exposure: str
+    variable: str
+    stopped: str
+    switched: str
+    lost: str
+    summary: str
+
+    def in_words(self) -> tuple[str, ...]:
+        """Return one line an attribute, intercurrent events with how each is handled."""
+        return (
+            f"Population: {self.population}",
+            f"Exposure: {self.exposure}",
+            f"Variable: {self.variable}",
+            "Intercurrent events: "
+            f"treatment stopped: {_STRATEGIES[self.stopped]}; "
+            f"another treatment: {_STRATEGIES[self.switched]}; "
+            f"no follow-up: {_STRATEGIES[self.lost]}.",
+            f"Summary: {self.summary}",
+        )
+
+
 @dataclass(frozen=True)
 class Group:
     """Effects of the members of one grouping; `sd` is None where it is the unit."""
@@ -119,6 +155,7 @@ class ModelSpec:
     scale: tuple[str, ...]
     collapse: tuple[tuple[str, str], ...]
     response: ResponseRule
+    estimand: Estimand
     threshold: Prior | None
     relaxed: Relaxed | None
     noise: Prior | None

@@ -11,6 +11,7 @@ from mmn_bayes.cohort.response import ResponseRule
 from mmn_bayes.errors import SpecError
 from mmn_bayes.spec.checking import defects_of
 from mmn_bayes.spec.model_spec import (
+    Estimand,
     Exposure,
     Gain,
     Group,
@@ -180,6 +181,7 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
         scale=tuple(content["scale"]["grades"]),
         collapse=tuple(content["scale"].get("collapse", {}).items()),
         response=ResponseRule(**rule),
+        estimand=Estimand(**{k: v for k, v in content["estimand"].items() if k != "why"}),
         threshold=_prior(content.get("threshold", {}).get("prior")),
         relaxed=relaxed
         and Relaxed(

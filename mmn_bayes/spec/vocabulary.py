@@ -80,6 +80,8 @@ class Key:
     choices: tuple[str, ...] = ()
 
 
+PARAMETRISATIONS = ("centred", "non_centred", "balanced")
+
 _GRADE = ("grade",)
 _RESPONSE = ("response",)
 
@@ -110,6 +112,27 @@ KEYS: Mapping[str, Key] = {
     "response.follow_up_day": Key("number", "target day of the follow-up visit"),
     "response.follow_up_window_days": Key("window", "first and last day of the follow-up visit"),
     "response.why": Key("text", "where the definition comes from"),
+    "estimand.population": Key("text", "of whom the answer is"),
+    "estimand.exposure": Key("text", "under which treatment"),
+    "estimand.variable": Key("text", "what is looked at in each patient; [response] has its rule"),
+    "estimand.stopped": Key(
+        "choice",
+        "patients who stop treatment before follow-up: their grades count whatever was infused",
+        choices=("treatment_policy",),
+    ),
+    "estimand.switched": Key(
+        "choice",
+        "patients who change to another treatment: their grades count whatever they were given",
+        choices=("treatment_policy",),
+    ),
+    "estimand.lost": Key(
+        "choice",
+        "patients without follow-up: filled in by the model from what was graded; the observed "
+        "rate leaves them out",
+        choices=("filled_in",),
+    ),
+    "estimand.summary": Key("text", "what of the variable is reported"),
+    "estimand.why": Key("text", "why this is the question"),
     "threshold.prior": Key(
         "prior on simplex or real",
         "grade probabilities among the muscles of a reference patient (effects 0, before "
@@ -170,10 +193,11 @@ KEYS: Mapping[str, Key] = {
     ),
     "group.*.parametrisation": Key(
         "choice",
-        "what the sampler moves: the effects, or standard normals; changes time, not results",
+        "what the sampler moves: the effects, standard normals, or levels of patients in units of "
+        "their error; changes time, not results",
         required=False,
         outcomes=_GRADE,
-        choices=("centred", "non_centred"),
+        choices=PARAMETRISATIONS,
     ),
     "correlation.patient": Key(
         "prior on correlation",
@@ -230,6 +254,6 @@ FILE_KEYS: Mapping[str, Key] = {
 
 # Tables that a file for the outcome must have; a `*` table may be absent altogether.
 REQUIRED_TABLES: Mapping[str, tuple[str, ...]] = {
-    "grade": ("scale", "response", "threshold"),
-    "response": ("scale", "response", "intercept"),
+    "grade": ("scale", "response", "estimand", "threshold"),
+    "response": ("scale", "response", "estimand", "intercept"),
 }

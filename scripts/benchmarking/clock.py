@@ -3,6 +3,8 @@
 import time
 from typing import Any
 
+POINTS = 8  # of the posterior, at which gradients are timed
+
 
 class BeforeSampling(Exception):
     """Raised where sampling would start, by a clock that was asked to stop there."""
@@ -17,7 +19,7 @@ class Clock:
         self.first = self.last = float("nan")
         self.model: Any = None
         self.compiled: Any = None
-        self.program: Any = None
+        self.points: Any = None  # unconstrained draws, where the sampler's trace has them
 
     def now(self) -> float:
         """Return the seconds since the start."""
@@ -38,20 +40,8 @@ class Clock:
         """Stamp its end."""
         self.last = self.now()
 
-    def watch_package(self) -> None:
-        """Keep what this package compiles for its sampler."""
-        from mmn_bayes.model import sampling
-
-        compiled = sampling.compiled
-
-        def compile_and_keep(model: Any) -> Any:
-            self.model, self.program = model, compiled(model)
-            return self.program
-
-        sampling.compiled = compile_and_keep
-
     def watch_nutpie(self) -> None:
-        """Put stamps around the two functions of nutpie that every one of its users calls."""
+        """Put stamps around the two functions of nutpie that its users call, and keep its model."""
         import nutpie
 
         compile_model, sample = nutpie.compile_pymc_model, nutpie.sample
@@ -61,9 +51,14 @@ class Clock:
             return self.compiled
 
         def sample_and_stamp(*args: Any, **kwargs: Any) -> Any:
+            self.compiled = args[0]
             self.sampling()
             trace = sample(*args, **kwargs)
             self.sampled()
+            drawn = trace["posterior"].to_dataset().get("unconstrained")
+            if drawn is not None:
+                flat = drawn.to_numpy().reshape(-1, drawn.shape[-1])
+                self.points = flat[:: -(-len(flat) // POINTS)].copy()
             return trace
 
         nutpie.compile_pymc_model, nutpie.sample = compile_and_keep, sample_and_stamp

@@ -37,5 +37,4 @@ class Package:
     def sample(self, data: Any, lengths: dict[str, int], clock: Clock) -> Any:
         import mmn_bayes as mb
 
-        clock.watch_package()
         return mb.fit(*data, seed=SEED, progress="off", cores=CORES, **lengths)

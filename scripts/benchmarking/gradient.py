@@ -8,9 +8,9 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from .clock import Clock
+from .clock import POINTS, Clock
 
-POINTS, SECONDS = 8, 0.25  # points of the posterior, and seconds of calling at each
+SECONDS = 0.25  # of calling at each point
 
 
 def microseconds(clock: Clock, posterior: Any) -> float:
@@ -19,12 +19,10 @@ def microseconds(clock: Clock, posterior: Any) -> float:
     The points are draws of the posterior, since the cost of an integral over the effects depends on
     where it is; without draws they are near the prior's middle, as any other engine's may be.
     """
-    if clock.program:
-        call = clock.program.evaluate
-    else:
-        call = nutpie_gradient(clock.compiled) if clock.compiled else pymc_gradient(clock.model)
+    call = nutpie_gradient(clock.compiled) if clock.compiled else pymc_gradient(clock.model)
     costs = []
-    for point in points(clock.model, posterior, order(clock)):
+    where = clock.points
+    for point in points(clock.model, posterior, order(clock)) if where is None else where:
         call(point)
         # Processor time: one thread computes, and whatever else the machine does is not its cost.
         n, started = 0, time.thread_time()
@@ -39,8 +37,6 @@ def microseconds(clock: Clock, posterior: Any) -> float:
 def order(clock: Clock) -> list[str]:
     """Return the names of the unconstrained variables in the order of the compiled function."""
     names = [value.name for value in clock.model.value_vars]
-    if clock.program:
-        return sorted(names)
     return [n for n in clock.compiled.shape_info[0] if n in names] if clock.compiled else names
 
 
