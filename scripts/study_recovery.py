@@ -1,9 +1,10 @@
 """Fit strength.toml to 20 simulated cohorts: how often do 90 % credible intervals cover the truth?
 
 Usage: python scripts/study_recovery.py [folder [cohorts [draws]]]
-       (default: results/recovery 20 500)
+       (default: results/recovery 20 1000)
 
-About a minute a cohort and processor. An interrupted run goes on where it was.
+About 12 s a cohort and processor, a minute on a slow machine. An interrupted run goes on where it
+was.
 """
 
 import sys

@@ -21,7 +21,7 @@ from mmn_bayes.spec.model_spec import ModelSpec
 # The 5 % and 95 % quantiles must be known far better than 20 cohorts know a coverage. With 500
 # effective draws in a tail a quantile is off by sqrt(0.05 * 0.95 / 500), 1 percentage point; the
 # share of 20 cohorts has a standard error of sqrt(0.9 * 0.1 / 20), 7 percentage points.
-SETTINGS = {"n_patients": 40, "level": 0.9, "chains": 2, "draws": 500, "tune": 400}
+SETTINGS = {"n_patients": 40, "level": 0.9, "chains": 2, "draws": 1000, "tune": 400}
 
 
 def run_study(
