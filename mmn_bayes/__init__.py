@@ -13,13 +13,14 @@ __version__ = version("mmn_bayes")
 _HOMES = {
     "mmn_bayes.cohort.reading": ("make_cohort", "read_cohort", "write_cohort"),
     "mmn_bayes.cohort.schema": ("Cohort",),
-    "mmn_bayes.cohort.published": ("read_published",),
+    "mmn_bayes.cohort.published": ("read_evidence", "read_published", "read_trial"),
     "mmn_bayes.cohort.response": ("ResponseRule", "flow", "responses"),
     "mmn_bayes.cohort.simulate": ("Recipe", "simulate_cohort"),
     "mmn_bayes.cohort.reproduction": ("reproduce_cohort",),
     "mmn_bayes.errors": ("CohortWarning", "DataError", "NotConverged", "SpecError"),
     "mmn_bayes.spec.model_spec": ("ModelSpec", "spec_to_toml"),
     "mmn_bayes.spec.reading": ("parse_spec", "read_spec"),
+    "mmn_bayes.model.events": ("select_evidence",),
     "mmn_bayes.model.sampling": ("fit",),
     "mmn_bayes.frequentist.comparing": ("compare_rates", "observed_contrast"),
     "mmn_bayes.frequentist.pairs": ("observed_agreement", "observed_change", "paired_test"),
@@ -27,6 +28,14 @@ _HOMES = {
     "mmn_bayes.frequentist.rates": ("exact_test", "observed_response"),
     "mmn_bayes.frequentist.univariable": ("observed_predictors", "univariable_tests"),
     "mmn_bayes.posterior.diagnostics": ("diagnose", "require_converged"),
+    "mmn_bayes.posterior.events": ("new_unit_rate", "standardised_rates", "unit_rates"),
+    "mmn_bayes.posterior.historical": (
+        "against_placebo",
+        "check_mixture",
+        "historical_prior",
+        "prior_data_conflict",
+    ),
+    "mmn_bayes.posterior.mixtures": ("effective_sample_size",),
     "mmn_bayes.posterior.implied": ("implied_by_prior",),
     "mmn_bayes.posterior.response": (
         "check_response",
@@ -35,6 +44,7 @@ _HOMES = {
     ),
     "mmn_bayes.posterior.shares": ("grade_shares", "observed_shares"),
     "mmn_bayes.posterior.summary": ("contrast", "summarise"),
+    "mmn_bayes.report.historical": ("history_table", "placebo_table", "trial_table"),
     "mmn_bayes.report.store": ("load", "save"),
     "mmn_bayes.report.tables": ("response_table",),
 }

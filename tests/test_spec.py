@@ -29,7 +29,12 @@ def content(name: str = "strength") -> dict[str, Any]:
 
 def changed(dotted: str, value: Any, name: str = "strength") -> dict[str, Any]:
     """The file's content with one key set; `...` takes the key away."""
-    table = whole = content(name)
+    return with_key(content(name), dotted, value)
+
+
+def with_key(whole: dict[str, Any], dotted: str, value: Any) -> dict[str, Any]:
+    """The same content, with the key set or taken away."""
+    table = whole
     *parents, last = dotted.split(".")
     for part in parents:
         table = table.setdefault(part, {})
@@ -63,7 +68,7 @@ class TestEveryFile:
     def test_it_reads_and_every_prior_has_a_reason(self, path: Path) -> None:
         spec = read_spec(path)
         assert spec.name == path.stem
-        assert len(spec.priors) >= 2
+        assert len(spec.priors) >= 1
         assert all(len(prior.why.split()) >= 5 for prior in spec.priors.values())
 
     def test_its_text_reads_back_with_the_same_fingerprint(self, path: Path) -> None:
@@ -198,9 +203,9 @@ def test_a_key_of_another_outcome_has_no_meaning() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["grades", 3, ["grade"], ...])
-def test_the_outcome_is_one_of_two(outcome: Any) -> None:
+def test_the_outcome_is_one_of_three(outcome: Any) -> None:
     said = only_defect(changed("outcome", outcome))
-    assert said.endswith("is not one of grade, response; state one of them.")
+    assert said.endswith("is not one of grade, response, events; state one of them.")
 
 
 @pytest.mark.parametrize("head", ["group", "exposure", "predictor"])
@@ -254,6 +259,71 @@ WRONG = [
 ]
 
 
+# Of a file of outcome events.
+WRONG_OF_EVENTS = [
+    ("evidence.treatment", "ivig", "'ivig' is not a list of different texts in quotes, one at"),
+    ("evidence.treatment", [], "[] is not a list of different texts in quotes, one at least."),
+    ("evidence.endpoint", ["a", "a"], "['a', 'a'] is not a list of different texts in quotes"),
+    ("evidence.left_out", {}, "{} is not a table of rows with their reasons; write a line for"),
+    ("evidence.left_out", {"A": " "}, "'A' is left out for ' ', which is no reason; write a line"),
+    ("evidence.left_out", {"A": 1}, "'A' is left out for 1, which is no reason; write a line"),
+    ("robust.weight", 0, "0 is not a number between 0 and 1."),
+    ("robust.weight", 1.0, "1.0 is not a number between 0 and 1."),
+    ("robust.weight", True, "True is not a number between 0 and 1."),
+    ("unit.by", "centre", "'centre' is not one of study, patient."),
+]
+
+
+def changed_events(dotted: str, value: Any) -> dict[str, Any]:
+    """historical_response.toml, resolved, with one key changed."""
+    return with_key(read_spec(MODELS / "historical_response.toml").resolved, dotted, value)
+
+
+@pytest.mark.parametrize(("dotted", "value", "words"), WRONG_OF_EVENTS)
+def test_a_wrong_value_of_a_model_of_counts_is_named_too(
+    dotted: str, value: Any, words: str
+) -> None:
+    assert only_defect(changed_events(dotted, value)).startswith(f"{dotted}: {words}")
+
+
+@pytest.mark.parametrize(
+    ("dotted", "value", "words"),
+    [
+        ("link", "probit", "link: counts of events are modelled by their log odds; take logit."),
+        ("unit", ..., "unit.by: not stated"),
+        ("noise", {"prior": NORMAL}, "noise.prior: has no meaning for outcome 'events'"),
+    ],
+)
+def test_what_a_model_of_counts_cannot_say(dotted: str, value: Any, words: str) -> None:
+    assert any(said.startswith(words) for said in defects(changed_events(dotted, value)))
+
+
+def test_evidence_is_of_studies_alone() -> None:
+    said = defects(changed_events("unit.by", "patient"))
+    assert said == (
+        'evidence: belongs to unit.by = "study", and to nothing else; leave it out.',
+        'robust: belongs to unit.by = "study", and to nothing else; leave it out.',
+    )
+
+
+def test_history_or_a_prior_of_its_own_but_not_both_nor_neither() -> None:
+    content = read_spec(MODELS / "response_map.toml").resolved
+    assert read_spec(MODELS / "response_map.toml").predictors[0].prior is None
+    both = {**content, "predictor": {"naive": {**content["predictor"]["naive"], "prior": NORMAL}}}
+    assert only_defect(both) == (
+        "predictor.naive.prior: its effect follows from [historical]; leave the prior out, or "
+        "[historical]."
+    )
+    neither = {key: value for key, value in content.items() if key != "historical"}
+    assert only_defect(neither).startswith("predictor.naive.prior: not stated; nothing has a def")
+    nobody = {**content, "historical": {**content["historical"], "of": "male"}}
+    assert "historical.of: 'male' is no predictor of kind yes_no; this file has: naive." in defects(
+        nobody
+    )
+    other = {**content, "link": "probit"}
+    assert only_defect(other).startswith("link: [historical] is a prior of a probability")
+
+
 @pytest.mark.parametrize(("dotted", "value", "words"), WRONG)
 def test_a_wrong_value_is_named_with_what_would_be_right(
     dotted: str, value: Any, words: str
@@ -262,7 +332,7 @@ def test_a_wrong_value_is_named_with_what_would_be_right(
 
 
 def test_every_kind_of_value_has_a_wrong_one_above() -> None:
-    kinds = {KEYS[_starred(dotted)].kind for dotted, _, _ in WRONG}
+    kinds = {KEYS[_starred(dotted)].kind for dotted, _, _ in [*WRONG, *WRONG_OF_EVENTS]}
     assert kinds == {key.kind for key in KEYS.values() if not key.kind.startswith("prior")}
 
 

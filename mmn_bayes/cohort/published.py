@@ -1,4 +1,4 @@
-"""Reading of published figures: counts and measurements of a paper, with how far each was read."""
+"""Reading of published figures: counts and measurements of a paper, arms of many, one trial."""
 
 from pathlib import Path
 
@@ -15,6 +15,13 @@ MEASUREMENT_COLUMNS = (
     *("quantity", "group", "statistic", "value", "unit"),
     *("source", "read_level", "note"),
 )
+# Every column that says whether a count may enter a prior; `patient_sets` names whose counts they
+# are, apart by semicolons: rows that share one share patients.
+EVIDENCE_COLUMNS = (
+    *("row", "study", "n", "responders", "treatment", "disease_group", "endpoint", "occasion"),
+    *("patient_sets", "source", "read_level"),
+)
+TRIAL_COLUMNS = ("patient", "responder")
 N_KINDS = ("enrolled", "evaluable", "classified", "responders")
 
 NUMBER = r"\d+(\.\d+)?"
@@ -60,7 +67,81 @@ def read_published(folder: str | Path) -> dict[str, pd.DataFrame]:
     return {"counts": counts, "measurements": measurements}
 
 
-def _read(path: Path, columns: tuple[str, ...], defects: list[str]) -> pd.DataFrame | None:
+def read_evidence(path: str | Path) -> pd.DataFrame:
+    """Read the counts of responders of many studies.
+
+    Parameters
+    ----------
+    path
+        CSV (UTF-8), one row an arm; columns as `data/evidence/README.md` explains.
+
+    Returns
+    -------
+    DataFrame
+        Every column of the file as text, but `n` and `responders` Int64. Blank cells are missing.
+
+    Raises
+    ------
+    DataError
+        When the file or a column is missing or a cell is not legal; all defects at once.
+    """
+    file, name = Path(path), Path(path).stem
+    defects: list[str] = []
+    table = _read(file, EVIDENCE_COLUMNS, defects, every_column=True)
+    if table is not None:
+        defects += _key_defects(name, table, ["row"])
+        defects += _blank_defects(name, table, [c for c in EVIDENCE_COLUMNS if c != "row"])
+        defects += _pattern_defects(name, table, "n", r"0*[1-9]\d*")
+        defects += _pattern_defects(name, table, "responders", r"\d+")
+        events, n = (pd.to_numeric(table[c], errors="coerce") for c in ("responders", "n"))
+        defects += [
+            f"{_place(name, index)}, column responders: {events[index]:g} responders of "
+            f"{n[index]:g}; responders cannot exceed n."
+            for index in table.index[events > n]
+        ]
+    if defects or table is None:
+        raise DataError(f"The counts in '{file.name}' cannot be used.", defects)
+    numbers = {name: pd.to_numeric(table[name]).astype("Int64") for name in ("n", "responders")}
+    return table.assign(**numbers)
+
+
+def read_trial(path: str | Path) -> pd.DataFrame:
+    """Read the responses of the patients of a trial, one row a patient and visit.
+
+    Parameters
+    ----------
+    path
+        CSV (UTF-8) with the columns `patient` and `responder` (0 or 1), and any others.
+
+    Returns
+    -------
+    DataFrame
+        `responder` Int64; a column all of whose cells are numbers is float64, the others are text.
+
+    Raises
+    ------
+    DataError
+        When the file or a column is missing or a cell is not legal; all defects at once.
+    """
+    file, name = Path(path), Path(path).stem
+    defects: list[str] = []
+    table = _read(file, TRIAL_COLUMNS, defects, every_column=True)
+    if table is not None:
+        defects += _blank_defects(name, table, TRIAL_COLUMNS)
+        defects += _pattern_defects(name, table, "responder", "[01]")
+    if defects or table is None:
+        raise DataError(f"The trial in '{file.name}' cannot be used.", defects)
+    numbers = {
+        column: table[column].astype("float64")
+        for column in table.columns.difference(["patient", "responder"])
+        if table[column].dropna().str.fullmatch(rf"-?{NUMBER}").all()
+    }
+    return table.assign(**numbers, responder=pd.to_numeric(table["responder"]).astype("Int64"))
+
+
+def _read(
+    path: Path, columns: tuple[str, ...], defects: list[str], *, every_column: bool = False
+) -> pd.DataFrame | None:
     if not path.is_file():
         defects.append(f"{path.name}: there is no such file; add it, columns {', '.join(columns)}.")
         return None
@@ -69,7 +150,7 @@ def _read(path: Path, columns: tuple[str, ...], defects: list[str]) -> pd.DataFr
     if absent:
         defects.append(f"{path.name}: no column {', '.join(absent)}; add it, blank where unknown.")
         return None
-    return table[list(columns)]
+    return table if every_column else table[list(columns)]
 
 
 def _count_defects(counts: pd.DataFrame) -> list[str]:

@@ -21,6 +21,7 @@ from mmn_bayes.model.components import (
     strength_level,
 )
 from mmn_bayes.model.design import repeats, rows_of_strata
+from mmn_bayes.model.events import counted_events
 from mmn_bayes.model.ordinal import (
     cumulative_probability,
     integrated_log_density,
@@ -54,15 +55,17 @@ def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> p
         the deterministics `eta_without_site` (dim row), `scaled_cutpoints` (dims stratum,
         threshold) and `site_sigma`, in units of the noise, from which those levels are drawn.
         "predict": without likelihood, with those effects as parameters, and the deterministic
-        `grade_cdf` (dims row, threshold; the probability of at most each grade) or
-        `response_probability` (dim patient).
+        `grade_cdf` (dims row, threshold; the probability of at most each grade),
+        `response_probability` (dim patient) or `event_probability` (dim row).
 
     Returns
     -------
     Model
-        Its free parameters carry the names that the file gives them.
+        Its free parameters carry the names that the file gives them. The likelihood of grades is an
+        operation for numba: under nutpie's JAX backend PyTensor raises a NotImplementedError that
+        names it.
     """
-    outcomes = {"grade": _grades, "response": _responses}
+    outcomes = {"grade": _grades, "response": _responses, "events": counted_events}
     coords = {str(name): design[name].to_numpy() for name in design.coords}
     if spec.correlation is not None:
         coords["pair"] = np.array(pair_labels(spec))
@@ -150,10 +153,21 @@ def _parts(spec: ModelSpec, arrays: dict[str, Any]) -> list[tuple[int, Any, Any,
     ]
 
 
+def _from_history(spec: ModelSpec, arrays: dict[str, Any], intercept: Any) -> dict[str, Any]:
+    """The effect of the predictor of whose yes history speaks: a mixture of betas on its rate."""
+    if spec.historical is None:
+        return {}
+    components = pm.Beta.dist(arrays["historical_alpha"], arrays["historical_beta"])
+    rate = pm.Mixture("historical_rate", arrays["historical_weight"], components)
+    of = spec.historical.of
+    return {of: pm.Deterministic(of, pt.log(rate) - pt.log1p(-rate) - intercept)}
+
+
 def _responses(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
     response = arrays["response"]
-    eta = parameter("intercept", spec.priors["intercept"])
-    eta = eta + predictor_sum(spec, "response", arrays) + pt.zeros(response.shape)
+    intercept = parameter("intercept", spec.priors["intercept"])
+    known = _from_history(spec, arrays, intercept)
+    eta = intercept + predictor_sum(spec, "response", arrays, known) + pt.zeros(response.shape)
     log_odds = log_odds_below(eta, spec.link)
     if purpose == "predict":
         pm.Deterministic("response_probability", pt.sigmoid(log_odds), dims="patient")

@@ -12,7 +12,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from mmn_bayes.model.priors import increasing, parameter, partial_correlations
-from mmn_bayes.spec.model_spec import Group, ModelSpec, Prior
+from mmn_bayes.spec.model_spec import Group, ModelSpec, Predictor, Prior
 
 Arrays = Mapping[str, Any]
 Effects = Mapping[str, Any]
@@ -203,13 +203,25 @@ def pair_labels(spec: ModelSpec) -> list[str]:
     return [f"{one}, {other}" for one, other in combinations(names, 2)]
 
 
-def predictor_sum(spec: ModelSpec, acts_on: str, arrays: Arrays) -> Any:
-    """Sum of the effects of the predictors that act on one thing; shape (patient,), or 0."""
+def predictor_sum(
+    spec: ModelSpec, acts_on: str, arrays: Arrays, known: Mapping[str, Any] | None = None
+) -> Any:
+    """Sum of the effects of the predictors that act on one thing; shape (patient,), or 0.
+
+    `known` has the effects, by the names of their predictors, that follow from something else.
+    """
+    known = known or {}
     return sum(
-        parameter(predictor.name, predictor.prior) * arrays[f"x_{predictor.name}"]
+        _effect(predictor, known) * arrays[f"x_{predictor.name}"]
         for predictor in spec.predictors
         if predictor.acts_on == acts_on
     )
+
+
+def _effect(predictor: Predictor, known: Mapping[str, Any]) -> Any:
+    if predictor.name in known:
+        return known[predictor.name]
+    return parameter(predictor.name, _stated(predictor.prior))
 
 
 def strength_level(spec: ModelSpec, arrays: Arrays, effects: Effects) -> Any:

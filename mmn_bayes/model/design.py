@@ -21,16 +21,22 @@ from mmn_bayes.cohort.response import (
 )
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.errors import DataError
+from mmn_bayes.model.events import events_design
 from mmn_bayes.spec.model_spec import Exposure, ModelSpec, Predictor
 
 
-def make_design(spec: ModelSpec, cohort: Cohort) -> xr.Dataset:
-    """Set out a cohort as the arrays of a model.
+def make_design(
+    spec: ModelSpec, cohort: Cohort | pd.DataFrame, historical: pd.DataFrame | None = None
+) -> xr.Dataset:
+    """Set out data as the arrays of a model.
 
     Parameters
     ----------
     spec, cohort
-        The model and the data.
+        The model and the data: a cohort, or for outcome "events" a table of counts
+        (`events_design`).
+    historical
+        For a model with `[historical]`: the mixture of betas that `historical_prior` gives.
 
     Returns
     -------
@@ -47,7 +53,15 @@ def make_design(spec: ModelSpec, cohort: Cohort) -> xr.Dataset:
     DataError
         Every reason why the model cannot use the cohort, at once.
     """
+    if spec.outcome == "events":
+        return events_design(spec, cohort)
+    if not isinstance(cohort, Cohort):
+        raise DataError(
+            f"The model '{spec.name}' cannot be fitted to this table.",
+            ["it is of the patients of a cohort: give it what `read_cohort` gives."],
+        )
     defects = [
+        *_without_history(spec, historical),
         *(d for predictor in spec.predictors for d in _unusable(predictor, cohort)),
         *_without_infusions(spec, cohort),
         *_without_stratum(spec, cohort),
@@ -57,6 +71,11 @@ def make_design(spec: ModelSpec, cohort: Cohort) -> xr.Dataset:
     pair = visit_pair(cohort, spec)
     judged = judged_patients(cohort, pair, spec)
     design = _of_patients(spec, cohort, pair, judged)
+    if historical is not None:
+        names = {f"historical_{name}": historical[name] for name in ("weight", "alpha", "beta")}
+        design = design.assign(
+            {name: ("component", values.to_numpy(dtype=float)) for name, values in names.items()}
+        )
     if spec.outcome == "grade":
         return _with_grades(design, spec, cohort, pair.sites)
     if not judged["response"].notna().any():
@@ -66,6 +85,30 @@ def make_design(spec: ModelSpec, cohort: Cohort) -> xr.Dataset:
             [f"nobody is evaluable: {reason} ({count})." for reason, count in reasons.items()],
         )
     return design
+
+
+def _without_history(spec: ModelSpec, mixture: pd.DataFrame | None) -> list[str]:
+    """Why a prior from history cannot be used, or is missing."""
+    stated = spec.historical
+    if stated is None:
+        unasked = "the model has no [historical]; leave the historical prior out."
+        return [] if mixture is None else [unasked]
+    if mixture is None:
+        return [
+            f"[historical] asks for the {stated.kind} prior of the model '{stated.model}'; give it "
+            "as `historical=`, as `historical_prior` makes it of that model's fit."
+        ]
+    columns = ("weight", "alpha", "beta", "model", "kind")
+    absent = [name for name in columns if name not in mixture]
+    if absent:
+        return [f"historical: no column {', '.join(absent)}; give what `historical_prior` gives."]
+    given = {name: ", ".join(sorted(set(mixture[name].astype(str)))) for name in columns[3:]}
+    asked = {"model": stated.model, "kind": stated.kind}
+    return [
+        f"historical: {name} is '{given[name]}', but [historical] asks for '{asked[name]}'."
+        for name in asked
+        if given[name] != asked[name]
+    ]
 
 
 def _of_patients(

@@ -40,9 +40,9 @@ def predict(
         Source of the effects that are drawn anew, from their distribution, a fresh set for each
         draw. Those of a visit that the draws do not know are; without such it is not needed.
     new_members
-        Whether those of all patients and sites are drawn anew too: the design then stands for new
-        patients like those it describes. Otherwise they are taken from the draws, and the design
-        must have the same patients and sites.
+        Whether those of all patients, sites and units are drawn anew too: the design then stands
+        for new patients like those it describes. Otherwise they are taken from the draws, and the
+        design must have the same patients and sites.
 
     Yields
     ------
@@ -71,7 +71,7 @@ def _source(
 ) -> Callable[[int], np.ndarray]:
     """Where the values of one parameter come from, as a function of the number of the draw."""
     name, dims = variable.name, model.named_vars_to_dims.get(variable.name, ())
-    if new_members and set(dims) & {"patient", "site", "visit"}:
+    if new_members and set(dims) & {"patient", "site", "visit", "unit"}:
         shape = tuple(int(model.dim_lengths[dim].eval()) for dim in dims)
         return lambda draw: _required(rng, name).standard_normal(shape)
     values = posterior[name].to_numpy()

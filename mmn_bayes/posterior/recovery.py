@@ -106,7 +106,7 @@ def recover(
         The table of `truth_intervals`, with `seed`.
     """
     cohort = simulated(n_patients, seed)
-    lengths = {"chains": chains, "draws": draws, "tune": tune}
+    lengths: dict[str, Any] = {"chains": chains, "draws": draws, "tune": tune}
     # One chain after the other: the study runs several cohorts at a time.
     tree = fit(spec, cohort, seed=seed, progress="off", cores=1, **lengths)
     intervals = truth_intervals(tree, cohort.truth or {}, level)

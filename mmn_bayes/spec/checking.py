@@ -21,6 +21,7 @@ _NAMED = ("group", "exposure", "predictor")
 _RESERVED = (
     *("relaxed_sd", "relaxed_z", "stratum_cutpoints", "grade_probability", "cutpoints"),
     *("noise", "intercept", "gain", "half_time_days", "slope", "memory"),
+    *("unit_sd", "unit_z", "unit_balanced", "historical_rate", "event_probability"),
     *("patient_correlation", "patient_partial_correlation", "grades", "responses"),
     *("eta_without_site", "scaled_cutpoints", "site_sigma", "grade_cdf"),
     "response_probability",
@@ -32,7 +33,7 @@ _RESERVED = (
 # Its dimensions: an exposure or predictor gives a variable its very name, a group does not.
 _DIMENSIONS = (
     *("patient", "muscle", "site", "row", "visit", "grade", "threshold", "infusion"),
-    *("site_edge", "pair", "stratum", "relaxed", "gap", "chain", "draw"),
+    *("site_edge", "pair", "stratum", "relaxed", "gap", "chain", "draw", "unit", "component"),
 )
 
 
@@ -120,6 +121,12 @@ def _wrong_value(value: Any, key: Key) -> Iterator[str]:
             yield f"{value!r} is not a text; state it in quotes."
         case "labels" if not _distinct_labels(value):
             yield f"{value!r} is not a list of two or more different texts in quotes."
+        case "words" if not _distinct_words(value):
+            yield f"{value!r} is not a list of different texts in quotes, one at least."
+        case "map of reasons":
+            yield from _wrong_reasons(value)
+        case "share" if not (number and 0 < value < 1):
+            yield f"{value!r} is not a number between 0 and 1."
         case "labels":
             yield from map(_blanks_around, filter(_has_blanks_around, value))
         case "map of labels":
@@ -139,6 +146,22 @@ def _wrong_value(value: Any, key: Key) -> Iterator[str]:
 def _distinct_labels(value: Any) -> bool:
     labels = isinstance(value, list) and all(isinstance(v, str) and v.strip() for v in value)
     return labels and len(value) >= 2 and len(set(value)) == len(value)
+
+
+def _distinct_words(value: Any) -> bool:
+    words = isinstance(value, list) and all(isinstance(v, str) and v.strip() for v in value)
+    return words and 1 <= len(value) == len(set(value))
+
+
+def _wrong_reasons(value: Any) -> Iterator[str]:
+    """Why a table is no map of reasons."""
+    how = 'write a line for each row, both texts in quotes, as in "Row" = "why".'
+    if not isinstance(value, dict) or not value:
+        yield f"{value!r} is not a table of rows with their reasons; {how}"
+        return
+    for row, reason in value.items():
+        if not isinstance(reason, str) or not reason.strip():
+            yield f"{row!r} is left out for {reason!r}, which is no reason; {how}"
 
 
 def _wrong_map(value: Any) -> Iterator[str]:
@@ -247,8 +270,12 @@ def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
         yield "response.follow_up_window_days: begins before the baseline window has ended."
     for name, predictor in content.get("predictor", {}).items():
         yield from _predictor_contradictions(f"predictor.{name}", predictor, content["outcome"])
-    if content["outcome"] == "grade":
-        yield from _grade_contradictions(content)
+    yield from _historical_contradictions(content)
+    match content["outcome"]:
+        case "grade":
+            yield from _grade_contradictions(content)
+        case "events":
+            yield from _events_contradictions(content)
 
 
 def _predictor_contradictions(path: str, table: Mapping[str, Any], outcome: str) -> Iterator[str]:
@@ -257,8 +284,42 @@ def _predictor_contradictions(path: str, table: Mapping[str, Any], outcome: str)
     for key in ("centre", "per"):
         if (table["kind"] == "number") != (key in table):
             yield f"{path}.{key}: belongs to a predictor of kind 'number', and to no other."
-    if (outcome == "response") != (table["acts_on"] == "response"):
+    if (outcome == "grade") == (table["acts_on"] == "response"):
         yield f"{path}.acts_on: '{table['acts_on']}' has no meaning for outcome '{outcome}'."
+
+
+def _historical_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
+    """A predictor has a prior of its own, or its effect follows from the historical one."""
+    predictors, historical = content.get("predictor", {}), content.get("historical")
+    of = historical["of"] if historical is not None else None
+    for name, predictor in predictors.items():
+        if name != of and "prior" not in predictor:
+            yield (
+                f"predictor.{name}.prior: not stated; nothing has a default. It says: "
+                f"{KEYS['predictor.*.prior'].text}."
+            )
+        elif name == of and "prior" in predictor:
+            yield (
+                f"predictor.{name}.prior: its effect follows from [historical]; leave the prior "
+                "out, or [historical]."
+            )
+    if historical is None:
+        return
+    yes_no = [name for name, predictor in predictors.items() if predictor["kind"] == "yes_no"]
+    if of not in yes_no:
+        known = ", ".join(yes_no) or "none"
+        yield f"historical.of: '{of}' is no predictor of kind yes_no; this file has: {known}."
+    if content["link"] != "logit":
+        yield "link: [historical] is a prior of a probability by its log odds; take logit."
+
+
+def _events_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
+    studies = content["unit"]["by"] == "study"
+    if content["link"] != "logit":
+        yield "link: counts of events are modelled by their log odds; take logit."
+    for table in ("evidence", "robust"):
+        if table in content and not studies:
+            yield f'{table}: belongs to unit.by = "study", and to nothing else; leave it out.'
 
 
 def _grade_contradictions(content: Mapping[str, Any]) -> Iterator[str]:

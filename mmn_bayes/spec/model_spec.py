@@ -127,8 +127,45 @@ class Exposure:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """Which rows of a table of published counts enter: `words` has the legal values by column."""
+
+    target: str
+    words: tuple[tuple[str, tuple[str, ...]], ...]
+    left_out: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Whose counts share an effect on the log odds, and its sd between them."""
+
+    by: str
+    sd: Prior
+
+
+@dataclass(frozen=True)
+class Robust:
+    """The vague component that makes a prior from history robust, and its weight."""
+
+    weight: float
+    prior: Prior
+
+
+@dataclass(frozen=True)
+class Historical:
+    """A prior from history: of which model, MAP or robust, and of whose response."""
+
+    model: str
+    kind: str
+    of: str
+
+
+@dataclass(frozen=True)
 class Predictor:
-    """An effect of one column of `patients`: of yes against no, or of `per` units of a number."""
+    """An effect of one column of `patients`: of yes against no, or of `per` units of a number.
+
+    `prior` is None where the effect follows from a historical prior.
+    """
 
     name: str
     column: str
@@ -136,7 +173,7 @@ class Predictor:
     acts_on: str
     centre: float
     per: float
-    prior: Prior
+    prior: Prior | None
 
 
 @dataclass(frozen=True)
@@ -167,6 +204,10 @@ class ModelSpec:
     slope: Slope | None
     exposures: tuple[Exposure, ...]
     predictors: tuple[Predictor, ...]
+    unit: Unit | None
+    evidence: Evidence | None
+    robust: Robust | None
+    historical: Historical | None
     canonical: str
 
     @property
@@ -205,6 +246,8 @@ class ModelSpec:
             found["relaxed_sd"] = self.relaxed.sd
         if self.slope is not None:
             found["slope"] = self.slope.size
+        if self.unit is not None:
+            found["unit_sd"] = self.unit.sd
         if self.memory is not None:
             found["memory"] = self.memory.probability
         found |= {f"{group.name}_sd": group.sd for group in self.groups}

@@ -12,17 +12,24 @@ from mmn_bayes.errors import SpecError
 from mmn_bayes.spec.checking import defects_of
 from mmn_bayes.spec.model_spec import (
     Estimand,
+    Evidence,
     Exposure,
     Gain,
     Group,
+    Historical,
     Memory,
     ModelSpec,
     Predictor,
     Prior,
     Relaxed,
+    Robust,
     Slope,
+    Unit,
 )
 from mmn_bayes.spec.vocabulary import DISTRIBUTIONS
+
+# Columns of the evidence by whose values rows enter.
+SELECTING = ("treatment", "disease_group", "endpoint", "occasion")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -173,6 +180,9 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
     gain, slope, relaxed, memory = (
         content.get(table) for table in ("gain", "slope", "relaxed", "memory")
     )
+    unit, evidence, robust, historical = (
+        content.get(table) for table in ("unit", "evidence", "robust", "historical")
+    )
     return ModelSpec(
         name=name,
         title=content["title"],
@@ -220,10 +230,19 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
                 table["acts_on"],
                 float(table.get("centre", 0.0)),
                 float(table.get("per", 1.0)),
-                _stated(table["prior"]),
+                _prior(table.get("prior")),
             )
             for key, table in content.get("predictor", {}).items()
         ),
+        unit=unit and Unit(unit["by"], _stated(unit["sd"])),
+        evidence=evidence
+        and Evidence(
+            evidence["target"],
+            tuple((column, tuple(evidence[column])) for column in SELECTING),
+            tuple(evidence.get("left_out", {}).items()),
+        ),
+        robust=robust and Robust(float(robust["weight"]), _stated(robust["prior"])),
+        historical=historical and Historical(**historical),
         canonical=canonical,
     )
 

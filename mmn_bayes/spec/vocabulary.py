@@ -60,9 +60,9 @@ class Key:
     Parameters
     ----------
     kind
-        "text", "label", "labels", "map of labels", "count", "number", "positive number",
-        "window", "choice", or "prior on ..." with the support of the prior ("... or ..." where it
-        may have two).
+        "text", "label", "labels", "words", "map of labels", "map of reasons", "count", "number",
+        "positive number", "share", "window", "choice", or "prior on ..." with the support of the
+        prior ("... or ..." where it may have two).
     outcomes
         For which outcomes the key has a meaning.
     required
@@ -76,7 +76,7 @@ class Key:
     kind: str
     text: str
     required: bool = True
-    outcomes: tuple[str, ...] = ("grade", "response")
+    outcomes: tuple[str, ...] = ("grade", "response", "events")
     choices: tuple[str, ...] = ()
 
 
@@ -84,18 +84,21 @@ PARAMETRISATIONS = ("centred", "non_centred", "balanced")
 
 _GRADE = ("grade",)
 _RESPONSE = ("response",)
+_EVENTS = ("events",)
+_NOT_GRADE = ("response", "events")
 
 # A `*` stands for a name that the author of the file chooses; it names the parameter in the fit.
 KEYS: Mapping[str, Key] = {
     "title": Key("text", "one line for tables and figures"),
     "outcome": Key(
         "choice",
-        "what one row of the likelihood is: a graded muscle, or an evaluable patient",
-        choices=("grade", "response"),
+        "what one row of the likelihood is: a graded muscle, an evaluable patient, or a count of "
+        "responders",
+        choices=("grade", "response", "events"),
     ),
     "link": Key(
         "choice",
-        "link of the (cumulative) probability",
+        "link of the (cumulative) probability; logit only for events, and with [historical]",
         choices=("logit", "probit", "cloglog"),
     ),
     "scale.grades": Key("labels", "ordered labels of the scale, lowest first"),
@@ -171,7 +174,55 @@ KEYS: Mapping[str, Key] = {
         outcomes=_GRADE,
     ),
     "intercept.prior": Key(
-        "prior on real", "log odds of response when every predictor is 0", outcomes=_RESPONSE
+        "prior on real",
+        "log odds of response when every predictor is 0; of events: the mean of the units",
+        outcomes=_NOT_GRADE,
+    ),
+    "unit.by": Key(
+        "choice",
+        "who shares an effect on the log odds: the counts of a study, or those of a patient",
+        outcomes=_EVENTS,
+        choices=("study", "patient"),
+    ),
+    "unit.sd": Key(
+        "prior on positive", "sd of the log odds between units: heterogeneity", outcomes=_EVENTS
+    ),
+    "evidence.target": Key(
+        "text", "study whose prior this is; it never informs it", outcomes=_EVENTS
+    ),
+    "evidence.treatment": Key("words", "values of `treatment` that enter", outcomes=_EVENTS),
+    "evidence.disease_group": Key(
+        "words", "values of `disease_group` that enter", outcomes=_EVENTS
+    ),
+    "evidence.endpoint": Key("words", "values of `endpoint` that enter", outcomes=_EVENTS),
+    "evidence.occasion": Key("words", "values of `occasion` that enter", outcomes=_EVENTS),
+    "evidence.left_out": Key(
+        "map of reasons",
+        "rows (by `row`) that would enter and do not, each with why; no patient may enter twice",
+        required=False,
+        outcomes=_EVENTS,
+    ),
+    "evidence.why": Key("text", "why these studies speak of the target", outcomes=_EVENTS),
+    "robust.weight": Key(
+        "share", "weight of the vague component of the robust prior", outcomes=_EVENTS
+    ),
+    "robust.prior": Key("prior on share", "the vague component", outcomes=_EVENTS),
+    "historical.model": Key(
+        "text",
+        "name of the model file of outcome events that the prior comes from",
+        outcomes=_RESPONSE,
+    ),
+    "historical.kind": Key(
+        "choice",
+        "the predictive distribution of that model, or its robust mixture",
+        outcomes=_RESPONSE,
+        choices=("map", "robust"),
+    ),
+    "historical.of": Key(
+        "text",
+        "predictor of kind yes_no of whose yes the prior speaks; its effect is then the difference "
+        "to the others and has no prior of its own",
+        outcomes=_RESPONSE,
     ),
     "group.*.by": Key(
         "choice",
@@ -236,14 +287,18 @@ KEYS: Mapping[str, Key] = {
     "predictor.*.kind": Key("choice", "kind of the column", choices=("yes_no", "number")),
     "predictor.*.acts_on": Key(
         "choice",
-        "level of strength, gain, slope (outcome grade), or response (outcome response)",
+        "level of strength, gain, slope (outcome grade), or response (the others)",
         choices=("level", "gain", "slope", "response"),
     ),
     "predictor.*.centre": Key("number", "value that counts as 0; numbers only", required=False),
     "predictor.*.per": Key(
         "positive number", "the effect is that of so many units; numbers only", required=False
     ),
-    "predictor.*.prior": Key("prior on real", "effect of yes against no, or of `per` units"),
+    "predictor.*.prior": Key(
+        "prior on real",
+        "effect of yes against no, or of `per` units; not stated where [historical] gives it",
+        required=False,
+    ),
 }
 
 # What a file may hold above its model: these do not reach the resolved specification.
@@ -256,4 +311,5 @@ FILE_KEYS: Mapping[str, Key] = {
 REQUIRED_TABLES: Mapping[str, tuple[str, ...]] = {
     "grade": ("scale", "response", "estimand", "threshold"),
     "response": ("scale", "response", "estimand", "intercept"),
+    "events": ("scale", "response", "estimand", "intercept", "unit"),
 }
