@@ -23,6 +23,7 @@ _HOMES = {
     "mmn_bayes.model.events": ("select_evidence",),
     "mmn_bayes.model.sampling": ("fit",),
     "mmn_bayes.frequentist.comparing": ("compare_rates", "observed_contrast"),
+    "mmn_bayes.frequentist.missing": ("assumed_missing", "tipping_point"),
     "mmn_bayes.frequentist.pairs": ("observed_agreement", "observed_change", "paired_test"),
     "mmn_bayes.frequentist.published": ("check_published", "recompute"),
     "mmn_bayes.frequentist.rates": ("exact_test", "observed_response"),
@@ -35,6 +36,7 @@ _HOMES = {
         "historical_prior",
         "prior_data_conflict",
     ),
+    "mmn_bayes.posterior.missing": ("delta_response",),
     "mmn_bayes.posterior.mixtures": ("effective_sample_size",),
     "mmn_bayes.posterior.implied": ("implied_by_prior",),
     "mmn_bayes.posterior.response": (
@@ -45,6 +47,7 @@ _HOMES = {
     "mmn_bayes.posterior.shares": ("grade_shares", "observed_shares"),
     "mmn_bayes.posterior.summary": ("contrast", "summarise"),
     "mmn_bayes.report.historical": ("history_table", "placebo_table", "trial_table"),
+    "mmn_bayes.report.missing": ("missing_table", "tipping_table"),
     "mmn_bayes.report.store": ("load", "save"),
     "mmn_bayes.report.tables": ("response_table",),
 }

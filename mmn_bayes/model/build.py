@@ -112,7 +112,9 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
     effects = group_effects(spec, arrays, noise, site_sd, sampled=purpose == "sample")
     site_of_row = arrays["site_of_row"]
     level = at(strength_level(spec, arrays, effects), site_of_row)
-    eta = (level + strength_change(spec, arrays, effects)) / noise
+    # A shift is assumed, not estimated: of visits missed not at random, when they are predicted.
+    change = strength_change(spec, arrays, effects) + arrays.get("shift_of_row", 0.0)
+    eta = (level + change) / noise
     eta = eta + pt.zeros_like(arrays["code"], dtype="float64")
     sigma = site_sd / noise
     memory = parameter("memory", spec.memory.probability) if spec.memory is not None else None

@@ -95,6 +95,7 @@ def replicate_panels(
     new_members: bool = False,
     keep_recorded: bool = False,
     only_recorded: bool = False,
+    shift: np.ndarray | None = None,
 ) -> Iterator[Panels]:
     """Replicate the grades of both visits, draw by draw.
 
@@ -112,6 +113,9 @@ def replicate_panels(
         Whether a recorded grade stays as it is, so that only the missing are filled in.
     only_recorded
         Whether a muscle that was not graded at a visit is not graded in its replicates either.
+    shift
+        Added to the strength of each site at the second visit, where it was not graded there, in
+        the units of the model, shape (site,): what is assumed of visits missed not at random.
 
     Yields
     ------
@@ -126,6 +130,10 @@ def replicate_panels(
         graded = np.flatnonzero(known != NOT_GRADED)  # what was not graded is not remembered
     rows = at_rows(design, spec, site[graded], day[graded], np.full(graded.size, NOT_GRADED))
     where = graded[rows["position_of_row"].to_numpy()]
+    if shift is not None:
+        of_visits = np.zeros(site.size)
+        of_visits[n_site : 2 * n_site] = np.where(occasions.recorded[1] == NOT_GRADED, shift, 0.0)
+        rows = rows.assign(shift_of_row=("row", of_visits[where]))
     kept = (known[where] != NOT_GRADED) & keep_recorded
     position = position_in_patient(patient)
     shape = (design.sizes["patient"], int(position.max()) + 1)

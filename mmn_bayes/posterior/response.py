@@ -49,7 +49,7 @@ class Counted(NamedTuple):
 
 
 def response_probability(
-    fit: xr.DataTree, *, patients: Patients, by: str | None = None
+    fit: xr.DataTree, *, patients: Patients, by: str | None = None, delta: float = 0.0
 ) -> xr.DataArray:
     """Draw the probability of response by the rule of the fit's specification.
 
@@ -70,6 +70,10 @@ def response_probability(
         cohort is to be expected to show on average.
     by
         As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+    delta
+        Added to the strength of every muscle at follow-up of the patients without a visit in its
+        window, in the units of the model: 0 is missing at random. "cohort" and outcome "grade"
+        only.
 
     Returns
     -------
@@ -80,11 +84,16 @@ def response_probability(
     Raises
     ------
     ValueError
-        When `patients` or `by` is not one of what there is.
+        When `patients` or `by` is not one of what there is, or `delta` has no meaning.
     """
     if patients not in ("cohort", "population"):
         raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
     spec, design = spec_of(fit), design_of(fit)
+    if delta and (patients != "cohort" or spec.outcome != "grade"):
+        raise ValueError(
+            "delta shifts the missed visits of these patients; it needs patients='cohort' and a "
+            "model of outcome 'grade'."
+        )
     groups = groups_of(fit, by)
     if spec.outcome == "grade" and patients == "population":
         fit = thinned(fit, _POPULATION_DRAWS)
@@ -92,7 +101,9 @@ def response_probability(
         rates = _patient_level(spec, fit, groups, patients)
     elif patients == "cohort":
         occasions = recorded_occasions(spec, design)
-        rates = _rates(fit, _judged(fit, design, occasions, "cohort"), groups.members)
+        unseen = np.isnan(design["follow_up_day"].to_numpy())[design["patient_of_site"].to_numpy()]
+        shift = np.where(unseen, delta, 0.0) if delta else None
+        rates = _rates(fit, _judged(fit, design, occasions, "cohort", shift), groups.members)
     else:
         copies = [
             np.tile(np.flatnonzero(member), -(-_NEW_PATIENTS // int(member.sum())))
@@ -163,7 +174,11 @@ def check_response(fit: xr.DataTree, by: str | None = None, level: float = 0.95)
 
 
 def _judged(
-    fit: xr.DataTree, design: xr.Dataset, occasions: Occasions, meaning: str
+    fit: xr.DataTree,
+    design: xr.Dataset,
+    occasions: Occasions,
+    meaning: str,
+    shift: np.ndarray | None = None,
 ) -> Iterator[tuple[slice, Counted]]:
     spec = spec_of(fit)
     rng = np.random.default_rng([int(fit.attrs["seed"]), *meaning.encode()])
@@ -176,6 +191,7 @@ def _judged(
         new_members=meaning == "population",
         keep_recorded=meaning == "cohort",
         only_recorded=meaning == "replicated",
+        shift=shift,
     ):
         judged = judge(panels.baseline, panels.follow_up, spec.response, spec.scale)
         evaluable, response = judged.evaluable.copy(), judged.response.copy()
