@@ -14,6 +14,7 @@ _HOMES = {
     "mmn_bayes.cohort.reading": ("make_cohort", "read_cohort", "write_cohort"),
     "mmn_bayes.cohort.schema": ("Cohort",),
     "mmn_bayes.cohort.published": ("read_evidence", "read_published", "read_trial"),
+    "mmn_bayes.cohort.definitions": ("Definition", "definition_grid"),
     "mmn_bayes.cohort.response": ("ResponseRule", "flow", "responses"),
     "mmn_bayes.cohort.simulate": ("Recipe", "simulate_cohort"),
     "mmn_bayes.cohort.reproduction": ("reproduce_cohort",),
@@ -28,6 +29,7 @@ _HOMES = {
     "mmn_bayes.frequentist.published": ("check_published", "recompute"),
     "mmn_bayes.frequentist.rates": ("exact_test", "observed_response"),
     "mmn_bayes.frequentist.univariable": ("observed_predictors", "univariable_tests"),
+    "mmn_bayes.posterior.definitions": ("response_by_definition",),
     "mmn_bayes.posterior.diagnostics": ("diagnose", "require_converged"),
     "mmn_bayes.posterior.events": ("new_unit_rate", "standardised_rates", "unit_rates"),
     "mmn_bayes.posterior.historical": (
@@ -46,6 +48,7 @@ _HOMES = {
     ),
     "mmn_bayes.posterior.shares": ("grade_shares", "observed_shares"),
     "mmn_bayes.posterior.summary": ("contrast", "summarise"),
+    "mmn_bayes.report.definitions": ("definition_table",),
     "mmn_bayes.report.historical": ("history_table", "placebo_table", "trial_table"),
     "mmn_bayes.report.missing": ("missing_table", "tipping_table"),
     "mmn_bayes.report.store": ("load", "save"),

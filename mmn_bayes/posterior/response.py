@@ -105,16 +105,34 @@ def response_probability(
         shift = np.where(unseen, delta, 0.0) if delta else None
         rates = _rates(fit, _judged(fit, design, occasions, "cohort", shift), groups.members)
     else:
-        copies = [
-            np.tile(np.flatnonzero(member), -(-_NEW_PATIENTS // int(member.sum())))
-            for member in groups.members.values()
-        ]
-        chosen = choose_patients(design, np.concatenate(copies))
-        group = np.repeat(np.arange(len(copies)), [copy.size for copy in copies])
-        members = {label: group == number for number, label in enumerate(groups.members)}
+        who, members = new_patients(groups)
+        chosen = choose_patients(design, who)
         judged = _judged(fit, chosen, planned_occasions(spec, chosen), "population")
         rates = _rates(fit, judged, members)
     return _as_draws(fit, rates, groups, patients)
+
+
+def new_patients(groups: Groups) -> tuple[np.ndarray, dict[object, np.ndarray]]:
+    """Lay out new patients of each group, like those of the cohort, each of these equally often.
+
+    Parameters
+    ----------
+    groups
+        The groups of a cohort.
+
+    Returns
+    -------
+    ndarray, dict of ndarray
+        Positions of the patients they are like, shape (new patient,), and of each group who of them
+        it has.
+    """
+    copies = [
+        np.tile(np.flatnonzero(member), -(-_NEW_PATIENTS // int(member.sum())))
+        for member in groups.members.values()
+    ]
+    group = np.repeat(np.arange(len(copies)), [copy.size for copy in copies])
+    members = {label: group == number for number, label in enumerate(groups.members)}
+    return np.concatenate(copies), members
 
 
 def replicated_response(fit: xr.DataTree, by: str | None = None) -> xr.DataArray:
