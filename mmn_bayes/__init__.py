@@ -48,6 +48,7 @@ _HOMES = {
     ),
     "mmn_bayes.posterior.shares": ("grade_shares", "observed_shares"),
     "mmn_bayes.posterior.summary": ("contrast", "summarise"),
+    "mmn_bayes.report.comparing": ("comparison_table",),
     "mmn_bayes.report.definitions": ("definition_table",),
     "mmn_bayes.report.historical": ("history_table", "placebo_table", "trial_table"),
     "mmn_bayes.report.missing": ("missing_table", "tipping_table"),

@@ -9,7 +9,7 @@ import xarray as xr
 
 from mmn_bayes.cohort.response import judge
 from mmn_bayes.model.predicting import predict
-from mmn_bayes.posterior.groups import Groups, groups_of
+from mmn_bayes.posterior.groups import ALL, Groups, groups_of
 from mmn_bayes.posterior.replicate import (
     Occasions,
     choose_patients,
@@ -49,7 +49,12 @@ class Counted(NamedTuple):
 
 
 def response_probability(
-    fit: xr.DataTree, *, patients: Patients, by: str | None = None, delta: float = 0.0
+    fit: xr.DataTree,
+    *,
+    patients: Patients,
+    by: str | None = None,
+    standardised: bool = False,
+    delta: float = 0.0,
 ) -> xr.DataArray:
     """Draw the probability of response by the rule of the fit's specification.
 
@@ -70,6 +75,11 @@ def response_probability(
         cohort is to be expected to show on average.
     by
         As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+    standardised
+        Whether all groups are of the same new patients: those like the whole cohort, with what
+        makes the groups set to each in turn, and other covariates and muscles as they are. The
+        infusions too, but by "naive" those of patients of the group: who was treated before was
+        infused before. "population" with `by` only.
     delta
         Added to the strength of every muscle at follow-up of the patients without a visit in its
         window, in the units of the model: 0 is missing at random. "cohort" and outcome "grade"
@@ -84,7 +94,12 @@ def response_probability(
     Raises
     ------
     ValueError
-        When `patients` or `by` is not one of what there is, or `delta` has no meaning.
+        When `patients` or `by` is not one of what there is, or `standardised` or `delta` has no
+        meaning.
+
+    References
+    ----------
+    Robins, Math Modelling 1986;7:1393 (standardisation, the g-formula).
     """
     if patients not in ("cohort", "population"):
         raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
@@ -94,11 +109,15 @@ def response_probability(
             "delta shifts the missed visits of these patients; it needs patients='cohort' and a "
             "model of outcome 'grade'."
         )
+    if standardised and (patients != "population" or by is None):
+        raise ValueError("standardised rates are of new patients, by a group; give both.")
     groups = groups_of(fit, by)
     if spec.outcome == "grade" and patients == "population":
         fit = thinned(fit, _POPULATION_DRAWS)
-    if spec.outcome == "response":
-        rates = _patient_level(spec, fit, groups, patients)
+    if standardised:
+        rates = _standardised(spec, fit, groups)
+    elif spec.outcome == "response":
+        rates = _patient_level(spec, fit, design, groups.members, patients)
     elif patients == "cohort":
         occasions = recorded_occasions(spec, design)
         unseen = np.isnan(design["follow_up_day"].to_numpy())[design["patient_of_site"].to_numpy()]
@@ -154,7 +173,7 @@ def replicated_response(fit: xr.DataTree, by: str | None = None) -> xr.DataArray
     members = {label: member & evaluable for label, member in groups.members.items()}
     groups = groups._replace(members=members)
     if spec.outcome == "response":
-        rates = _patient_level(spec, fit, groups, "replicated")
+        rates = _patient_level(spec, fit, design, groups.members, "replicated")
     else:
         occasions = recorded_occasions(spec, design)
         rates = _rates(fit, _judged(fit, design, occasions, "replicated"), groups.members)
@@ -240,9 +259,45 @@ def _rates(
     return rates
 
 
-def _patient_level(spec: ModelSpec, fit: xr.DataTree, groups: Groups, meaning: str) -> np.ndarray:
-    """Rates from a model of responses; shape (draw, group)."""
+def _standardised(spec: ModelSpec, fit: xr.DataTree, groups: Groups) -> np.ndarray:
+    """Rates of new patients like the whole cohort, once in each group; shape (draw, group).
+
+    Each group by itself, so that all have the same random numbers.
+    """
     design = design_of(fit)
+    everybody: dict[object, np.ndarray] = {ALL: np.full(design.sizes["patient"], True)}
+    named = {p.name: p.column for p in spec.predictors}
+    column = named.get(str(groups.by), "naive")
+    rates = []
+    for label, member in groups.members.items():
+        ours = {f"x_{name}": float(bool(label)) for name, of in named.items() if of == column}
+        ours |= {"naive": bool(label)} if column == "naive" else {}
+        own = design.assign(
+            {n: ("patient", np.full_like(design[n].to_numpy(), v)) for n, v in ours.items()}
+        )
+        if spec.outcome == "response":
+            rates.append(_patient_level(spec, fit, own, everybody, "population"))
+            continue
+        who, members = new_patients(Groups(None, everybody))
+        chosen = choose_patients(own, who)
+        if column == "naive":
+            rng = np.random.default_rng([int(fit.attrs["seed"]), 5])
+            donor = rng.choice(np.flatnonzero(member), size=who.size)
+            # Infusions are found by the label of their patient.
+            chosen = chosen.assign_coords(patient=design["patient"].to_numpy()[donor])
+        judged = _judged(fit, chosen, planned_occasions(spec, chosen), "population")
+        rates.append(_rates(fit, judged, members))
+    return np.concatenate(rates, axis=1)
+
+
+def _patient_level(
+    spec: ModelSpec,
+    fit: xr.DataTree,
+    design: xr.Dataset,
+    members: dict[object, np.ndarray],
+    meaning: str,
+) -> np.ndarray:
+    """Rates from a model of responses; shape (draw, group)."""
     response = design["response"].to_numpy()
     # Too few affected muscles is no missing observation: the rule does not apply to such a patient.
     # Nor can a patient without a single grade be filled in by any model.
@@ -267,7 +322,7 @@ def _patient_level(spec: ModelSpec, fit: xr.DataTree, groups: Groups, meaning: s
             counted = np.broadcast_to(applies, probability.shape)
             yield draws, Counted(counted, values[meaning](probability) * applies)
 
-    return _rates(fit, blocks(), groups.members)
+    return _rates(fit, blocks(), members)
 
 
 def _as_draws(fit: xr.DataTree, rates: np.ndarray, groups: Groups, meaning: str) -> xr.DataArray:
