@@ -23,6 +23,9 @@ setup: .venv/.ready
 
 results: .venv/.ready
 	$(PYTHON) scripts/reproduce_leger2008.py
+	$(PYTHON) scripts/history_leger2008.py
+	$(PYTHON) scripts/placebo_leger2008.py
+	$(PYTHON) scripts/review_leger2008.py
 
 recovery: .venv/.ready
 	$(PYTHON) scripts/study_recovery.py

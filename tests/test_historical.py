@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats as ss
+import xarray as xr
 from scipy.integrate import quad
 from scipy.special import betaln, expit, logit
 
 from mmn_bayes.cohort.published import read_evidence, read_trial
 from mmn_bayes.errors import DataError
+from mmn_bayes.frequentist.rates import rates
 from mmn_bayes.model.build import build
 from mmn_bayes.model.design import make_design
 from mmn_bayes.model.events import select_evidence
@@ -21,6 +23,7 @@ from mmn_bayes.posterior import events, historical, mixtures
 from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report import historical as tables
+from mmn_bayes.report.history_figure import conflict_figure, history_figure
 from mmn_bayes.report.tables import response_table
 from mmn_bayes.spec.reading import parse_spec, read_spec
 
@@ -458,8 +461,12 @@ def _toml(content):
 
 def test_conflict_grows_with_the_distance_from_history(responses):
     priors = {kind: historical.historical_prior(responses, kind) for kind in ("map", "robust")}
-    table = historical.prior_data_conflict(priors, 14, 20)
+    table = historical.prior_data_conflict(priors, 14, 20, synthetic=True)
     assert len(table) == 42
+    assert table["synthetic"].all()
+    figure = conflict_figure(table, title="A long title " * 12)
+    assert "Synthetic data" in figure._suptitle.get_text()
+    assert [len(panel.get_lines()) for panel in figure.axes] == [3, 4]
     for name, own in table.groupby("prior"):
         assert own["probability"].sum() == pytest.approx(1.0)
         assert own.loc[own["observed"], "events"].tolist() == [14]
@@ -471,7 +478,7 @@ def test_conflict_grows_with_the_distance_from_history(responses):
     # Far from history the robust prior gives way: the rate is nearly that of the data.
     assert abs(robust.loc[1, "estimate"] - 2 / 22) < 0.02 < plain.loc[1, "estimate"] - 2 / 22
     with pytest.raises(ValueError, match="21 events of 20"):
-        historical.prior_data_conflict(priors, 21, 20)
+        historical.prior_data_conflict(priors, 21, 20, synthetic=True)
 
 
 @pytest.mark.slow
@@ -538,7 +545,7 @@ def test_the_density_with_history_is_that_of_scipy(models):
 def test_the_placebo_rate_is_uncertain(responses, spondylitis):
     draws = events.new_unit_rate(responses)
     both = historical.against_placebo(draws, spondylitis, seed=1)
-    assert both["measure"].to_numpy().tolist() == ["treated", "placebo", "difference", "ratio"]
+    assert both["measure"].to_numpy().tolist() == ["treated", "placebo", "difference"]
     parts = {name: both.sel(measure=name).to_numpy() for name in both["measure"].to_numpy()}
     assert np.array_equal(parts["treated"], draws.to_numpy())
     assert np.allclose(parts["difference"], parts["treated"] - parts["placebo"])
@@ -554,12 +561,43 @@ def test_the_tables_count_every_study(responses, spondylitis):
     observed = table[table["source"] == "observed"]
     assert (observed["events"].sum(), observed["n"].sum()) == (53, 71)
     assert table["study"].iloc[-2:].tolist() == [tables.MEAN, tables.NEXT]
+    labels = [tick.get_text() for tick in history_figure(table).axes[0].get_yticklabels()]
+    assert labels[0] == "Leger2001 naive ivig  2/4"
+    assert labels[-1] == tables.NEXT
     assert (table["lower"] <= table["estimate"]).all()
     assert (table["estimate"] <= table["upper"]).all()
     # A study's own rate lies between what it observed and the mean.
     small = table[table["study"] == "Leger2001_naive_ivig"]
     mean = table.loc[table["study"] == tables.MEAN, "estimate"].iloc[0]
     assert 0.5 < small["estimate"].iloc[1] < mean
+
+
+def test_the_placebo_table_asks_both_questions(responses, spondylitis):
+    rng = np.random.default_rng(1)
+    draws = xr.DataArray(
+        rng.beta([[[5.0, 14.0]]], [[[15.0, 6.0]]], size=(4, 500, 2)),
+        dims=("chain", "draw", "naive"),
+        coords={"naive": [False, True]},
+        attrs={"synthetic": True},
+    )
+    observed = rates(
+        pd.DataFrame({"patient": range(4), "response": [True, False, True, True]}),
+        pd.DataFrame({"patient": range(4), "naive": [False, False, True, True]}),
+        by="naive",
+        synthetic=True,
+    )
+    table = tables.placebo_table({"made up": draws}, spondylitis, observed, rate=0.2, seed=2)
+    rows = table[table["naive"] == "naive"].set_index(["measure", "source"])
+    fixed = rows.loc[("rate above 0.2, taken as known", "observed")]
+    assert fixed["p_value"] == pytest.approx(0.2**2)
+    modelled = rows.loc[("rate above 0.2, taken as known", "made up")]
+    assert modelled["p_above"] == pytest.approx(float((draws[..., 1] > 0.2).mean()))
+    placebo = events.new_unit_rate(spondylitis).to_numpy()
+    uncertain = rows.loc[("difference from placebo", "made up")]
+    assert uncertain["estimate"] == pytest.approx(14 / 20 - placebo.mean(), abs=0.02)
+    chance = (rng.beta(14.0, 6.0, size=placebo.size) > placebo.ravel()).mean()
+    assert uncertain["p_above"] == pytest.approx(chance, abs=0.02)
+    assert table["synthetic"].all()
 
 
 def test_the_trial_agrees_with_its_published_margins(models, trial):

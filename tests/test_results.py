@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mmn_bayes.cohort.published import read_published
+from mmn_bayes.cohort.published import read_evidence, read_published, read_trial
 from mmn_bayes.cohort.reading import read_cohort
 from mmn_bayes.errors import CohortWarning
 from mmn_bayes.frequentist.rates import observed_response
@@ -84,3 +84,67 @@ def test_posterior_rows_are_there_for_both_meanings_and_say_what_they_are(table)
     assert table["synthetic"].all()
     text = (RESULTS / "response_table.md").read_text(encoding="utf-8")
     assert text.startswith("**SYNTHETIC DATA.")
+
+
+# --- history, the missing, the definition ---------------------------------------------------------
+
+HISTORY = ("historical_response", "historical_placebo", "trial_leger2001")
+
+
+def test_the_fits_of_history_are_of_these_models_and_data(cohort):
+    evidence = read_evidence(ROOT / "data" / "evidence" / "response_counts.csv")
+    trial = read_trial(ROOT / "data" / "evidence" / "leger2001_patient_visits.csv")
+    recorded = {}
+    for name in ("history", "placebo"):
+        recorded |= json.loads((RESULTS / f"manifest_{name}.json").read_text())["fits"]
+    for name in HISTORY:
+        spec = read_spec(ROOT / "models" / f"{name}.toml")
+        data = trial if name.startswith("trial") else evidence
+        now = fingerprint(spec, make_design(spec, data), recorded[name]["seed"])
+        assert recorded[name]["fingerprint"] == now, "run `make results` and commit what it writes"
+    for kind in ("map", "robust"):
+        spec = read_spec(ROOT / "models" / f"response_{kind}.toml")
+        mixture = pd.read_csv(RESULTS / f"mixture_{kind}.csv")
+        design = make_design(spec, cohort, mixture)
+        row = recorded[spec.name]
+        assert row["fingerprint"] == fingerprint(spec, design, row["seed"])
+    for name in (*HISTORY, "response_map", "response_robust"):
+        assert pd.read_csv(RESULTS / f"diagnostics_{name}.csv")["passed"].all()
+    assert pd.read_csv(RESULTS / "mixture_check.csv")["passed"].dropna().all()
+
+
+def test_every_row_of_the_evidence_is_accounted_for():
+    selected = pd.read_csv(RESULTS / "evidence_selected.csv")
+    evidence = read_evidence(ROOT / "data" / "evidence" / "response_counts.csv")
+    assert selected["row"].tolist() == evidence["row"].tolist()
+    assert (selected["enters"] == selected["reason"].isna()).all()
+    history = pd.read_csv(RESULTS / "history.csv")
+    assert set(history["study"]) >= set(selected.loc[selected["enters"], "row"])
+
+
+def test_the_stored_answers_are_about_the_same_patients(table):
+    observed = table[table["source"] == "observed"].set_index("naive")
+    for name in ("comparison", "missing", "definitions", "response_history", "placebo"):
+        stored = pd.read_csv(RESULTS / f"{name}.csv")
+        column = "group" if name == "comparison" else "naive"
+        for group in ("naive", "previously treated"):
+            rows = stored[(stored[column] == group) & stored["n"].notna()]
+            first = rows[rows["n"] == observed.loc[group, "n"]].iloc[0]
+            assert first["events"] == observed.loc[group, "events"], name
+            assert first["estimate"] == pytest.approx(observed.loc[group, "estimate"])
+        text = (RESULTS / f"{name}.md").read_text(encoding="utf-8")
+        assert text.startswith("**SYNTHETIC DATA.")
+        assert "Intercurrent events: treatment stopped" in text
+
+
+def test_grading_noise_alone_makes_responders_and_the_table_says_so():
+    stored = pd.read_csv(RESULTS / "definitions.csv")
+    stated = stored[stored["definition"] == "as stated"].set_index(["naive", "source"])
+    chance = stated.loc[("previously treated", "by chance alone")]
+    new = stated.loc[("previously treated", "new patients")]
+    # No more than noise: the intervals of the two overlap, as those of the naive do not.
+    assert chance["lower"] < new["estimate"] < chance["upper"]
+    assert (
+        stated.loc[("naive", "by chance alone"), "upper"]
+        < stated.loc[("naive", "new patients"), "lower"]
+    )

@@ -113,7 +113,9 @@ def check_mixture(fit: xr.DataTree, mixture: pd.DataFrame, level: float = 0.95) 
     )
 
 
-def prior_data_conflict(priors: Mapping[str, pd.DataFrame], events: int, n: int) -> pd.DataFrame:
+def prior_data_conflict(
+    priors: Mapping[str, pd.DataFrame], events: int, n: int, *, synthetic: bool
+) -> pd.DataFrame:
     """Say for every number of responders how surprising it is to a prior and what it leaves of it.
 
     Parameters
@@ -122,6 +124,8 @@ def prior_data_conflict(priors: Mapping[str, pd.DataFrame], events: int, n: int)
         Mixtures by name, such as {"map": ..., "robust": ...}.
     events, n
         What was observed, and of how many.
+    synthetic
+        Whether those patients are simulated; it is written on every row.
 
     Returns
     -------
@@ -157,8 +161,8 @@ def prior_data_conflict(priors: Mapping[str, pd.DataFrame], events: int, n: int)
             )
     columns = ["prior", "events", "n", "observed", "probability", "tail"]
     table = pd.DataFrame(rows, columns=[*columns, "estimate", "sd", "vague_weight"])
-    synthetic = any(bool(mixture["synthetic"].any()) for mixture in priors.values())
-    return table.assign(synthetic=synthetic)
+    simulated = any(bool(mixture["synthetic"].any()) for mixture in priors.values())
+    return table.assign(synthetic=synthetic or simulated)
 
 
 def against_placebo(draws: xr.DataArray, placebo: xr.DataTree, *, seed: int) -> xr.DataArray:
@@ -178,16 +182,16 @@ def against_placebo(draws: xr.DataArray, placebo: xr.DataTree, *, seed: int) -> 
     Returns
     -------
     DataArray
-        The dims of `draws` and `measure`: "treated", "placebo", "difference", "ratio". Above 0 in
-        the difference is P(treated > placebo).
+        The dims of `draws` and `measure`: "treated", "placebo", "difference". Above 0 in the
+        difference is P(treated > placebo). No ratio: that to a rate near 0 has no mean.
     """
     rates = new_unit_rate(placebo).to_numpy().ravel()
     shape = (draws.sizes["chain"], draws.sizes["draw"])
     drawn = np.random.default_rng([seed, 4]).choice(rates, size=shape, replace=True)
     other = xr.DataArray(drawn, dims=("chain", "draw"))
     treated = draws.drop_attrs()
-    parts = [treated, other.broadcast_like(treated), treated - other, treated / other]
-    names = ["treated", "placebo", "difference", "ratio"]
+    parts = [treated, other.broadcast_like(treated), treated - other]
+    names = ["treated", "placebo", "difference"]
     together = xr.concat(parts, dim="measure", coords="minimal", compat="override")
     together = together.assign_coords(measure=names).transpose("chain", "draw", ...)
     synthetic = bool(draws.attrs.get("synthetic", False)) or bool(placebo.attrs["synthetic"])

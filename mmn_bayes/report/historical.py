@@ -109,10 +109,9 @@ def placebo_table(
     DataFrame
         One row a group, source and question: `measure` ("rate above <rate>": the exact binomial
         test or the posterior probability `p_above` of exceeding it; "placebo": the uncertain rate;
-        "difference from placebo" and "ratio to placebo" with `p_above` the probability of
-        exceeding 0 and 1), the group, `source`, `n`, `events`, `estimate`, `lower`, `upper`,
-        `level`, `interval`, `above`, `p_above`, `p_value`, `test`, `ess_bulk`, `ess_tail`, `r_hat`,
-        `mcse`, `synthetic`.
+        "difference from placebo" with `p_above` the probability of exceeding 0), the group,
+        `source`, `n`, `events`, `estimate`, `lower`, `upper`, `level`, `interval`, `above`,
+        `p_above`, `p_value`, `test`, `ess_bulk`, `ess_tail`, `r_hat`, `mcse`, `synthetic`.
     """
     fixed = f"rate above {rate:g}, taken as known"
     rows = []
@@ -129,7 +128,6 @@ def placebo_table(
             (fixed, "treated", rate),
             ("placebo rate of the next trial", "placebo", None),
             ("difference from placebo", "difference", 0.0),
-            ("ratio to placebo", "ratio", 1.0),
         ):
             chosen = both.sel(measure=name, drop=True).assign_attrs(both.attrs)
             part = summarise(chosen, level=level, interval="eti", above=above)

@@ -21,6 +21,7 @@ __all__ = [
     "format_table",
     "group_label",
     "print_table",
+    "question_notes",
     "response_draws",
     "response_table",
     "table_notes",
@@ -172,17 +173,32 @@ def table_notes(fits: xr.DataTree | Sequence[xr.DataTree], table: pd.DataFrame) 
         row means; the models with their fingerprints, seeds and software.
     """
     trees = _checked(fits)
-    spec = spec_of(trees[0])
-    rule = ", ".join(filter(None, (spec.response.in_words(), scale_in_words(spec))))
-    notes = [
-        f"Response: {rule}.",
-        *spec.estimand.in_words(),
-        _missing_in_words(design_of(trees[0])),
-    ]
+    notes = question_notes(trees[0])
     for row in table.drop_duplicates("meaning").to_dict("records"):
         source = str(row["source"]).rpartition(": ")[2]
         notes.append(f"{source[0].upper()}{source[1:]}: {row['meaning']}.")
     return notes + [_origin(fit) for fit in trees]
+
+
+def question_notes(fit: xr.DataTree) -> list[str]:
+    """Return the lines that every table of responses has: what is asked, and of whom.
+
+    Parameters
+    ----------
+    fit
+        Of any outcome.
+
+    Returns
+    -------
+    list of str
+        The response rule, the attributes of the estimand, and who is missing, by reason; of counts
+        of events the estimand.
+    """
+    spec = spec_of(fit)
+    if spec.outcome == "events":
+        return list(spec.estimand.in_words())
+    rule = ", ".join(filter(None, (spec.response.in_words(), scale_in_words(spec))))
+    return [f"Response: {rule}.", *spec.estimand.in_words(), _missing_in_words(design_of(fit))]
 
 
 def group_label(by: str | None, value: Any) -> str:

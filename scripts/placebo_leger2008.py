@@ -1,0 +1,54 @@
+"""The founding study's response against a placebo rate that is uncertain too, and one trial.
+
+Usage: python scripts/placebo_leger2008.py [folder]      (default: results/leger2008, with its fits)
+"""
+
+import sys
+from pathlib import Path
+
+import mmn_bayes as mb
+from mmn_bayes.report import store, tables
+
+ROOT = Path(__file__).resolve().parents[1]
+EVIDENCE = ROOT / "data" / "evidence"
+SEED, PUBLISHED = 20082, 0.2
+FITTED = ("strength", "response", "response_map", "response_robust")
+CAPTIONS = {
+    "placebo": "Response of new patients against placebo, taken as known and uncertain",
+    "trial": "Leger 2001 by its patients: immunoglobulin against placebo",
+}
+
+
+def main(folder: Path) -> None:
+    cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
+    counts = mb.read_evidence(EVIDENCE / "response_counts.csv")
+    trial = mb.read_trial(EVIDENCE / "leger2001_patient_visits.csv")
+    names = ("historical_placebo", "trial_leger2001", "response")
+    of_placebo, of_trial, rule = (mb.read_spec(ROOT / "models" / f"{n}.toml") for n in names)
+    placebo = mb.fit(of_placebo, counts, seed=SEED, draws=2000)
+    by_patients = mb.fit(of_trial, trial, seed=SEED)
+    for fit in (placebo, by_patients):
+        checks = mb.diagnose(fit)
+        mb.require_converged(checks)
+        store.write_table(checks, folder / f"diagnostics_{fit.attrs['spec_name']}.csv")
+    fits = [mb.load(folder / f"{name}.nc") for name in FITTED]
+    new = {
+        f"{model}: new patients": drawn
+        for (model, patients), drawn in tables.response_draws(fits).items()
+        if patients == "population"
+    }
+    observed = mb.observed_response(cohort, rule, by="naive")
+    against = mb.placebo_table(new, placebo, observed, rate=PUBLISHED, seed=SEED)
+    within = mb.trial_table(by_patients, trial, treated="treated", period="second_period")
+    for name, table, fit in (("placebo", against, fits[0]), ("trial", within, by_patients)):
+        store.write_table(table, folder / f"{name}.csv")
+        notes = tables.question_notes(fit)
+        store.write_markdown(table, folder / f"{name}.md", CAPTIONS[name], notes)
+        tables.print_table(table, CAPTIONS[name])
+    store.write_table(mb.history_table(placebo), folder / "history_placebo.csv")
+    store.write_table(mb.select_evidence(of_placebo, counts), folder / "evidence_placebo.csv")
+    store.write_manifest([placebo, by_patients], folder / "manifest_placebo.json")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "leger2008")

@@ -1,0 +1,49 @@
+"""What a reviewer asks of the answer: both worlds, the missing, the definition.
+
+Usage: python scripts/review_leger2008.py [folder]      (default: results/leger2008, with its fits)
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import mmn_bayes as mb
+from mmn_bayes.report import figures, store, tables
+
+ROOT = Path(__file__).resolve().parents[1]
+PLACEBO = 0.2
+CAPTIONS = {
+    "comparison": "Response at 6 months by naive status, both ways",
+    "missing": "Response at 6 months: what the missing may do to it",
+    "tipping": "Where the conclusion changes",
+    "definitions": "Response under other definitions, and by chance alone",
+}
+
+
+def main(folder: Path) -> None:
+    strength, response = (mb.load(folder / f"{name}.nc") for name in ("strength", "response"))
+    written = {
+        "comparison": mb.comparison_table([strength, response], rate=PLACEBO),
+        "missing": mb.missing_table(strength, rate=PLACEBO),
+        "tipping": mb.tipping_table(strength, rate=PLACEBO),
+        "definitions": mb.definition_table(strength),
+    }
+    notes = tables.question_notes(strength)
+    for name, table in written.items():
+        store.write_table(table, folder / f"{name}.csv")
+        store.write_markdown(table, folder / f"{name}.md", CAPTIONS[name], notes)
+        tables.print_table(table, CAPTIONS[name])
+    shifted = mb.delta_response(strength, np.linspace(-0.6, 0.6, 25), by="naive")
+    rows = mb.summarise(shifted, level=0.95, interval="eti")
+    store.write_table(rows, folder / "delta.csv")
+    title = "Response if those who were not seen at 6 months did worse, or better"
+    drawn = figures.delta_figure(shifted, written["missing"], rate=PLACEBO, title=title)
+    store.save_figure(drawn, folder / "delta.png")
+    drawn = figures.definitions_figure(written["definitions"], title=CAPTIONS["definitions"])
+    store.save_figure(drawn, folder / "definitions.png")
+    print(f"\nWritten: {folder}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "leger2008")
