@@ -4,6 +4,7 @@ Usage: python scripts/review_leger2008.py [folder]      (default: results/leger2
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,12 @@ def main(folder: Path) -> None:
         store.write_table(table, folder / f"{name}.csv")
         store.write_markdown(table, folder / f"{name}.md", CAPTIONS[name], notes)
         tables.print_table(table, CAPTIONS[name])
+    cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
+    spec = mb.read_spec(ROOT / "models" / "strength.toml")
+    year = next(d.rule for d in mb.definition_grid(spec) if d.rule.follow_up_day > 300)
+    kept = mb.observed_agreement(cohort, spec, replace(spec, response=year))
+    store.write_table(kept, folder / "agreement_one_year.csv")
+    store.write_table(mb.observed_change(cohort, spec), folder / "change.csv")
     shifted = mb.delta_response(strength, np.linspace(-0.6, 0.6, 25), by="naive")
     rows = mb.summarise(shifted, level=0.95, interval="eti")
     store.write_table(rows, folder / "delta.csv")

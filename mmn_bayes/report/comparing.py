@@ -26,7 +26,7 @@ NEEDED = "number needed to treat"
 _COLUMNS = (
     *("measure", "group", "source", "n", "events", "missing"),
     *("estimate", "lower", "upper", "level", "interval", "above", "p_above"),
-    *("p_value", "test", "ess_bulk", "ess_tail", "r_hat", "mcse", "why", "synthetic"),
+    *("p_greater", "p_value", "test", "ess_bulk", "ess_tail", "r_hat", "mcse", "why", "synthetic"),
 )
 
 
@@ -54,13 +54,14 @@ def comparison_table(
     -------
     DataFrame
         Rows by `measure` ("rate", "difference", "ratio", "odds ratio", "number needed to treat"),
-        `group` and `source`: "observed" (rates with each kind of confidence interval, the first
-        two rows with the exact test against `rate`, one-sided and two-sided; comparisons as
-        `compare_rates`), and for each model these patients, new patients, and new patients
-        standardised over the covariates (posterior, equal-tailed). `n`, `events`, `missing`,
-        `estimate`, `lower`, `upper`, `level`, `interval`; `above` with `p_above`, the posterior
-        probability of more than it; `p_value`, `test`; `ess_bulk`, `ess_tail`, `r_hat`, `mcse`;
-        `why`: in words, what makes a posterior row differ from the observed one; `synthetic`.
+        `group` and `source`: "observed" (rates with each kind of confidence interval, the exact one
+        with the exact tests against `rate`, one-sided in `p_greater`, two-sided in `p_value`;
+        comparisons as `compare_rates`), and for each model these patients, new patients, and new
+        patients standardised over the covariates (posterior, equal-tailed). `n`, `events`,
+        `missing`, `estimate`, `lower`, `upper`, `level`, `interval`; `above` with `p_above`, the
+        posterior probability of more than it; `p_greater`, `p_value`, `test`; `ess_bulk`,
+        `ess_tail`, `r_hat`, `mcse`; `why`: in words, what makes a posterior row differ from the
+        observed one; `synthetic`.
         The number needed to treat is 1 / difference, of the posterior too, with limits only where
         the interval of the difference does not hold 0.
 
@@ -119,15 +120,17 @@ def _observed(
 ) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for label, (_, events, n, missing) in counts.items():
-        tests = [exact_test(events, n, rate=rate, alternative=a) for a in ("greater", "two-sided")]
+        tests = {
+            name: exact_test(events, n, rate=rate, alternative=alternative).iloc[0]
+            for name, alternative in (("p_greater", "greater"), ("p_value", "two-sided"))
+        }
         for number, method in enumerate(INTERVALS):
             lower, upper = rate_interval(events, n, method=method, level=level)
             row = {"measure": "rate", "group": label, "n": n, "events": events, "missing": missing}
             row |= {"estimate": events / n, "lower": lower, "upper": upper, "interval": method}
-            if number < len(tests):
-                test = tests[number].iloc[0]
-                words = f"{test['test']}, {test['alternative']}"
-                row |= {"above": rate, "p_value": test["p_value"], "test": words}
+            if number == 0:  # of the exact interval, to which the exact tests belong
+                row |= {"above": rate, "test": tests["p_value"]["test"]}
+                row |= {name: test["p_value"] for name, test in tests.items()}
             rows.append(row)
     (_, a, n, _), (_, b, m, _) = counts.values()
     compared = compare_rates((a, n), (b, m), level=level)
@@ -230,7 +233,6 @@ def _why(fit: xr.DataTree, source: str, estimate: float, events: int, n: int, mi
     if missing:
         causes.append(f"new patients have no missing visit, as {missing} here have")
     if source.endswith(STANDARDISED):
-        causes.append(
-            "standardised: other covariates, muscles and infusions as in the whole cohort"
-        )
+        own = ", infusions as in the group" * (spec.outcome == "grade")
+        causes.append(f"standardised: other covariates and muscles as in the whole cohort{own}")
     return said + "; ".join(causes)
