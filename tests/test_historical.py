@@ -20,7 +20,9 @@ from mmn_bayes.model.design import make_design
 from mmn_bayes.model.events import select_evidence
 from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior import events, historical, mixtures
+from mmn_bayes.posterior.implied import implied_by_prior
 from mmn_bayes.posterior.recovery import simulated
+from mmn_bayes.posterior.response import check_response, response_probability
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report import historical as tables
 from mmn_bayes.report.history_figure import conflict_figure, history_figure
@@ -114,6 +116,36 @@ def test_another_target_never_informs_its_own_prior(models, evidence, name):
         content["evidence"]["target"] = target
         table = select_evidence(parse_spec(content, "other"), evidence)
         assert not table.loc[table["study"] == target, "enters"].any()
+
+
+def test_nor_do_its_patients_in_other_reports(spec, evidence):
+    content = spec.resolved
+    content["evidence"] |= {"target": "Leger2001", "occasion": ["first_course", "mixed"]}
+    content["evidence"]["endpoint"] = ["muscles", "strength", "undefined"]
+    table = select_evidence(parse_spec(content, "other"), evidence).set_index("row")
+    for row in ("Leger2001_pooled_ivig", "Cochrane2005_strength_ivig"):
+        assert table.loc[row, "reason"] == "patients of the target"
+    assert table.loc["VanDenBerg1995_ivig", "enters"]
+
+
+def test_what_the_priors_say_of_a_new_study(spec, evidence, models, trial):
+    (row,) = implied_by_prior(spec, evidence, seed=1, draws=4000).to_dict("records")
+    assert row["quantity"] == "probability of response, any unit"
+    assert row["estimate"] == pytest.approx(0.5, abs=0.02)
+    # Normal(0, 2) and half-normal(1) of the log odds, by simulation of its own.
+    rng = np.random.default_rng(2)
+    sd = np.abs(rng.normal(0.0, 1.0, 100_000))
+    rates = expit(rng.normal(0.0, 2.0, 100_000) + sd * rng.normal(size=100_000))
+    assert row["lower"] == pytest.approx(np.quantile(rates, 0.025), abs=0.01)
+    of_trial = implied_by_prior(read_spec(models / "trial_leger2001.toml"), trial, seed=1)
+    columns = ["treated", "ivig_naive", "second_period"]
+    assert len(of_trial) == of_trial["quantity"].nunique() == len(trial[columns].drop_duplicates())
+
+
+def test_a_fit_of_counts_has_no_patients_to_judge(responses):
+    for asked in (response_probability, check_response):
+        with pytest.raises(ValueError, match="is of counts of events: it has no patients to judge"):
+            asked(responses, **({"patients": "cohort"} if asked is response_probability else {}))
 
 
 @pytest.mark.parametrize(

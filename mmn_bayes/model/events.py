@@ -47,7 +47,9 @@ def select_evidence(spec: ModelSpec, evidence: pd.DataFrame) -> pd.DataFrame:
     defects = list(_unknown_words(stated, evidence))
     if defects:
         raise DataError(f"The model '{spec.name}' does not fit this evidence.", defects)
-    reasons = [_why_not(stated, row) for row in evidence.to_dict("records")]
+    of_target = evidence.loc[evidence["study"] == stated.target, "patient_sets"]
+    target = {name for sets in of_target for name in _named_sets(sets)}
+    reasons = [_why_not(stated, row, target) for row in evidence.to_dict("records")]
     table = evidence.assign(enters=[not reason for reason in reasons], reason=reasons)
     defects = list(_shared_patients(table[table["enters"]]))
     if defects:
@@ -74,9 +76,16 @@ def _unknown_words(stated: Evidence, evidence: pd.DataFrame) -> Iterator[str]:
             yield f"evidence.left_out: no row is called '{row}'; name one of the column `row`."
 
 
-def _why_not(stated: Evidence, row: Mapping[Any, Any]) -> str:
+def _named_sets(text: str) -> set[str]:
+    """The sets of patients that a cell names, apart by semicolons."""
+    return {part.strip() for part in text.split(";")}
+
+
+def _why_not(stated: Evidence, row: Mapping[Any, Any], target: set[str]) -> str:
     if row["study"] == stated.target:
         return "the target itself"
+    if _named_sets(row["patient_sets"]) & target:
+        return "patients of the target"
     for column, words in stated.words:
         if row[column] not in words:
             return f"{column.replace('_', ' ')}: {row[column]}"
@@ -86,7 +95,7 @@ def _why_not(stated: Evidence, row: Mapping[Any, Any]) -> str:
 def _shared_patients(entering: pd.DataFrame) -> Iterator[str]:
     """Name every two rows that name a set of patients both."""
     sets = [
-        (row, {part.strip() for part in text.split(";")})
+        (row, _named_sets(text))
         for row, text in zip(entering["row"], entering["patient_sets"], strict=True)
     ]
     for place, (row, own) in enumerate(sets):

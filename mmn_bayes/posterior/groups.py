@@ -45,9 +45,14 @@ def groups_of(fit: xr.DataTree, by: str | None) -> Groups:
     Raises
     ------
     ValueError
-        When `by` is none of these; the message names what is.
+        When `by` is none of these (the message names what is), or the fit is of counts of events.
     """
     design = design_of(fit)
+    if "patient" not in design.sizes:
+        raise ValueError(
+            f"The model '{fit.attrs['spec_name']}' is of counts of events: it has no patients to "
+            "judge; use `unit_rates`, `new_unit_rate` or `standardised_rates`."
+        )
     if by is None:
         return Groups(None, {ALL: np.full(design.sizes["patient"], True)})
     predictors = [name for name in map(str, design.data_vars) if name.startswith("x_")]

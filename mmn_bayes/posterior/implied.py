@@ -36,7 +36,13 @@ def draw_prior(spec: ModelSpec, design: xr.Dataset, *, draws: int, seed: int) ->
 
 
 def implied_by_prior(
-    spec: ModelSpec, cohort: Cohort, *, seed: int, draws: int = 400, level: float = 0.95
+    spec: ModelSpec,
+    cohort: Cohort | pd.DataFrame,
+    *,
+    historical: pd.DataFrame | None = None,
+    seed: int,
+    draws: int = 400,
+    level: float = 0.95,
 ) -> pd.DataFrame:
     """Print a model's priors as what they imply for patients like a cohort's.
 
@@ -44,7 +50,9 @@ def implied_by_prior(
     ----------
     spec, cohort
         The model, and the cohort that lends its design: panels, covariates, infusions. None of its
-        grades are used.
+        grades are used. For outcome "events" the table of counts, of which none is used either.
+    historical
+        As for `fit`.
     seed, draws
         Seed and number of draws from the prior; each is one set of parameters with one cohort of
         new patients.
@@ -60,12 +68,14 @@ def implied_by_prior(
         who receive nothing), linearly weighted kappa and exact agreement between two visits without
         any change, share responding under the cohort's infusions, and the share of muscles at each
         grade at baseline. For outcome "response": probability of response for each distinct
-        combination of the predictors.
+        combination of the predictors; for "events": that of a new unit.
     """
-    design = make_design(spec, cohort)
+    design = make_design(spec, cohort, historical)
     prior = draw_prior(spec, design, draws=draws, seed=seed)
     if spec.outcome == "response":
-        quantities = _response_quantities(spec, design, prior)
+        quantities = _rate_quantities(spec, design, prior, "response_probability", "any patient")
+    elif spec.outcome == "events":
+        quantities = _rate_quantities(spec, design, prior, "event_probability", "any unit")
     else:
         quantities = _grade_quantities(spec, design, prior, seed)
     tables = []
@@ -73,7 +83,7 @@ def implied_by_prior(
         # Parameters under which nobody can be judged have no rate; how many remain is stated.
         defined = values[np.isfinite(values)]
         drawn = xr.DataArray(defined[None, :], dims=("chain", "draw"))
-        drawn.attrs.update(synthetic=cohort.synthetic, distribution="prior")
+        drawn.attrs.update(synthetic=bool(design.attrs["synthetic"]), distribution="prior")
         row = summarise(drawn, level=level, interval="eti")
         tables.append(row.assign(quantity=quantity, draws=defined.size))
     columns = ["quantity", "estimate", "lower", "upper", "level", "interval", "distribution"]
@@ -120,16 +130,15 @@ def _grade_quantities(
     return found | grades
 
 
-def _response_quantities(
-    spec: ModelSpec, design: xr.Dataset, prior: xr.Dataset
+def _rate_quantities(
+    spec: ModelSpec, design: xr.Dataset, prior: xr.Dataset, name: str, anybody: str
 ) -> dict[str, np.ndarray]:
-    probability = np.concatenate(
-        [values for _, (values,) in predict(spec, design, prior, ["response_probability"])]
-    )
+    """Rates of each distinct combination of the predictors, by the deterministic that has them."""
+    rates = np.concatenate([values for _, (values,) in predict(spec, design, prior, [name])])
     names = [f"x_{predictor.name}" for predictor in spec.predictors]
     found: dict[str, np.ndarray] = {}
-    for patient in range(design.sizes["patient"]):
-        stated = [f"{name.removeprefix('x_')} = {design[name][patient].item():g}" for name in names]
-        label = f"probability of response, {', '.join(stated) or 'any patient'}"
-        found.setdefault(label, probability[:, patient])
+    for place in range(rates.shape[1]):
+        stated = [f"{n.removeprefix('x_')} = {design[n][place].item():g}" for n in names]
+        label = f"probability of response, {', '.join(stated) or anybody}"
+        found.setdefault(label, rates[:, place])
     return found

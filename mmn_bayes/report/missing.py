@@ -1,6 +1,5 @@
 """The missing, both ways: counted under every assumption, and filled in by the model."""
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -122,23 +121,3 @@ def _counts(fit: xr.DataTree, by: str | None) -> dict[object, tuple[int, int, in
         missing = int(member.sum()) - int(judged.sum()) - outside
         counts[label] = (int((response[judged] == 1).sum()), int(judged.sum()), missing, outside)
     return counts
-
-
-def unseen(fit: xr.DataTree, by: str | None = "naive") -> dict[object, int]:
-    """Count the patients of each group without a visit in the window of the follow-up.
-
-    Parameters
-    ----------
-    fit, by
-        As for `missing_table`.
-
-    Returns
-    -------
-    dict
-        By the printed label of the group: the patients whom a delta shifts.
-    """
-    absent = np.isnan(design_of(fit)["follow_up_day"].to_numpy())
-    return {
-        ALL if by is None else group_label(by, label): int((member & absent).sum())
-        for label, member in groups_of(fit, by).members.items()
-    }
