@@ -613,7 +613,7 @@ def test_the_placebo_table_asks_both_questions(responses, spondylitis):
         attrs={"synthetic": True},
     )
     observed = rates(
-        pd.DataFrame({"patient": range(4), "response": [True, False, True, True]}),
+        pd.DataFrame({"patient": range(4), "response": [None, None, True, True]}),
         pd.DataFrame({"patient": range(4), "naive": [False, False, True, True]}),
         by="naive",
         synthetic=True,
@@ -630,6 +630,10 @@ def test_the_placebo_table_asks_both_questions(responses, spondylitis):
     chance = (rng.beta(14.0, 6.0, size=placebo.size) > placebo.ravel()).mean()
     assert uncertain["p_above"] == pytest.approx(chance, abs=0.02)
     assert table["synthetic"].all()
+    # Nobody of the others was judged: the row is there, and says so.
+    nobody = table[(table["source"] == "observed") & (table["naive"] == "previously treated")]
+    assert nobody["n"].tolist() == [0]
+    assert nobody["test"].tolist() == ["nobody evaluable"]
 
 
 def test_the_trial_agrees_with_its_published_margins(models, trial):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from mmn_bayes.posterior.replicate import thinned
+from mmn_bayes.posterior.replicate import spec_of, thinned
 from mmn_bayes.posterior.response import response_probability
 
 # At most, evenly spaced: the missing are few, and each delta replicates everybody again.
@@ -45,6 +45,12 @@ def delta_response(
     """
     if not len(deltas):
         raise ValueError("deltas is empty; give the shifts to look at, such as (-1, 0, 1).")
+    spec = spec_of(fit)
+    if spec.outcome != "grade":
+        raise ValueError(
+            f"The model '{spec.name}' is of outcome '{spec.outcome}'; a shift of strength needs a "
+            "model of outcome 'grade'."
+        )
     few = thinned(fit, _DRAWS)
     parts = [
         response_probability(few, patients="cohort", by=by, delta=float(delta)) for delta in deltas

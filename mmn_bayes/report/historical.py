@@ -115,8 +115,10 @@ def placebo_table(
     """
     fixed = f"rate above {rate:g}, taken as known"
     rows = []
-    for row in observed[observed["n"] > 0].to_dict("records"):
-        test = exact_test(row["events"], row["n"], rate=rate, alternative="greater").iloc[0]
+    for row in observed.to_dict("records"):
+        test: Any = {"p_value": np.nan, "test": "nobody evaluable"}
+        if row["n"]:
+            test = exact_test(row["events"], row["n"], rate=rate, alternative="greater").iloc[0]
         kept = {name: row[name] for name in ("n", "events", "estimate", "lower", "upper")}
         about = {"measure": fixed, by: group_label(by, row[by]), "source": OBSERVED, "above": rate}
         kind = {"level": row["level"], "interval": row["interval"], "synthetic": row["synthetic"]}
