@@ -110,4 +110,5 @@ def test_the_sampler_turns_back_where_there_is_no_density():
     )
     kept = compiling.constrained(model, program, drawn["posterior"].to_dataset())["x"]
     assert kept.shape == (2, 300)
+    assert set(kept.coords) == {"chain", "draw"}  # nothing of how it was sampled
     assert 0.5 < float(kept.max()) < 1.0

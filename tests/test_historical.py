@@ -220,6 +220,13 @@ def test_cells_of_the_evidence_are_named_with_their_line(tmp_path, cells, words)
     assert f"counts.csv, {words}" in caught.value.defects[0]
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00row,study", b'row\n"never ends'])
+def test_what_is_no_table_is_said(tmp_path, content):
+    (tmp_path / "counts.csv").write_bytes(content)
+    with pytest.raises(DataError, match=r"counts\.csv: (is no CSV in UTF-8|no column)"):
+        read_evidence(tmp_path / "counts.csv")
+
+
 def test_a_trial_is_read_with_its_defects(tmp_path):
     good = "patient,responder,arm\n01,1,IVIg\n02,0,placebo\n"
     (tmp_path / "trial.csv").write_text(good, encoding="utf-8")
@@ -659,6 +666,11 @@ def test_the_trial_agrees_with_its_published_margins(models, trial):
     assert model.loc["treated", "estimate"] == pytest.approx(by_hand, rel=1e-9)
     with pytest.raises(ValueError, match="the predictors of the model 'trial_leger2001' are"):
         events.new_unit_rate(tree, {"treated": 1.0})
+    for asked in ({"treated": "arm"}, {"treated": "treated", "period": "arm"}):
+        with pytest.raises(ValueError, match="'arm' is no predictor"):
+            tables.trial_table(tree, trial, **asked)
+    with pytest.raises(ValueError, match="the trial has one arm only"):
+        tables.trial_table(tree, trial[trial["treated"] == 1], treated="treated")
     with pytest.raises(ValueError, match="'arm' is no predictor"):
         events.standardised_rates(tree, "arm")
     with pytest.raises(ValueError, match="is not of studies alone"):

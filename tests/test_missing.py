@@ -150,8 +150,9 @@ def test_the_curve_of_the_shift_passes_through_missing_at_random(tree):
         assert float(low.max()) == pytest.approx(rows.loc["all missing fail", "estimate"])
         high = float(draws.sel(naive=label, delta=20.0).mean())
         assert high <= rows.loc["all missing respond", "estimate"] + 1e-12
-    with pytest.raises(ValueError, match="deltas is empty"):
-        delta_response(tree, [])
+    for wrong in ([], [0.0, np.nan]):
+        with pytest.raises(ValueError, match="give finite shifts"):
+            delta_response(tree, wrong)
     with pytest.raises(ValueError, match="it needs patients='cohort'"):
         response_probability(tree, patients="population", delta=0.5)
 

@@ -145,7 +145,13 @@ def _read(
     if not path.is_file():
         defects.append(f"{path.name}: there is no such file; add it, columns {', '.join(columns)}.")
         return None
-    table = pd.read_csv(path, dtype="str", keep_default_na=False, na_values=[""], encoding="utf-8")
+    try:
+        table = pd.read_csv(
+            path, dtype="str", keep_default_na=False, na_values=[""], encoding="utf-8"
+        )
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        defects.append(f"{path.name}: is no CSV in UTF-8 ({error}); save it as one.")
+        return None
     absent = [name for name in columns if name not in table.columns]
     if absent:
         defects.append(f"{path.name}: no column {', '.join(absent)}; add it, blank where unknown.")

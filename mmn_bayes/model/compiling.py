@@ -268,7 +268,8 @@ def constrained(model: pm.Model, program: Program, draws: xr.Dataset) -> xr.Data
     }
     used = {dim for dims, _ in variables.values() for dim in dims}
     coords = {dim: np.array(model.coords[dim]) for dim in model.coords if dim in used}
-    return xr.Dataset(variables, coords={**draws[_POINT].coords, **coords})
+    sample = {dim: draws[dim] for dim in ("chain", "draw")}
+    return xr.Dataset(variables, coords={**sample, **coords})
 
 
 def of_many_draws(

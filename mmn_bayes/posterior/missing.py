@@ -43,8 +43,8 @@ def delta_response(
     ----------
     Carpenter and Kenward, Multiple Imputation and its Application, 2013 (delta adjustment).
     """
-    if not len(deltas):
-        raise ValueError("deltas is empty; give the shifts to look at, such as (-1, 0, 1).")
+    if not len(deltas) or not np.isfinite(np.asarray(deltas, dtype=float)).all():
+        raise ValueError(f"deltas is {list(deltas)}; give finite shifts, such as (-1, 0, 1).")
     spec = spec_of(fit)
     if spec.outcome != "grade":
         raise ValueError(

@@ -176,7 +176,14 @@ def trial_table(
         that within a patient): `measure`, `source`, `n`, `events`, `estimate`, `lower`, `upper`,
         `level`, `interval`, `above`, `p_above`, `p_value`, `test`, `ess_bulk`, `ess_tail`, `r_hat`,
         `mcse`, `synthetic`.
+
+    Raises
+    ------
+    ValueError
+        When `treated` or `period` is no predictor of the model, or everybody was in one arm.
     """
+    at = {} if period is None else {period: 0.0}
+    rates = standardised_rates(fit, treated, at)  # refuses what is no predictor
     column = {p.name: p.column for p in spec_of(fit).predictors}
     first = trial if period is None else trial[trial[column[period]] == 0]
     synthetic = bool(fit.attrs["synthetic"])
@@ -184,6 +191,8 @@ def trial_table(
         arm: (int(rows["responder"].sum()), len(rows))
         for arm, rows in first.groupby(first[column[treated]] == 1)
     }
+    if len(counts) < 2:
+        raise ValueError(f"By '{treated}' the trial has one arm only; a comparison needs two.")
     plain = pd.DataFrame(
         [
             {"measure": name, "events": counts[arm][0], "n": counts[arm][1]}
@@ -193,7 +202,6 @@ def trial_table(
     compared = compare_rates(counts[True], counts[False], level=level, synthetic=synthetic)
     kept = compared[compared["measure"].isin(["difference", "ratio", "odds ratio"])]
     observed = pd.concat([_observed(plain, level), kept.assign(source=OBSERVED)])
-    rates = standardised_rates(fit, treated, {} if period is None else {period: 0.0})
     drawn: dict[str, tuple[Any, float | None]] = {
         "placebo": (rates.sel({treated: 0}, drop=True), None),
         "treated": (rates.sel({treated: 1}, drop=True), None),
