@@ -103,6 +103,7 @@ def loop(
     edges: Any = None,
     memory: float = 0.0,
     repeat: Any = None,
+    n_grades: int = 0,
 ) -> Any:
     """The compiled loop, with a slope by memory where rows repeat; by default one site."""
     eta, cutpoints = np.asarray(eta, dtype=float), np.asarray(cutpoints, dtype=float)
@@ -111,7 +112,8 @@ def loop(
     d_eta, d_cutpoints = np.empty_like(eta), np.empty_like(cutpoints)
     again = np.full(eta.size, -1) if repeat is None else np.asarray(repeat)
     value, d_sigma, d_memory = any_link.log_density(
-        *(LINKS.index(link), eta, cutpoints, float(sigma), code, edges),
+        *(LINKS.index(link), eta, cutpoints, n_grades or cutpoints.size + 1, float(sigma)),
+        *(code, edges),
         *(again, memory, d_eta, d_cutpoints),
     )
     slopes = (d_eta, d_cutpoints, d_sigma)
@@ -422,10 +424,12 @@ for link, eta, cutpoints, sigma, code, repeat, memory in json.load(sys.stdin):
     edges, repeat = np.array([0, 0, eta.size]), np.array(repeat)
     d_eta, d_cutpoints = np.empty_like(eta), np.empty_like(cutpoints)
     value, d_sigma, d_memory = any_link.log_density(
-        link, eta, cutpoints, sigma, code, edges, repeat, memory, d_eta, d_cutpoints
+        *(link, eta, cutpoints, cutpoints.size + 1, sigma, code, edges, repeat, memory),
+        *(d_eta, d_cutpoints),
     )
     effects = any_link.draw_site_effects(
-        *(link, eta[None], cutpoints[None], np.array([sigma]), code, edges, repeat),
+        *(link, eta[None], cutpoints[None], cutpoints.size + 1, np.array([sigma])),
+        *(code, edges, repeat),
         *(np.array([memory]), np.full((1, 2, 2), 0.3)),
     )
     print(json.dumps([value, *d_eta, *d_cutpoints, d_sigma, d_memory, *effects[0]]))
@@ -463,14 +467,50 @@ def draw_effects(
     uniform: np.ndarray,
     memory: float = 0.0,
     repeat: Any = None,
+    n_grades: int = 0,
 ) -> np.ndarray:
     """Draws of the effect of each site, one set of parameters; shape (site,)."""
     return any_link.draw_site_effects(
         *(LINKS.index(link), np.array([eta], dtype=float), np.array([cutpoints])),
-        *(np.array([sigma]), np.array(code, dtype=np.int64), edges),
+        *(n_grades or len(cutpoints) + 1, np.array([sigma]), np.array(code, dtype=np.int64), edges),
         np.full(len(code), -1) if repeat is None else np.array(repeat),
         *(np.array([memory]), uniform),
     )[0]
+
+
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_of_a_site_may_have_cutpoints_of_their_own(link: str, seed: int) -> None:
+    # A set of cutpoints of each row, all of one distance from those of the first: then the rows
+    # are those of an eta that much lower, and the gradients add up.
+    rng = np.random.default_rng(seed)
+    rows, top = 6, 4
+    first = np.sort(rng.normal(0.0, 4.0, top)) + 0.3 * np.arange(top)
+    eta, shift = rng.normal(0.0, 3.0, rows), rng.normal(0.0, 2.0, rows)
+    code, repeat = rng.integers(0, top + 1, rows), rng.integers(-1, 2, rows)
+    memory, u = 0.3, np.full((1, 1, 2), 0.4)
+    own = (first + shift[:, None]).ravel()
+    among = code + (top + 1) * np.arange(rows)
+    got = loop(link, eta, own, 3.0, among, None, memory, repeat, n_grades=top + 1)
+    expected = loop(link, eta - shift, first, 3.0, code, None, memory, repeat)
+    assert got[0] == pytest.approx(expected[0], rel=1e-9)
+    assert got[1] == pytest.approx(expected[1], rel=1e-6, abs=1e-8)
+    by_set = got[2].reshape(rows, top)
+    assert by_set.sum(axis=0) == pytest.approx(expected[2], rel=1e-6, abs=1e-8)
+    assert by_set.sum(axis=1) == pytest.approx(-got[1], rel=1e-6, abs=1e-8)
+    assert got[3:] == pytest.approx(expected[3:], rel=1e-6, abs=1e-8)
+    edges = np.array([0, rows])
+    drawn = draw_effects(link, eta, own, 3.0, among, edges, u, memory, repeat, n_grades=top + 1)
+    assert drawn == pytest.approx(
+        draw_effects(link, eta - shift, first, 3.0, code, edges, u, memory, repeat), rel=1e-6
+    )
+    # A gap that closes around a recorded grade leaves no density, in the set of that row alone.
+    inner = np.flatnonzero((code > 0) & (code < top))
+    if inner.size:
+        row = inner[0]
+        closed = own.copy()
+        closed[row * top + code[row]] = closed[row * top + code[row] - 1]
+        assert loop(link, eta, closed, 3.0, among, n_grades=top + 1)[0] == -np.inf
 
 
 def assert_draws_follow(link: str, site: Any, memory: float = 0.0, repeat: Any = None) -> None:

@@ -168,16 +168,19 @@ class Answers:
         total = self.groups(point, "level", place) + self.predictors(point, "level", patient)
         total += self.exposures(point, patient, day)
         if self.spec.gain is not None:
-            first = min((infused for infused, _ in self.infusions[patient]), default=np.inf)
-            days = max(day - first, 0.0)
             gain = float(point["gain"]) + self.groups(point, "gain", place)
             gain += self.predictors(point, "gain", patient)
-            total += gain * (1.0 - 2.0 ** (-days / float(point["half_time_days"])))
+            total += gain * self.gained(point, patient, day)
         if self.spec.slope is not None:
             slope = float(point["slope"]) + self.groups(point, "slope", place)
             slope += self.predictors(point, "slope", patient)
             total += slope * day / self.spec.slope.per_days
         return total
+
+    def gained(self, point: Point, patient: str, day: float) -> float:
+        """Share of the full gain so many days after the first infusion."""
+        first = min((infused for infused, _ in self.infusions[patient]), default=np.inf)
+        return 1.0 - 2.0 ** (-max(day - first, 0.0) / float(point["half_time_days"]))
 
     def noise(self, point: Point) -> float:
         return 1.0 if self.spec.noise is None else float(point["noise"])
@@ -202,9 +205,12 @@ class Answers:
         if relaxed.groups:
             labels = sorted({group for _, group in relaxed.groups})
             z = point["relaxed_z"][labels.index(dict(relaxed.groups)[row[1]])]
+        elif relaxed.by == "gain":
+            z = self.gained(point, row[0], row[3]) * point["relaxed_z"][0]
         else:
-            (column,) = (p.column for p in self.spec.predictors if p.name == relaxed.by)
-            z = float(self.columns.loc[row[0], column]) * point["relaxed_z"][0]
+            (p,) = (p for p in self.spec.predictors if p.name == relaxed.by)
+            steps = (float(self.columns.loc[row[0], p.column]) - p.centre) / p.per
+            z = steps * point["relaxed_z"][0]
         own = [common[-1]]
         for gap, number in zip(np.diff(common)[::-1], z[::-1], strict=True):
             own.append(own[-1] - gap * np.exp(float(point["relaxed_sd"]) * number))
@@ -551,6 +557,8 @@ def variant(**changes: Any) -> ModelSpec:
 
 
 NORMAL = {"distribution": "normal", "mean": 0.0, "sd": 0.2, "why": "a reason"}
+AGE = {"column": "age_onset_years", "kind": "number", "acts_on": "level", "prior": NORMAL}
+AGE |= {"centre": 45, "per": 10}
 HALF = {"distribution": "half_normal", "sd": 0.2, "why": "a reason"}
 WIDE = {"distribution": "half_normal", "sd": 15, "why": "a reason"}
 SITE = {"by": "patient:muscle", "acts_on": "level"}
@@ -585,6 +593,15 @@ VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
     ),
     "naive patients on cutpoints of their own": lambda: variant(
         relaxed={"by": "naive_level", "sd": HALF}
+    ),
+    "gain that acts differently across grades": lambda: variant(relaxed={"by": "gain", "sd": HALF}),
+    "gain that acts differently across grades, remembered, probit": lambda: variant(
+        link="probit",
+        relaxed={"by": "gain", "sd": HALF},
+        memory={"within_days": 150, "probability": BETA},
+    ),
+    "a number that acts differently across grades": lambda: variant(
+        relaxed={"by": "age", "sd": HALF}, predictor={"age": AGE}
     ),
     "groups of muscles on cutpoints of their own": lambda: variant(
         relaxed={"by": "muscle", "sd": HALF, "groups": HANDS}

@@ -540,7 +540,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "cutpoints relaxed for nothing known": (
         changed("relaxed", {"by": "age", "sd": HALF_NORMAL}),
-        "relaxed.by: 'age' is neither muscle nor a predictor of kind yes_no; take one of muscle, ",
+        "relaxed.by: 'age' is neither muscle nor the gain nor a predictor of the model; take one ",
     ),
     "cutpoints of muscles without groups": (
         changed("relaxed", {"by": "muscle", "sd": HALF_NORMAL}),

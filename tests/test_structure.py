@@ -9,11 +9,13 @@ from mmn_bayes.errors import DataError
 from mmn_bayes.model.design import make_design
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.model.sampling import fit
+from mmn_bayes.posterior.definitions import unchanged
 from mmn_bayes.posterior.implied import implied_by_prior
 from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.posterior.response import check_response, response_probability
 from mmn_bayes.posterior.shares import grade_shares
 from mmn_bayes.report.store import load, save
+from mmn_bayes.report.tables import response_table
 from mmn_bayes.spec.reading import parse_spec, read_spec
 
 NORMAL = {"distribution": "normal", "mean": 0, "sd": 0.1, "why": "a reason"}
@@ -114,3 +116,30 @@ def test_the_prior_can_be_printed_in_either_unit(models, cohort, unit):
     table = implied_by_prior(parse_spec(content, "prior"), cohort, seed=1, draws=40)
     chance = table.set_index("quantity").loc["responders by chance, without any treatment"]
     assert 0 < chance["estimate"] < 1
+
+
+@pytest.mark.slow
+def test_the_gain_may_act_differently_across_grades(models, cohort):
+    content = read_spec(models / "strength.toml").resolved
+    relaxed = parse_spec(content | {"relaxed": {"by": "gain", "sd": HALF}}, "relaxed_gain")
+    plain = parse_spec(content, "proportional")
+    settings = {"seed": 2, "chains": 2, "draws": 60, "tune": 150, "progress": "off"}
+    fits = [fit(spec, cohort, **settings) for spec in (relaxed, plain)]
+    posterior = fits[0]["posterior"].to_dataset()
+    assert posterior["relaxed_z"].dims[2:] == ("relaxed", "gap")
+    assert posterior["relaxed"].to_numpy().tolist() == ["gain"]
+    # What relaxing does is said of the response, beside the same of proportional odds.
+    table = response_table(fits)
+    assert {"relaxed_gain", "proportional"} <= set(table["model"])
+    # Without any change of strength the cutpoints of all visits are the common ones.
+    still = unchanged(relaxed, posterior)
+    design = fits[0]["design"].to_dataset()
+    ((_, (scaled,)),) = predict(relaxed, design, still, ["scaled_cutpoints"], purpose="recover")
+    assert np.ptp(scaled, axis=1).max() == 0.0
+    ((_, (scaled,)),) = predict(relaxed, design, posterior, ["scaled_cutpoints"], purpose="recover")
+    assert np.ptp(scaled, axis=1).max() > 0.1
+    assert (np.diff(scaled, axis=2) > 0).all()
+    for patients in ("cohort", "population"):
+        draws = response_probability(fits[0], patients=patients)
+        assert np.isfinite(draws).all()
+        assert draws.std() > 0.0

@@ -8,6 +8,9 @@ and F(x) = 1 - exp(-exp(x)) (cloglog), and the logistic one again.
 A row whose muscle was graded not long before may be a repetition: with probability `memory` the
 earlier grade is recorded again, so that its probability is memory [same] + (1 - memory) p.
 
+The rows of a site may have different cutpoints: several sets of them stand one after the other, and
+a row's code is that of its grade plus the number of grades times the place of its set.
+
 The logarithm of p is concave in z for all three, that of the product of rows which do not repeat
 the earlier grade is too, and a row that repeats it lies between memory and 1. Hence the way: find
 the mode of that product; walk outward from it on nodes of the trapezoidal rule, until the product
@@ -63,6 +66,7 @@ class Rows(NamedTuple):
     repeat: np.ndarray  # -1: nothing to remember; 0: another grade than the earlier; 1: the same
     log_memory: float
     log_anew: float
+    n_grades: int
 
 
 class Nodes(NamedTuple):
@@ -87,14 +91,17 @@ class Plan(NamedTuple):
 
 
 @_jit
-def _table(cutpoints):  # type: ignore[no-untyped-def]
-    """Of each grade: lower and upper cutpoint, their distance, and 1 - exp(-distance)."""
-    top = cutpoints.size
-    table = np.empty((4, top + 1))
-    table[0, 0], table[1, top] = -np.inf, np.inf
-    for k in range(top):
-        table[0, k + 1] = table[1, k] = cutpoints[k]
-    for k in range(top + 1):
+def _table(cutpoints, n_grades):  # type: ignore[no-untyped-def]
+    """Of each code: lower and upper cutpoint, their distance, and 1 - exp(-distance)."""
+    top = n_grades - 1
+    n_sets = cutpoints.size // top
+    table = np.empty((4, n_sets * n_grades))
+    for i in range(n_sets):
+        first = i * n_grades
+        table[0, first], table[1, first + top] = -np.inf, np.inf
+        for k in range(top):
+            table[0, first + k + 1] = table[1, first + k] = cutpoints[i * top + k]
+    for k in range(n_sets * n_grades):
         table[2, k] = table[1, k] - table[0, k]
         table[3, k] = -np.expm1(-table[2, k])
     return table
@@ -404,10 +411,11 @@ def _site(rows, start, stop, nodes, d_eta, d_cutpoints):  # type: ignore[no-unty
                 db = share * nodes.slope[i, row - start, 1]
                 d_eta[row] -= da + db
                 pull -= da + db
-                if k < d_cutpoints.size:
-                    d_cutpoints[k] += da
-                if k > 0:
-                    d_cutpoints[k - 1] += db
+                own, grade = k // rows.n_grades, k % rows.n_grades
+                if grade < rows.n_grades - 1:
+                    d_cutpoints[k - own] += da
+                if grade > 0:
+                    d_cutpoints[k - own - 1] += db
             by_sigma += nodes.z[i] * pull
     value = plan.largest + np.log(total * plan.width) - _LOG_ROOT_2_PI
     return value, by_sigma, by_memory
@@ -423,20 +431,21 @@ def _room(first_row):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _usable(eta, cutpoints, sigma, code, memory):  # type: ignore[no-untyped-def]
+def _usable(eta, cutpoints, n_grades, sigma, code, memory):  # type: ignore[no-untyped-def]
     """Whether there is a density: numbers, and a gap around every recorded grade."""
     usable = sigma > 0.0 and np.isfinite(sigma) and 0.0 <= memory < 1.0
     usable = usable and np.isfinite(eta).all() and np.isfinite(cutpoints).all()
     if usable:
         for k in code:
-            if 0 < k < cutpoints.size and not cutpoints[k] > cutpoints[k - 1]:
+            upper = k - k // n_grades
+            if 0 < k % n_grades < n_grades - 1 and not cutpoints[upper] > cutpoints[upper - 1]:
                 usable = False
     return usable
 
 
 @_jit
 def log_density(  # type: ignore[no-untyped-def]
-    link, eta, cutpoints, sigma, code, first_row, repeat, memory, d_eta, d_cutpoints
+    link, eta, cutpoints, n_grades, sigma, code, first_row, repeat, memory, d_eta, d_cutpoints
 ):
     """Sum over sites of the log-integrals, and its gradients.
 
@@ -444,10 +453,10 @@ def log_density(  # type: ignore[no-untyped-def]
     ----------
     link
         Place of the link in `LINKS`.
-    eta, cutpoints, sigma, code, first_row, repeat, memory
-        As for `ordinal.integrated_log_density`.
+    eta, cutpoints, n_grades, sigma, code, first_row, repeat, memory
+        As for `ordinal.integrated_log_density`, with K stated and all sets of cutpoints together.
     d_eta, d_cutpoints
-        Filled with the gradients by eta, shape (row,), and by the cutpoints, shape (K - 1,).
+        Filled with the gradients by eta, shape (row,), and by the cutpoints, of their size.
 
     Returns
     -------
@@ -458,10 +467,11 @@ def log_density(  # type: ignore[no-untyped-def]
     d_eta[:] = 0.0
     d_cutpoints[:] = 0.0
     total = by_sigma = by_memory = 0.0
-    if not _usable(eta, cutpoints, sigma, code, memory):
+    if not _usable(eta, cutpoints, n_grades, sigma, code, memory):
         return -np.inf, 0.0, 0.0
-    log_memory = np.log(memory) if memory > 0.0 else -np.inf
-    rows = Rows(link, eta, _table(cutpoints), sigma, code, repeat, log_memory, np.log1p(-memory))
+    log_memory, log_anew = np.log(memory) if memory > 0.0 else -np.inf, np.log1p(-memory)
+    table = _table(cutpoints, n_grades)
+    rows = Rows(link, eta, table, sigma, code, repeat, log_memory, log_anew, n_grades)
     nodes = _room(first_row)
     for site in range(first_row.size - 1):
         start, stop = first_row[site], first_row[site + 1]
@@ -517,7 +527,7 @@ def _draw(rows, start, stop, nodes, u, place):  # type: ignore[no-untyped-def]
 
 @_threadable
 def draw_site_effects(  # type: ignore[no-untyped-def]
-    link, eta, cutpoints, sigma, code, first_row, repeat, memory, uniform
+    link, eta, cutpoints, n_grades, sigma, code, first_row, repeat, memory, uniform
 ):
     """`ordinal.draw_site_effects` for the place of a link in `LINKS`; arrays of every length given.
 
@@ -531,12 +541,13 @@ def draw_site_effects(  # type: ignore[no-untyped-def]
         rows = Rows(
             link,
             eta[draw],
-            _table(cutpoints[draw]),
+            _table(cutpoints[draw], n_grades),
             sigma[draw],
             code,
             repeat,
             np.log(share) if share > 0.0 else -np.inf,
             np.log1p(-share),
+            n_grades,
         )
         for site in range(first_row.size - 1):
             effects[draw, site] = _draw(
@@ -553,30 +564,43 @@ def draw_site_effects(  # type: ignore[no-untyped-def]
 _REALS, _INTEGERS = types.CPointer(types.float64), types.CPointer(types.int64)
 SIGNATURE = types.void(
     *(types.int64, _REALS, _REALS, types.float64, _INTEGERS, _INTEGERS, _INTEGERS, types.float64),
-    *(types.int64, types.int64, types.int64, _REALS),
+    *(types.int64, types.int64, types.int64, types.int64, _REALS),
 )
 
 
 def at_addresses(  # type: ignore[no-untyped-def]
-    link, eta, cutpoints, sigma, code, first_row, repeat, memory, n_rows, top, n_sites, out
+    link,
+    eta,
+    cutpoints,
+    sigma,
+    code,
+    first_row,
+    repeat,
+    memory,
+    n_rows,
+    n_cutpoints,
+    n_sites,
+    n_grades,
+    out,
 ):
     """`log_density` for arrays by their addresses; SIGNATURE states their types.
 
     `out` receives the log-density, its gradients by eta and the cutpoints, and those by sigma and
     memory.
     """
-    results = numba.carray(out, n_rows + top + 3)
-    results[0], results[n_rows + top + 1], results[n_rows + top + 2] = log_density(
+    results = numba.carray(out, n_rows + n_cutpoints + 3)
+    results[0], results[n_rows + n_cutpoints + 1], results[n_rows + n_cutpoints + 2] = log_density(
         link,
         numba.carray(eta, n_rows),
-        numba.carray(cutpoints, top),
+        numba.carray(cutpoints, n_cutpoints),
+        n_grades,
         sigma,
         numba.carray(code, n_rows),
         numba.carray(first_row, n_sites + 1),
         numba.carray(repeat, n_rows),
         memory,
         results[1 : n_rows + 1],
-        results[n_rows + 1 : n_rows + top + 1],
+        results[n_rows + 1 : n_rows + n_cutpoints + 1],
     )
 
 

@@ -20,7 +20,7 @@ from mmn_bayes.model.components import (
     strength_change,
     strength_level,
 )
-from mmn_bayes.model.design import repeats, rows_of_strata
+from mmn_bayes.model.design import parts_of_rows, repeats
 from mmn_bayes.model.events import counted_events
 from mmn_bayes.model.ordinal import (
     cumulative_probability,
@@ -52,7 +52,7 @@ def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> p
     purpose
         "sample": with the likelihood of what the design records. For outcome "grade" the levels
         of the sites are integrated out of it. "recover" (outcome "grade"): without likelihood, with
-        the deterministics `eta_without_site` (dim row), `scaled_cutpoints` (dims stratum,
+        the deterministics `eta_without_site` (dim row), `scaled_cutpoints` (dims set,
         threshold) and `site_sigma`, in units of the noise, from which those levels are drawn.
         "predict": without likelihood, with those effects as parameters, and the deterministic
         `grade_cdf` (dims row, threshold; the probability of at most each grade),
@@ -108,7 +108,7 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
     site = spec.site_group
     noise = parameter("noise", spec.noise) if spec.noise is not None else 1.0
     site_sd = parameter(f"{site.name}_sd", site.sd) if site.sd is not None else 1.0
-    scaled = relaxed_cutpoints(spec, cutpoints(spec, noise, site_sd)) / noise
+    scaled = relaxed_cutpoints(spec, cutpoints(spec, noise, site_sd), arrays) / noise
     effects = group_effects(spec, arrays, noise, site_sd, sampled=purpose == "sample")
     site_of_row = arrays["site_of_row"]
     level = at(strength_level(spec, arrays, effects), site_of_row)
@@ -122,12 +122,13 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
         case "sample":
             parts = [
                 integrated_log_density(
-                    *(eta[rows], scaled[number], sigma, code, first_row),
+                    *(eta[rows], scaled[sets].ravel(), sigma, code, first_row),
                     link=spec.link,
                     memory=memory,
                     repeat=repeat,
+                    n_grades=n_grades,
                 )
-                for number, rows, code, first_row, repeat in _parts(spec, arrays)
+                for sets, rows, code, first_row, repeat, n_grades in _parts(spec, arrays)
             ]
             pm.Potential("grades", sum(parts))
         case "recover":
@@ -136,22 +137,24 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
             pm.Deterministic("site_sigma", sigma)
         case "predict":
             own = sigma * standard_effects(site)[site_of_row]
-            of_row = arrays["stratum_of_site"][site_of_row] if spec.relaxed else 0
+            of_row = arrays["set_of_row"] if spec.relaxed else 0
             cdf = cumulative_probability(eta + own, scaled[of_row], link=spec.link)
             pm.Deterministic("grade_cdf", cdf)
 
 
-def _parts(spec: ModelSpec, arrays: dict[str, Any]) -> list[tuple[int, Any, Any, Any, Any]]:
-    """Number, rows, codes, first rows and repeats of all sites of one set of cutpoints."""
+def _parts(spec: ModelSpec, arrays: dict[str, Any]) -> list[tuple[Any, Any, Any, Any, Any, int]]:
+    """Sets of cutpoints, rows, codes, first rows, repeats and K (0: one set) of each part."""
+    code, first_row, repeat = arrays["code"], arrays["first_row_of_site"], arrays.get("repeat")
     if spec.relaxed is None:
-        first_row = arrays["first_row_of_site"]
-        return [(0, slice(None), arrays["code"], first_row, arrays.get("repeat"))]
-    code = arrays["code"].eval()
-    repeat = arrays["repeat"].eval() if "repeat" in arrays else None
-    parts = rows_of_strata(arrays["stratum_of_site"].eval(), arrays["first_row_of_site"].eval())
+        return [(0, slice(None), code, first_row, repeat, 0)]
+    n_grades = len(spec.scale)
+    if spec.relaxed.of != "site":
+        among = code + n_grades * arrays["set_of_row"]
+        return [(slice(None), slice(None), among, first_row, repeat, n_grades)]
+    code, again = code.eval(), None if repeat is None else repeat.eval()
     return [
-        (p.number, p.rows, code[p.rows], p.first_row, None if repeat is None else repeat[p.rows])
-        for p in parts
+        (p.number, p.rows, code[p.rows], p.first_row, None if again is None else again[p.rows], 0)
+        for p in parts_of_rows(arrays["set_of_row"].eval(), first_row.eval())
     ]
 
 

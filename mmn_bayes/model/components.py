@@ -47,20 +47,27 @@ def cutpoints(spec: ModelSpec, noise: Any, site_sd: Any) -> Any:
     return pm.Deterministic("cutpoints", centre + mean * noise, dims="threshold")
 
 
-def relaxed_cutpoints(spec: ModelSpec, common: Any) -> Any:
-    """Cutpoints of every stratum, shape (stratum, threshold): one stratum where none is relaxed.
+def relaxed_cutpoints(spec: ModelSpec, common: Any, arrays: Arrays) -> Any:
+    """Every set of cutpoints, shape (set, threshold): one where none is relaxed.
 
-    The highest cutpoint is common, since effects on the level move it; each gap below it is the
-    common one times exp(sd z), z standard normal, so that cutpoints increase whatever z is. Of yes
-    and no, those of no are the common ones.
+    A set is that of a stratum (groups of muscles; no and yes), of a patient (a predictor in
+    numbers) or of a visit (gain). The highest cutpoint is common, since effects on the level move
+    it; each gap below it is the common one times exp(x sd z), z standard normal and x the predictor
+    or the share of the gain, so that cutpoints increase whatever z is.
     """
     if spec.relaxed is None:
         return common[None, :]
     sd = parameter("relaxed_sd", spec.relaxed.sd)
-    z = pm.Normal("relaxed_z", 0.0, 1.0, dims=("relaxed", "gap"))
-    gaps = pt.diff(common) * pt.exp(sd * z)
+    z = sd * pm.Normal("relaxed_z", 0.0, 1.0, dims=("relaxed", "gap"))
+    if spec.relaxed.of == "visit":
+        z = gain_share(spec, arrays)[:, None] * z[0]
+    elif spec.relaxed.of == "patient":
+        z = arrays[f"x_{spec.relaxed.by}"][:, None] * z[0]
+    gaps = pt.diff(common) * pt.exp(z)
     below = common[-1] - pt.cumsum(gaps[:, ::-1], axis=1)[:, ::-1]
     own = pt.concatenate([below, pt.zeros_like(below[:, :1]) + common[-1]], axis=1)
+    if spec.relaxed.of != "site":
+        return own
     if not spec.relaxed.groups:
         own = pt.concatenate([common[None, :], own])
     return pm.Deterministic("stratum_cutpoints", own, dims=("stratum", "threshold"))
@@ -256,10 +263,17 @@ def strength_change(spec: ModelSpec, arrays: Arrays, effects: Effects) -> Any:
 def _gain(spec: ModelSpec, arrays: Arrays) -> Iterator[tuple[str, Any, Any]]:
     """The full gain, and the share of it reached so many days after the first infusion."""
     if spec.gain is not None:
-        half_time = parameter("half_time_days", spec.gain.half_time_days)
-        days = arrays["days_since_first_infusion"]
-        share = -pt.expm1(-np.log(2.0) * days / half_time)
+        share = gain_share(spec, arrays)
         yield "gain", parameter("gain", spec.gain.size), share
+
+
+def gain_share(spec: ModelSpec, arrays: Arrays) -> Any:
+    """Share of the full gain that is reached at each visit; shape (visit,)."""
+    known = pm.modelcontext(None).named_vars  # what else depends on the gain may have asked before
+    half_time = known.get("half_time_days")
+    if half_time is None:
+        half_time = parameter("half_time_days", _stated(spec.gain).half_time_days)
+    return -pt.expm1(-np.log(2.0) * arrays["days_since_first_infusion"] / half_time)
 
 
 def _slope(spec: ModelSpec, arrays: Arrays) -> Iterator[tuple[str, Any, Any]]:

@@ -196,6 +196,8 @@ def at_rows(
         "code": code[order],
         "position_of_row": order,
     }
+    if spec.relaxed is not None:
+        rows["set_of_row"] = _set_of_row(spec, design, rows["site_of_row"], rows["visit_of_row"])
     if spec.memory is not None:
         rows["earlier_row"] = _earlier_rows(site[order], day[order], spec.memory.within_days)
     kept = design.drop_dims(["row", "visit", "site_edge"], errors="ignore")
@@ -210,7 +212,7 @@ def at_rows(
     )
 
 
-class Stratum(NamedTuple):
+class Part(NamedTuple):
     """The sites that have one set of cutpoints, and their rows."""
 
     number: int
@@ -219,26 +221,29 @@ class Stratum(NamedTuple):
     first_row: np.ndarray  # of each of its sites, and how many rows it has
 
 
-def rows_of_strata(stratum_of_site: np.ndarray, first_row_of_site: np.ndarray) -> list[Stratum]:
+def parts_of_rows(set_of_row: np.ndarray, first_row_of_site: np.ndarray) -> list[Part]:
     """Part the rows of a design by the cutpoints of their sites.
 
     Parameters
     ----------
-    stratum_of_site, first_row_of_site
-        As the design has them, shapes (site,) and (site + 1,).
+    set_of_row, first_row_of_site
+        As the design has them, shapes (row,) and (site + 1,); a site has one set.
 
     Returns
     -------
-    list of Stratum
-        One a set of cutpoints that some site has; the rows of a site stay together.
+    list of Part
+        One a set of cutpoints that some row has; the rows of a site stay together. A site without
+        rows is of the first.
     """
     n_rows = np.diff(first_row_of_site)
-    stratum_of_row = np.repeat(stratum_of_site, n_rows)
+    numbers = np.unique(set_of_row)
+    set_of_site = np.full(n_rows.size, numbers[0])
+    set_of_site[n_rows > 0] = set_of_row[first_row_of_site[:-1][n_rows > 0]]
     parts = []
-    for number in np.unique(stratum_of_site):
-        sites = np.flatnonzero(stratum_of_site == number)
+    for number in numbers:
+        sites = np.flatnonzero(set_of_site == number)
         first_row = np.concatenate([[0], np.cumsum(n_rows[sites])])
-        parts.append(Stratum(number, sites, np.flatnonzero(stratum_of_row == number), first_row))
+        parts.append(Part(number, sites, np.flatnonzero(set_of_row == number), first_row))
     return parts
 
 
@@ -305,10 +310,9 @@ def _with_grades(
         ),
     )
     if spec.relaxed is not None:
-        strata = stratum_of_site(spec, design)
-        design = design.assign(stratum_of_site=("site", strata)).assign_coords(
-            stratum=np.array(spec.relaxed.strata), gap=design["threshold"].to_numpy()[1:]
-        )
+        design = design.assign_coords(gap=design["threshold"].to_numpy()[1:])
+        if spec.relaxed.of == "site":
+            design = design.assign_coords(stratum=np.array(spec.relaxed.strata))
     grades = graded_rows(cohort, spec)
     site = pd.MultiIndex.from_frame(sites[["patient", "muscle", "side"]]).get_indexer(
         pd.MultiIndex.from_frame(grades[["patient", "muscle", "side"]])
@@ -354,16 +358,22 @@ def _unusable(predictor: Predictor, cohort: Cohort) -> list[str]:
     return []
 
 
-def stratum_of_site(spec: ModelSpec, design: xr.Dataset) -> np.ndarray:
-    """Number of the cutpoints that each site has, shape (site,)."""
+def _set_of_row(
+    spec: ModelSpec, design: xr.Dataset, site: np.ndarray, visit: np.ndarray
+) -> np.ndarray:
+    """Which set of cutpoints each row has, of those of `components.relaxed_cutpoints`; (row,)."""
     if spec.relaxed is None:
-        return np.zeros(design.sizes["site"], dtype=np.int64)
+        return np.zeros(site.size, dtype=np.int64)
+    patient_of_row = design["patient_of_site"].to_numpy()[site]
+    if spec.relaxed.of == "visit":
+        return visit
+    if spec.relaxed.of == "patient":
+        return patient_of_row
     if not spec.relaxed.groups:
-        values = design[f"x_{spec.relaxed.by}"].to_numpy()
-        return values[design["patient_of_site"].to_numpy()].astype(np.int64)
+        return design[f"x_{spec.relaxed.by}"].to_numpy()[patient_of_row].astype(np.int64)
     group_of = dict(spec.relaxed.groups)
     of_muscle = [spec.relaxed.strata.index(group_of[m]) for m in design["muscle"].to_numpy()]
-    return np.array(of_muscle)[design["muscle_of_site"].to_numpy()]
+    return np.array(of_muscle)[design["muscle_of_site"].to_numpy()[site]]
 
 
 def _without_stratum(spec: ModelSpec, cohort: Cohort) -> list[str]:
@@ -393,8 +403,7 @@ __all__ = [
     "at_rows",
     "fingerprint",
     "make_design",
+    "parts_of_rows",
     "predictor_values",
     "repeats",
-    "rows_of_strata",
-    "stratum_of_site",
 ]

@@ -43,21 +43,26 @@ class IntegratedCumulative(Op):
         "logit", "probit" or "cloglog".
     remembers
         Whether grades may be repeated from memory; if not, the memory is 0.
+    n_grades
+        K, where there are several sets of cutpoints: then these stand one after the other, and the
+        code of a row is that of its grade plus K times the place of its set. 0: one set for all.
     step, reach
         Spacing of the nodes and their reach for the logit, in logits; see `quadrature`.
     """
 
-    __props__ = ("link", "remembers", "step", "reach")
+    __props__ = ("link", "remembers", "n_grades", "step", "reach")
 
     def __init__(
         self,
         link: str,
         remembers: bool = False,
+        n_grades: int = 0,
         step: float = quadrature.STEP,
         reach: float = quadrature.REACH,
     ) -> None:
         self.link = link
         self.remembers = remembers
+        self.n_grades = n_grades
         self.step = step
         self.reach = reach
 
@@ -75,6 +80,7 @@ class IntegratedCumulative(Op):
             link=self.link,
             memory=memory if self.remembers else None,
             repeat=repeat,
+            n_grades=self.n_grades,
             step=self.step,
             reach=self.reach,
         )
@@ -122,7 +128,7 @@ def _kernel(loop: Any) -> Any:
 
 @register_funcify_default_op_cache_key(IntegratedCumulative)
 def _numba_integrated(op: IntegratedCumulative, node: Apply, **kwargs: Any) -> Any:
-    fast = op.link == "logit" and not op.remembers
+    fast = op.link == "logit" and not op.remembers and not op.n_grades
     return (_numba_logit(op) if fast else _numba_any_link(op)), _SOURCE
 
 
@@ -147,18 +153,19 @@ def _numba_logit(op: IntegratedCumulative) -> Any:
 
 
 def _numba_any_link(op: IntegratedCumulative) -> Any:
-    link, kernel = any_link.LINKS.index(op.link), _kernel(any_link)
+    link, kernel, of_a_set = any_link.LINKS.index(op.link), _kernel(any_link), op.n_grades
 
     @numba_njit
     def integrated_cumulative(eta, cutpoints, sigma, memory, code, first_row, repeat):  # type: ignore[no-untyped-def]
         eta, cutpoints = np.ascontiguousarray(eta), np.ascontiguousarray(cutpoints)
         code, first_row = code.astype(np.int64), first_row.astype(np.int64)
         n, top, sites, sd = eta.size, cutpoints.size, first_row.size - 1, sigma.item()
+        n_grades = of_a_set if of_a_set else top + 1
         again, out = np.full(n, -1), np.empty(n + top + 3)
         again[: repeat.size] = repeat
         kernel(
             *(link, eta.ctypes, cutpoints.ctypes, sd, code.ctypes, first_row.ctypes),
-            *(again.ctypes, memory.item(), n, top, sites, out.ctypes),
+            *(again.ctypes, memory.item(), n, top, sites, n_grades, out.ctypes),
         )
         slopes = out[1 : n + 1], out[n + 1 : n + top + 1], np.asarray(out[-2]), np.asarray(out[-1])
         return np.asarray(out[0]), slopes[0], slopes[1], slopes[2], slopes[3]
@@ -176,6 +183,7 @@ def log_density(
     link: str = "logit",
     memory: float | None = None,
     repeat: np.ndarray | None = None,
+    n_grades: int = 0,
     step: float = quadrature.STEP,
     reach: float = quadrature.REACH,
 ) -> tuple[Any, ...]:
@@ -183,7 +191,7 @@ def log_density(
 
     Parameters
     ----------
-    eta, cutpoints, sigma, code, first_row, link, memory, repeat
+    eta, cutpoints, sigma, code, first_row, link, memory, repeat, n_grades
         As there.
     step, reach
         Spacing of the nodes and their reach for the logit, in logits; see `quadrature`.
@@ -198,7 +206,7 @@ def log_density(
     integers = [np.ascontiguousarray(x, dtype=np.int64) for x in (code, first_row)]
     sigma, (n, top) = float(sigma), (reals[0].size, reals[1].size)
     sizes = (n, top, integers[1].size - 1)
-    if link == "logit" and memory is None:
+    if link == "logit" and memory is None and not n_grades:
         space = np.empty(quadrature.room(sigma, integers[1], step))
         out = np.empty(n + top + 2)
         _call(
@@ -211,7 +219,8 @@ def log_density(
     share = 0.0 if memory is None else float(memory)
     known = np.full(n, -1) if memory is None else np.ascontiguousarray(repeat, dtype=np.int64)
     number = any_link.LINKS.index(link)
-    _call(any_link, number, *reals, sigma, *integers, known, share, *sizes, out)
+    of_a_set = n_grades or top + 1
+    _call(any_link, number, *reals, sigma, *integers, known, share, *sizes, of_a_set, out)
     slopes = out[1 : n + 1], out[n + 1 : -2], float(out[-2])
     return float(out[0]), *slopes, *(() if memory is None else (float(out[-1]),))
 
@@ -238,14 +247,16 @@ def draw_site_effects(
     link: str,
     memory: np.ndarray | None = None,
     repeat: np.ndarray | None = None,
+    n_grades: int = 0,
 ) -> np.ndarray:
     """Draw the effect that `integrated_log_density` integrates out, given the grades of its site.
 
     Parameters
     ----------
     eta, cutpoints, sigma, memory
-        As there, for every draw: shapes (draw, row), (draw, K - 1), (draw,), (draw,).
-    code, first_row, link, repeat
+        As there, for every draw: shapes (draw, row), (draw, K - 1) or (draw, sets times K - 1),
+        (draw,), (draw,).
+    code, first_row, link, repeat, n_grades
         As there.
     uniform
         Two standard uniform numbers a draw and site, shape (draw, site, 2).
@@ -255,10 +266,11 @@ def draw_site_effects(
     ndarray
         In sds of the effect, shape (draw, site); a site without rows: from its prior.
     """
-    if link == "logit" and memory is None:
+    if link == "logit" and memory is None and not n_grades:
         return quadrature.draw_site_effects(eta, cutpoints, sigma, code, first_row, uniform)
     return any_link.draw_site_effects(
-        *(any_link.LINKS.index(link), eta, cutpoints, sigma, code, first_row),
+        *(any_link.LINKS.index(link), eta, cutpoints, n_grades or cutpoints.shape[1] + 1),
+        *(sigma, code, first_row),
         np.full(code.size, -1) if repeat is None else repeat,
         np.zeros(sigma.size) if memory is None else memory,
         uniform,
@@ -275,6 +287,7 @@ def integrated_log_density(
     link: str,
     memory: Any = None,
     repeat: Any = None,
+    n_grades: int = 0,
 ) -> TensorVariable:
     """Log-density of grades, the normal effect of each site integrated out; differentiable.
 
@@ -295,6 +308,9 @@ def integrated_log_density(
     memory, repeat
         Probability that a remembered grade is recorded again, and whether each row repeats one
         (1), differs from it (0) or has none to remember (-1); none of both without memory.
+    n_grades
+        K, where rows have different sets of cutpoints: these then stand one after the other, and
+        the code of a row is that of its grade plus K times the place of its set.
 
     Returns
     -------
@@ -302,9 +318,10 @@ def integrated_log_density(
         A scalar.
     """
     if memory is None:
-        memory, repeat, operation = 0.0, _NOTHING, IntegratedCumulative(link)
+        memory, repeat = 0.0, _NOTHING
+        operation = IntegratedCumulative(link, n_grades=n_grades)
     else:
-        operation = IntegratedCumulative(link, remembers=True)
+        operation = IntegratedCumulative(link, remembers=True, n_grades=n_grades)
     return operation(eta, cutpoints, sigma, memory, code, first_row, repeat)[0]
 
 

@@ -21,11 +21,11 @@ from mmn_bayes.model.build import build
 from mmn_bayes.model.compiling import compiled, constrained, for_sampler
 from mmn_bayes.model.components import parametrisation
 from mmn_bayes.model.design import (
+    Part,
     fingerprint,
     make_design,
+    parts_of_rows,
     repeats,
-    rows_of_strata,
-    stratum_of_site,
 )
 from mmn_bayes.model.ordinal import draw_site_effects
 from mmn_bayes.model.predicting import predict
@@ -270,7 +270,7 @@ def _with_site_effects(
 ) -> xr.Dataset:
     """Add draws of the effects that the likelihood integrates out, given each draw of the rest."""
     code, n_sites = design["code"].to_numpy(), design.sizes["site"]
-    strata = rows_of_strata(stratum_of_site(spec, design), design["first_row_of_site"].to_numpy())
+    parts, code, n_grades = _parts(spec, design, code)
     uniform = np.random.default_rng([seed, 1])
     names = ["eta_without_site", "scaled_cutpoints", "site_sigma"]
     names += ["memory"] if spec.memory is not None else []
@@ -282,10 +282,10 @@ def _with_site_effects(
 
     def draw(to: np.ndarray, values: Sequence[np.ndarray], uniform: np.ndarray) -> None:
         eta, cutpoints, sigma, *memory = values
-        for part in strata:
+        for part in parts:
             to[:, part.sites] = draw_site_effects(
                 eta[:, part.rows],
-                cutpoints[:, part.number],
+                cutpoints.reshape(len(cutpoints), -1) if n_grades else cutpoints[:, part.number],
                 sigma,
                 code[part.rows],
                 part.first_row,
@@ -293,6 +293,7 @@ def _with_site_effects(
                 link=spec.link,
                 memory=memory[0] if memory else None,
                 repeat=repeat[part.rows],
+                n_grades=n_grades,
             )
 
     workers = min(cores or os.cpu_count() or 1, 8)
@@ -300,9 +301,21 @@ def _with_site_effects(
         for block, values in predict(spec, design, posterior, names, purpose="recover"):
             drawn = uniform.random((len(values[0]), n_sites, 2))
             # Every draw has its own numbers, so that threads change nothing but the time.
-            parts = (np.array_split(v, workers) for v in (effects[block], *values, drawn))
-            work = [pool.submit(draw, to, own, u) for to, *own, u in zip(*parts, strict=True)]
+            shares = (np.array_split(v, workers) for v in (effects[block], *values, drawn))
+            work = [pool.submit(draw, to, own, u) for to, *own, u in zip(*shares, strict=True)]
             for done in work:
                 done.result()
     name = f"{spec.site_group.name}_z"
     return posterior.assign({name: (("chain", "draw", "site"), effects.reshape(shape))})
+
+
+def _parts(
+    spec: ModelSpec, design: xr.Dataset, code: np.ndarray
+) -> tuple[list[Part], np.ndarray, int]:
+    """Rows by their cutpoints, and their codes; K where the rows of a site have several sets."""
+    of_row = design["set_of_row"].to_numpy() if spec.relaxed else np.zeros(code.size, dtype=int)
+    first_row = design["first_row_of_site"].to_numpy()
+    if spec.relaxed is None or spec.relaxed.of == "site":
+        return parts_of_rows(of_row, first_row), code, 0
+    n_grades = len(spec.scale)
+    return parts_of_rows(np.zeros_like(of_row), first_row), code + n_grades * of_row, n_grades

@@ -163,6 +163,7 @@ def unchanged(spec: ModelSpec, posterior: xr.Dataset) -> xr.Dataset:
         *(exposure.name for exposure in spec.exposures),
         *(p.name for p in spec.predictors if p.acts_on in ("gain", "slope")),
         *(f"{group.name}_sd" for group in spec.groups if group.acts_on in ("gain", "slope")),
+        *(["relaxed_sd"] if spec.relaxed is not None and spec.relaxed.by == "gain" else []),
     ]
     return posterior.assign({name: xr.zeros_like(posterior[name]) for name in of_change})
 

@@ -345,11 +345,11 @@ def _relaxed_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     if "relaxed" not in content:
         return
     by, predictors = content["relaxed"]["by"], content.get("predictor", {})
-    yes_no = [name for name, predictor in predictors.items() if predictor["kind"] == "yes_no"]
-    if by != "muscle" and by not in yes_no:
+    known = ["muscle", *(["gain"] if "gain" in content else []), *predictors]
+    if by not in known:
         yield (
-            f"relaxed.by: '{by}' is neither muscle nor a predictor of kind yes_no; take one of "
-            f"{', '.join(['muscle', *yes_no])}."
+            f"relaxed.by: '{by}' is neither muscle nor the gain nor a predictor of the model; take "
+            f"one of {', '.join(known)}."
         )
     if (by == "muscle") != ("groups" in content["relaxed"]):
         yield 'relaxed.groups: belongs to by = "muscle", which needs it, and to nothing else.'

@@ -82,11 +82,16 @@ class Gain:
 
 @dataclass(frozen=True)
 class Relaxed:
-    """Whose cutpoints differ, and how much: `groups` has the group of each muscle, if by muscle."""
+    """Whose cutpoints differ, and how much: `groups` has the group of each muscle, if by muscle.
+
+    `of` is what has a set of cutpoints of its own: a "site" that of its stratum, a "patient" (a
+    predictor in numbers) or a "visit" (the gain).
+    """
 
     by: str
     groups: tuple[tuple[str, str], ...]
     sd: Prior
+    of: str
 
     @property
     def strata(self) -> tuple[str, ...]:
@@ -96,7 +101,7 @@ class Relaxed:
     @property
     def own_strata(self) -> tuple[str, ...]:
         """Those of them whose cutpoints are not the common ones."""
-        return self.strata if self.groups else ("yes",)
+        return self.strata if self.groups else (("yes",) if self.of == "site" else (self.by,))
 
 
 @dataclass(frozen=True)

@@ -195,7 +195,10 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
         threshold=_prior(content.get("threshold", {}).get("prior")),
         relaxed=relaxed
         and Relaxed(
-            relaxed["by"], tuple(relaxed.get("groups", {}).items()), _stated(relaxed["sd"])
+            relaxed["by"],
+            tuple(relaxed.get("groups", {}).items()),
+            _stated(relaxed["sd"]),
+            _relaxed_of(relaxed["by"], content.get("predictor", {})),
         ),
         memory=memory and Memory(float(memory["within_days"]), _stated(memory["probability"])),
         noise=_prior(content.get("noise", {}).get("prior")),
@@ -263,3 +266,10 @@ def _stated(table: Mapping[str, Any]) -> Prior:
     return Prior(
         table["distribution"], tuple((name, value(table[name])) for name in names), table["why"]
     )
+
+
+def _relaxed_of(by: str, predictors: Mapping[str, Any]) -> str:
+    """What has a set of cutpoints of its own, as `Relaxed.of` says."""
+    if by == "gain":
+        return "visit"
+    return "patient" if by != "muscle" and predictors[by]["kind"] == "number" else "site"

@@ -144,7 +144,8 @@ KEYS: Mapping[str, Key] = {
     ),
     "relaxed.by": Key(
         "text",
-        "whose cutpoints differ: muscle, or the name of a predictor of kind yes_no",
+        "what acts differently across grades: muscle (its groups), gain, or the name of a "
+        "predictor",
         outcomes=_GRADE,
     ),
     "relaxed.groups": Key(
