@@ -132,7 +132,7 @@ def test_asking_more_gives_fewer_responders_in_every_draw(tree, spec):
 @pytest.mark.slow
 def test_chance_is_what_noise_alone_makes(tree, spec):
     still = unchanged(spec, tree["posterior"].to_dataset())
-    for name in ("gain", "naive_gain", "dose_rate", "patient_gain_sd"):
+    for name in ("gain", "naive_gain", "infusions", "patient_gain_sd"):
         assert (still[name] == 0.0).all()
     assert (still["noise"] == tree["posterior"]["noise"]).all()
     chance = response_by_definition(tree, patients="chance")

@@ -1,12 +1,26 @@
 """Exposure on any day, against a slow loop that shares no code with it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmn_bayes.cohort.exposure import cumulative_dose, days_since_first_infusion, dose_rate
+from mmn_bayes.cohort.exposure import (
+    cumulative_dose,
+    days_since_first_infusion,
+    days_since_last_infusion,
+    dose_in_effect,
+    dose_rate,
+    infusion_exposure,
+    number_of_infusions,
+)
+from mmn_bayes.cohort.simulate import simulate_cohort
+from mmn_bayes.model import compartment
+from mmn_bayes.model.design import make_design
+from mmn_bayes.spec.reading import read_spec
 
 PATIENTS = ("1", "001", "B", "Ünal")
 DAYS = st.integers(-3000, 3000)
@@ -141,3 +155,83 @@ def test_the_ends_of_the_legal_days_do_not_reach_the_next_patient():
     np.testing.assert_allclose(
         dose_rate(*asked, infusions, window_days=73050) * 73050 / 7, [1.0, 0.0, 0.0, 3.0]
     )
+
+
+# --- the effect compartment ---------------------------------------------------------------------
+
+HALF_LIVES = st.floats(0.5, 400.0)
+
+
+def slowly_in_effect(patient, day, infusions, onset, off):
+    """Dose in effect, one infusion after the other, and how many there were and the latest."""
+    given = list(zip(*(infusions[name] for name in infusions), strict=True))
+    found, count, since = [], [], []
+    for who, when in zip(patient, day, strict=True):
+        own = [(when - on, dose) for someone, on, dose in given if someone == who and on < when]
+        found.append(sum(d * 0.5 ** (u / off) * (1.0 - 0.5 ** (u / onset)) for u, d in own))
+        count.append(len(own))
+        since.append(min((u for u, _ in own), default=np.nan))
+    return np.array(found), np.array(count), np.array(since)
+
+
+def in_effect(patient, day, infusions, onset, off):
+    halves = {"onset_half_life_days": onset, "wearing_off_half_life_days": off}
+    return dose_in_effect(patient, day, infusions, **halves)
+
+
+@given(infusion_tables(), asked_days(), HALF_LIVES, HALF_LIVES)
+def test_the_dose_in_effect_agrees_with_a_slow_loop(infusions, asked, onset, off):
+    expected, count, since = slowly_in_effect(*asked, infusions, onset, off)
+    np.testing.assert_allclose(in_effect(*asked, infusions, onset, off), expected, atol=1e-10)
+    np.testing.assert_array_equal(number_of_infusions(*asked, infusions), count)
+    np.testing.assert_array_equal(days_since_last_infusion(*asked, infusions), since)
+
+
+@given(infusion_tables(), asked_days(), HALF_LIVES, HALF_LIVES, st.integers(-2000, 2000))
+def test_the_dose_in_effect_is_additive_and_knows_no_origin_and_no_unit(
+    infusions, asked, onset, off, shift
+):
+    patient, day = asked
+    known = in_effect(patient, day, infusions, onset, off)
+    # An infusion split in two of the same day, or in 3 parts, is the same infusion.
+    third = infusions.assign(dose_g_per_kg=infusions["dose_g_per_kg"] / 3.0)
+    split = pd.concat([third, third, third], ignore_index=True)
+    np.testing.assert_allclose(in_effect(patient, day, split, onset, off), known, atol=1e-10)
+    moved = infusions.assign(day=infusions["day"] + shift)
+    np.testing.assert_allclose(in_effect(patient, day + shift, moved, onset, off), known, atol=1e-9)
+    # Doses in mg/kg, and time in weeks: both change the numbers by the factor alone.
+    milligrams = infusions.assign(dose_g_per_kg=infusions["dose_g_per_kg"] * 1000.0)
+    scaled = in_effect(patient, day, milligrams, onset, off) / 1000.0
+    np.testing.assert_allclose(scaled, known, atol=1e-10)
+    weeks = infusions.assign(day=infusions["day"] / 7.0)
+    by_weeks = in_effect(patient, day / 7.0, weeks, onset / 7.0, off / 7.0)
+    np.testing.assert_allclose(by_weeks, known, atol=1e-9)
+    assert (known >= 0.0).all()
+
+
+@pytest.mark.parametrize("onset", [0.7, 6.0, 90.0])
+@pytest.mark.parametrize("off", [3.0, 28.0, 2000.0])
+def test_the_graph_has_the_dose_in_effect_of_the_tables(models, onset, off):
+    cohort = simulate_cohort(12, seed=4)
+    design = make_design(read_spec(models / "strength.toml"), cohort)
+    arrays = {str(name): design[name].to_numpy() for name in design.data_vars}
+    got = compartment.dose_in_effect(arrays, onset, off).eval()
+    who = design["patient"].to_numpy()[design["patient_of_visit"].to_numpy()]
+    day = design["day_of_visit"].to_numpy()
+    assert got == pytest.approx(in_effect(who, day, cohort.infusions, onset, off), abs=1e-10)
+    assert (cohort.infusions["day"] < 0).any()  # those treated before inclusion were
+    assert got[day == 0].max() > 0.0
+
+
+def test_every_measure_at_every_visit_is_a_table():
+    cohort = simulate_cohort(6, seed=4)
+    stated = {"window_days": 84, "onset_half_life_days": 6, "wearing_off_half_life_days": 28}
+    table = infusion_exposure(cohort, **stated)
+    assert len(table) == len(cohort.grades[["patient", "day"]].drop_duplicates())
+    assert table["synthetic"].all()
+    first = table[table["days_since_last_infusion"].isna()]
+    assert (first[["n_infusions", "cumulative_dose_g_per_kg"]] == 0).all(axis=None)
+    with pytest.raises(ValueError, match="window_days is 0; give a number of days above 0"):
+        infusion_exposure(cohort, **(stated | {"window_days": 0}))
+    without = replace(cohort, infusions=None)
+    assert (infusion_exposure(without, **stated)["dose_in_effect_g_per_kg"] == 0.0).all()

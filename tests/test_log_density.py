@@ -10,6 +10,7 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 import pytest
+import scipy.interpolate as si
 import scipy.stats as ss
 import sites
 import xarray as xr
@@ -23,7 +24,7 @@ from mmn_bayes.model.build import build
 from mmn_bayes.model.design import make_design
 from mmn_bayes.model.priors import MAKERS, LogOdds, parameter
 from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.spec.model_spec import Group, ModelSpec, Prior
+from mmn_bayes.spec.model_spec import Exposure, Group, ModelSpec, Prior
 from mmn_bayes.spec.reading import parse_spec, read_spec
 from mmn_bayes.spec.vocabulary import DISTRIBUTIONS
 
@@ -89,11 +90,18 @@ class FoldedT:
 
 
 def log_prior(prior: Prior, value: Any) -> float:
-    return float(log_prior_of(prior, value))
+    return float(np.sum(log_prior_of(prior, value)))
 
 
 def log_prior_of(prior: Prior, values: np.ndarray) -> np.ndarray:
     return np.asarray(SCIPY[prior.distribution](prior).logpdf(values))
+
+
+def line_beyond(knots: np.ndarray, values: np.ndarray, day: float) -> float:
+    """A natural cubic spline beyond its knots: straight, with the slope it has at the end."""
+    end = 0 if day < knots[0] else -1
+    spline = si.make_interp_spline(knots, values, bc_type="natural", k=3)
+    return float(values[end] + spline(knots[end], nu=1) * (day - knots[end]))
 
 
 class Answers:
@@ -126,16 +134,68 @@ class Answers:
         return sum(dose for day, dose in self.infusions[patient] if first <= day < before)
 
     def exposures(self, point: Point, patient: str, day: float) -> float:
-        total = 0.0
-        for exposure in self.spec.exposures:
-            if exposure.measure == "dose_rate":
-                width = exposure.window_days
-                assert width is not None
-                measure = self.doses(patient, day - width, day) / (width / 7.0)
-            else:
-                measure = self.doses(patient, -np.inf, day)
-            total += float(point[exposure.name]) * measure
-        return total
+        total = sum(
+            float(point[exposure.name]) * self.measure(point, exposure, patient, day)
+            for exposure in self.spec.exposures
+        )
+        return total + (self.with_time(point, patient, day) if self.spec.time is not None else 0.0)
+
+    def measure(self, point: Point, exposure: Exposure, patient: str, day: float) -> float:
+        if exposure.measure == "dose_rate":
+            width = exposure.window_days
+            assert width is not None
+            measure = self.doses(patient, day - width, day) / (width / 7.0)
+        elif exposure.measure == "n_infusions":
+            measure = float(sum(given < day for given, _ in self.infusions[patient]))
+        elif exposure.measure == "effect_compartment":
+            measure = self.in_effect(point, exposure, patient, day)
+        else:
+            measure = self.doses(patient, -np.inf, day)
+        if exposure.half_effect is not None:
+            measure /= measure + self.known(point, f"{exposure.name}_half_effect", exposure)
+        return measure
+
+    def usual(self, point: Point, name: str) -> float:
+        """Mean of one measure over all visits: the unit that its effect is sampled in."""
+        (exposure,) = (e for e in self.spec.exposures if e.name == name)
+        return float(np.mean([self.measure(point, exposure, *visit) for visit in self.days]))
+
+    def known(self, point: Point, name: str, exposure: Exposure) -> float:
+        """A parameter of an exposure, or the number at which the file fixes it."""
+        if name in point:
+            return float(point[name])
+        key = name.removeprefix(f"{exposure.name}_")
+        return float(self.spec.resolved["exposure"][exposure.name][key]["value"])
+
+    def in_effect(self, point: Point, exposure: Exposure, patient: str, day: float) -> float:
+        """Each dose comes and goes by halves."""
+        onset, off = (
+            self.known(point, f"{exposure.name}_{which}_half_life_days", exposure)
+            for which in ("onset", "wearing_off")
+        )
+        off *= np.exp(self.predictors(point, "wearing_off", patient))
+        return sum(
+            dose * 0.5 ** ((day - given) / off) * (1.0 - 0.5 ** ((day - given) / onset))
+            for given, dose in self.infusions[patient]
+            if given < day
+        )
+
+    def with_time(self, point: Point, patient: str, day: float) -> float:
+        """Values at the knots, as steps add up, and what lies between by scipy's interpolators."""
+        course = self.spec.time
+        assert course is not None
+        if course.since == "first_infusion":
+            first = min((given for given, _ in self.infusions[patient]), default=np.inf)
+            day = max(day - first, 0.0)
+        knots = np.array(course.knots_days)
+        values = np.concatenate([[0.0], np.cumsum(point["time_step"])])
+        if course.shape == "visits":
+            return float(values[np.argmin(np.abs(knots - day))])
+        if course.shape == "piecewise_linear":
+            return float(np.interp(day, knots, values))
+        if not knots[0] <= day <= knots[-1]:
+            return line_beyond(knots, values, day)
+        return float(si.make_interp_spline(knots, values, bc_type="natural", k=3)(day))
 
     def groups(self, point: Point, acts_on: str, place: Mapping[str, int]) -> float:
         site = self.spec.site_group
@@ -274,6 +334,8 @@ class Answers:
                 total += log_prior(prior, point[name])
         if self.spec.relaxed is not None:
             total += float(ss.norm.logpdf(point["relaxed_z"]).sum())
+        for exposure in scaled(self.spec):
+            total -= float(np.log(self.usual(point, exposure.name)))
         for group in self.spec.groups:
             if group is self.spec.site_group:
                 continue  # integrated out
@@ -287,6 +349,15 @@ class Answers:
             if balanced(self.spec, group):
                 total -= float(np.log(spreads(self.spec, self.cohort, group, point)).sum())
         return total
+
+
+def scaled(spec: ModelSpec) -> list[Exposure]:
+    """Exposures whose effect is sampled by what their usual measure does: that is not known."""
+    return [
+        exposure
+        for exposure in spec.exposures
+        if any(name.startswith(f"{exposure.name}_") for name in spec.priors)
+    ]
 
 
 def balanced(spec: ModelSpec, group: Group) -> bool:
@@ -381,6 +452,9 @@ def some_point(spec: ModelSpec, cohort: Cohort, seed: int) -> dict[str, np.ndarr
         elif name == "patient_partial_correlation":
             n = sum(group.by == "patient" for group in spec.groups)
             point[name] = rng.uniform(-0.8, 0.8, size=n * (n - 1) // 2)
+        elif name == "time_step":
+            n = len(spec.time.knots_days) - 1 if spec.time is not None else 0
+            point[name] = SCIPY[prior.distribution](prior).rvs(n, rng)
         elif prior.distribution == "dirichlet":
             point[name] = rng.dirichlet(3.0 + np.array(prior["concentration"]))
         else:
@@ -418,7 +492,11 @@ def forward(model: pm.Model, point: Point, case: "Case | None" = None) -> dict[s
             name = rv.name.removesuffix("_balanced")
             group = next(group for group in case.spec.groups if group.name == name)
             times = spreads(case.spec, case.cohort, group, point)
-        value = times * np.asarray(point[rv.name if name == rv.name else f"{name}_z"], dtype=float)
+        elif rv.name.endswith("_scaled"):
+            name = rv.name.removesuffix("_scaled")
+            times = case.answers.usual(point, name)
+        known = next(n for n in (rv.name, f"{name}_z", name) if n in point)
+        value = times * np.asarray(point[known], dtype=float)
         if transform is not None:
             value = transform.forward(pt.as_tensor(value), *rv.owner.inputs).eval()
         values[model.rvs_to_values[rv].name] = value
@@ -445,7 +523,11 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 def test_the_makers_of_priors_are_those_of_the_vocabulary() -> None:
-    assert set(MAKERS) == set(DISTRIBUTIONS) == set(SCIPY)
+    assert set(MAKERS) == set(DISTRIBUTIONS) == {*SCIPY, "fixed"}
+    fixed = Prior("fixed", (("value", 24.0),), "a reason")
+    with pm.Model() as model:
+        assert parameter("x", fixed).eval() == 24.0
+    assert model.free_RVs == []  # nothing to estimate
 
 
 def test_the_parameters_of_the_graph_are_those_of_the_file(case: Case) -> None:
@@ -455,7 +537,9 @@ def test_the_parameters_of_the_graph_are_those_of_the_file(case: Case) -> None:
         for group in case.spec.groups
         if group not in site
     }
-    assert {rv.name for rv in case.model.free_RVs} == set(case.spec.priors) | own
+    in_units = {exposure.name for exposure in scaled(case.spec)}
+    stated = {f"{name}_scaled" if name in in_units else name for name in case.spec.priors}
+    assert {rv.name for rv in case.model.free_RVs} == stated | own
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
@@ -486,7 +570,7 @@ def test_the_gradient_is_the_slope_of_the_log_density(case: Case) -> None:
     assert gradient == pytest.approx(np.array(expected), rel=1e-5, abs=1e-5 * scale)
 
 
-@pytest.mark.parametrize("name", DISTRIBUTIONS)
+@pytest.mark.parametrize("name", [name for name in DISTRIBUTIONS if name != "fixed"])
 def test_every_distribution_is_that_of_the_page(name: str) -> None:
     stated: dict[str, Any] = {"mean": 0.7, "sd": 1.3, "df": 4.0, "median": 0.6, "log_sd": 0.5}
     stated |= {"shape": 2.5, "alpha": 1.5, "beta": 4.0}
@@ -557,6 +641,9 @@ def variant(**changes: Any) -> ModelSpec:
 
 
 NORMAL = {"distribution": "normal", "mean": 0.0, "sd": 0.2, "why": "a reason"}
+DAYS = {"distribution": "lognormal", "median": 20, "log_sd": 0.5, "why": "a reason"}
+COMPARTMENT = {"measure": "effect_compartment", "prior": NORMAL, "onset_half_life_days": DAYS}
+COMPARTMENT |= {"wearing_off_half_life_days": DAYS}
 AGE = {"column": "age_onset_years", "kind": "number", "acts_on": "level", "prior": NORMAL}
 AGE |= {"centre": 45, "per": 10}
 HALF = {"distribution": "half_normal", "sd": 0.2, "why": "a reason"}
@@ -594,6 +681,41 @@ VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
     "naive patients on cutpoints of their own": lambda: variant(
         relaxed={"by": "naive_level", "sd": HALF}
     ),
+    "an effect compartment, its half-lives estimated": lambda: variant(
+        exposure={"infusions": COMPARTMENT}
+    ),
+    "an effect compartment of known half-lives, saturating": lambda: variant(
+        exposure={
+            "infusions": COMPARTMENT
+            | {
+                "onset_half_life_days": {"distribution": "fixed", "value": 6, "why": "a"},
+                "wearing_off_half_life_days": {"distribution": "fixed", "value": 25, "why": "a"},
+                "half_effect": DAYS | {"median": 2.0},
+            }
+        }
+    ),
+    "naive status acts on wearing-off, of two compartments": lambda: variant(
+        exposure={
+            "infusions": COMPARTMENT,
+            "lasting": COMPARTMENT | {"wearing_off_half_life_days": DAYS | {"median": 300}},
+        },
+        predictor={
+            "naive_wearing_off": {"column": "naive", "kind": "yes_no", "acts_on": "wearing_off"}
+            | {"prior": NORMAL}
+        },
+    ),
+    "a number of infusions, saturating": lambda: variant(
+        exposure={
+            "count": {"measure": "n_infusions", "prior": NORMAL, "half_effect": DAYS},
+        }
+    ),
+    **{
+        f"time by {shape} since {since}": lambda shape=shape, since=since: variant(
+            time={"shape": shape, "since": since, "knots_days": [0, 30, 120, 300], "step": NORMAL}
+        )
+        for shape in ("visits", "piecewise_linear", "natural_spline")
+        for since in ("inclusion", "first_infusion")
+    },
     "gain that acts differently across grades": lambda: variant(relaxed={"by": "gain", "sd": HALF}),
     "gain that acts differently across grades, remembered, probit": lambda: variant(
         link="probit",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from mmn_bayes.cohort.recipe import with_compartment
 from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.posterior.response import check_response
@@ -14,7 +15,7 @@ SEEDS = (101,)
 
 @pytest.fixture(scope="module", params=SEEDS)
 def recovered(request, models):
-    cohort = simulated(40, seed=request.param)
+    cohort = simulated(40, seed=request.param, recipe=with_compartment())
     spec = read_spec(models / "strength.toml")
     return cohort, fit(spec, cohort, seed=1, chains=2, draws=400, tune=300, progress="off")
 
@@ -37,9 +38,9 @@ def standardised(cohort, tree):
 @pytest.mark.slow
 def test_truth_is_recovered(recovered):
     z = standardised(*recovered)
-    assert {"noise[0]", "gain[0]", "naive_gain[0]", "dose_rate[0]", "cutpoints[4]"} <= set(z)
-    assert len(z) == 8 + 5 + 10
-    # Of 23 quantities about 5 % lie beyond 1.96; so many or more have probability below 0.001.
+    assert {"noise[0]", "gain[0]", "naive_gain[0]", "infusions[0]", "cutpoints[4]"} <= set(z)
+    assert len(z) == 10 + 5 + 10
+    # Of 25 quantities about 5 % lie beyond 1.96; so many or more have probability below 0.001.
     # (They are not independent, which spreads the count: hence so small a probability.)
     beyond = sum(abs(value) > 1.96 for value in z.values())
     assert beyond <= binom.ppf(0.999, len(z), 0.05), z

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from scipy.stats import binomtest
 
-from mmn_bayes.cohort.recipe import Recipe, truth_of
+from mmn_bayes.cohort.recipe import truth_of
 from mmn_bayes.frequentist.coverage import POOLED, coverage
 from mmn_bayes.posterior.recovery import truth_intervals
 from mmn_bayes.report import recovery
@@ -48,7 +48,7 @@ def table():
 
 def test_the_study_is_of_this_model_and_this_truth(spec, manifest):
     assert manifest["spec_fingerprint"] == spec.fingerprint, STALE
-    assert manifest["recipe_fingerprint"] == Recipe().fingerprint, STALE
+    assert manifest["recipe_fingerprint"] == recovery.RECIPE.fingerprint, STALE
     assert manifest["settings"] == recovery.SETTINGS
     assert manifest["seeds"] == SEEDS
     assert manifest["synthetic"] is True
@@ -63,20 +63,20 @@ def test_its_fits_are_of_the_cohorts_that_are_simulated_now(spec, study, seed):
     assert fits.loc[seed, "fingerprint"] == now, STALE
 
 
-def test_every_cohort_has_a_fit_and_every_truth_an_interval(study):
+def test_every_cohort_has_a_fit_and_every_truth_an_interval(spec, study):
     fits, intervals = study
     assert fits["seed"].tolist() == SEEDS
     assert fits["synthetic"].all()
     assert intervals["synthetic"].all()
     assert (intervals["level"] == 0.9).all()
     assert (intervals["interval"] == "eti").all()
-    truth = truth_of(Recipe())
+    truth = truth_of(recovery.RECIPE)
     named = {
-        *((name, "") for name, value in truth.items() if isinstance(value, float)),
+        *((name, "") for name in truth if name in spec.priors),
         *(("muscle_effect", muscle) for muscle in truth["muscle_effect"]),
         *(("cutpoints", f"{grade}|{grade + 1}") for grade in range(5)),
     }
-    assert len(named) == 8 + 10 + 5
+    assert len(named) == 10 + 10 + 5
     for _, rows in intervals.groupby("seed"):
         assert set(zip(rows["parameter"], rows["member"], strict=True)) == named
     for name, value in truth.items():
@@ -119,7 +119,7 @@ def test_the_tests_are_those_of_the_counts(study, table):
 
 def test_no_coverage_is_rejected(table):
     tested = table[table["parameter"] != POOLED]
-    assert len(tested) == 23
+    assert len(tested) == 25
     assert (tested["p_holm"] > 0.05).all()
     assert not tested["rejected"].astype(bool).any()
     assert table["synthetic"].all()

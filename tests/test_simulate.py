@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import norm
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from mmn_bayes.cohort.recipe import Recipe, truth_of, truth_to_toml
+from mmn_bayes.cohort.recipe import Recipe, truth_of, truth_to_toml, with_compartment
 from mmn_bayes.cohort.response import judged_patients, visit_pair
 from mmn_bayes.cohort.simulate import (
     CLASSES,
@@ -89,11 +89,14 @@ def test_a_cohort_of_nobody_is_refused(n_patients):
         simulate_cohort(n_patients, seed=1)
 
 
-def test_the_truth_has_the_names_of_the_model():
-    truth = simulate_cohort(40, seed=6).truth
+@pytest.mark.parametrize("recipe", [RECIPE, with_compartment()])
+def test_the_truth_has_the_names_of_the_models(recipe):
+    truth = simulate_cohort(40, seed=6, recipe=recipe).truth
     predictors = {predictor.name for predictor in SPEC.predictors}
-    exposures = {exposure.name for exposure in SPEC.exposures}
-    assert predictors | exposures <= set(truth)
+    exposures = {"dose_rate"}
+    if recipe.infusions:
+        exposures |= {name for name in SPEC.priors if name.startswith("infusions")}
+        assert len(exposures) == 4
     assert set(truth) == predictors | exposures | {
         *("noise", "gain", "half_time_days", "patient_level_sd", "patient_gain_sd"),
         *("cutpoints", "muscle_effect"),

@@ -24,10 +24,10 @@ NORMAL = {"distribution": "normal", "mean": 0, "sd": 1, "why": "a reason"}
 
 
 def content(name: str = "strength") -> dict[str, Any]:
-    return tomllib.loads((MODELS / f"{name}.toml").read_text(encoding="utf-8"))
+    return read_spec(MODELS / f"{name}.toml").resolved
 
 
-def changed(dotted: str, value: Any, name: str = "strength") -> dict[str, Any]:
+def changed(dotted: str, value: Any, name: str = "strength_dose_rate") -> dict[str, Any]:
     """The file's content with one key set; `...` takes the key away."""
     return with_key(content(name), dotted, value)
 
@@ -108,10 +108,14 @@ def test_what_the_file_says_is_what_the_specification_holds() -> None:
     assert (spec.noise["median"], spec.noise["log_sd"]) == (0.05, 0.4)
     assert spec.threshold is not None
     assert spec.threshold["concentration"] == (1.0, 1.0, 1.5, 2.5, 4.0, 15.0)
-    assert spec.exposures[0].window_days == 84.0
+    exposure = spec.exposures[0]
+    assert (exposure.measure, exposure.window_days) == ("effect_compartment", None)
+    assert exposure.onset is not None
+    assert (exposure.onset["median"], exposure.onset["log_sd"]) == (6.0, 0.6)
     assert list(spec.priors) == [
         *("grade_probability", "noise", "gain", "half_time_days", "muscle_sd"),
-        *("patient_gain_sd", "patient_level_sd", "dose_rate", "naive_gain", "naive_level"),
+        *("patient_gain_sd", "patient_level_sd", "infusions", "infusions_onset_half_life_days"),
+        *("infusions_wearing_off_half_life_days", "naive_gain", "naive_level"),
     ]
 
 
@@ -179,7 +183,7 @@ def test_an_unknown_key_names_the_nearest(dotted: str, nearest: str) -> None:
     [
         *(("strength", d) for d in ("title", "link", "scale.grades", "response.why", "gain.since")),
         *(("strength", d) for d in ("threshold.prior", "gain.half_time_days")),
-        *(("strength", d) for d in ("group.site.by", "exposure.dose_rate.prior")),
+        *(("strength", d) for d in ("group.site.by", "exposure.infusions.prior")),
         *(("response", d) for d in ("intercept.prior", "predictor.naive.kind", "response.gain")),
     ],
 )
@@ -252,6 +256,9 @@ WRONG = [
     ("response.baseline_day", float("inf"), "inf is not a finite number."),
     ("exposure.dose_rate.window_days", 0, "0 is not a number above 0."),
     ("exposure.dose_rate.window_days", "84", "'84' is not a number above 0."),
+    ("time.knots_days", [30], "[30] is not a list of two or more days that increase."),
+    ("time.knots_days", [30, 30], "[30, 30] is not a list of two or more days that increase."),
+    ("time.knots_days", 30, "30 is not a list of two or more days that increase."),
     ("response.baseline_window_days", [0, -30], "[0, -30] is not a window; give [first, last]"),
     ("response.baseline_window_days", [0], "[0] is not a window; give [first, last] in days"),
     ("response.baseline_window_days", -30, "-30 is not a window; give [first, last] in days"),
@@ -328,7 +335,8 @@ def test_history_or_a_prior_of_its_own_but_not_both_nor_neither() -> None:
 def test_a_wrong_value_is_named_with_what_would_be_right(
     dotted: str, value: Any, words: str
 ) -> None:
-    assert only_defect(changed(dotted, value)).startswith(f"{dotted}: {words}")
+    base = "strength_time" if dotted.startswith("time.") else "strength_dose_rate"
+    assert only_defect(changed(dotted, value, base)).startswith(f"{dotted}: {words}")
 
 
 def test_every_kind_of_value_has_a_wrong_one_above() -> None:
@@ -371,10 +379,11 @@ def test_every_distribution_needs_each_parameter_its_sign_and_a_reason(name: str
     distribution = DISTRIBUTIONS[name]
     path = {"real": "gain.size", "positive": "noise.prior", "simplex": "threshold.prior"}
     path |= {"correlation": "correlation.patient", "share": "memory.probability"}
+    path |= {"fixed": "exposure.infusions.onset_half_life_days"}
     where = path[distribution.support]
 
     def stated(prior: dict[str, Any]) -> dict[str, Any]:
-        content = changed(where, prior)
+        content = changed(where, prior, "strength" if name == "fixed" else "strength_dose_rate")
         if "memory" in content:
             content["memory"]["within_days"] = 200
         return content
@@ -384,7 +393,9 @@ def test_every_distribution_needs_each_parameter_its_sign_and_a_reason(name: str
         right["concentration"] = [1.5] * 6
     right |= {"distribution": name, "why": "a reason"}
     spec = parse_spec(stated(right), "right")
-    assert name in {prior.distribution for prior in spec.priors.values()}
+    # What is fixed is nothing to estimate.
+    known = {prior.distribution for prior in spec.priors.values()}
+    assert (name in known) == (name != "fixed")
     for parameter in (*distribution.parameters, "why"):
         left_out = {key: value for key, value in right.items() if key != parameter}
         assert only_defect(stated(left_out)).startswith(f"{where}: ")
@@ -454,8 +465,8 @@ def test_a_name_the_fit_uses_itself_is_refused(name: str) -> None:
 
 def test_two_tables_cannot_share_a_name() -> None:
     stated = content()
-    stated["predictor"]["dose_rate"] = stated["predictor"].pop("naive_level")
-    expected = "predictor.dose_rate: exposure.dose_rate has the same name; choose another."
+    stated["predictor"]["infusions"] = stated["predictor"].pop("naive_level")
+    expected = "predictor.infusions: exposure.infusions has the same name; choose another."
     assert only_defect(stated) == expected
 
 
@@ -639,13 +650,10 @@ def folder(tmp_path: Path) -> Any:
 
 
 def test_a_variant_changes_what_it_states_and_nothing_else(folder: Any) -> None:
-    spec = folder('based_on = "strength"\n[exposure.dose_rate]\nwindow_days = 56\n')
-    assert spec.exposures[0].window_days == 56.0
+    spec = folder('based_on = "strength"\n[response]\ngain = 2\n')
+    assert spec.response.gain == 2
     assert spec.name == "variant"
-    assert (
-        spec.fingerprint
-        == parse_spec(changed("exposure.dose_rate.window_days", 56), "x").fingerprint
-    )
+    assert spec.fingerprint == parse_spec(changed("response.gain", 2, "strength"), "x").fingerprint
 
 
 def test_a_prior_is_replaced_whole(folder: Any) -> None:
@@ -666,7 +674,7 @@ def test_a_prior_is_not_changed_in_part(folder: Any) -> None:
 
 
 def test_drop_leaves_tables_out(folder: Any) -> None:
-    spec = folder('based_on = "strength"\ndrop = ["exposure.dose_rate", "predictor.naive_gain"]\n')
+    spec = folder('based_on = "strength"\ndrop = ["exposure.infusions", "predictor.naive_gain"]\n')
     assert spec.exposures == ()
     assert [predictor.name for predictor in spec.predictors] == ["naive_level"]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from mmn_bayes.cohort.exposure import days_since_first_infusion, dose_rate
+from mmn_bayes.cohort.exposure import days_since_first_infusion, dose_in_effect, dose_rate
 from mmn_bayes.cohort.margins import YEAR
 from mmn_bayes.cohort.reading import make_cohort
 from mmn_bayes.cohort.recipe import Recipe, truth_of
@@ -225,7 +225,8 @@ def _visits(rng: np.random.Generator, plan: pd.DataFrame, recipe: Recipe) -> pd.
     misses = plan["misses_follow_up"].to_numpy(dtype=bool)[:, None]
     yearly = round(YEAR)
     half_year, year = recipe.visit_days[3], recipe.visit_days[-1]
-    schedule = np.array([*recipe.visit_days, *range(year + yearly, int(last.max()), yearly)])
+    planned = sorted({*recipe.visit_days, *recipe.extra_visit_days})
+    schedule = np.array([*planned, *range(year + yearly, int(last.max()), yearly)])
     jitter = rng.normal(0.0, recipe.visit_jitter_days, size=(len(plan), schedule.size)).round()
     days = schedule + np.clip(jitter, -14, 14).astype(int)
     days[:, 0] = 0
@@ -259,6 +260,12 @@ def _grades(
     grown = 1.0 - 2.0 ** (-days_since_first_infusion(who, day, infusions) / recipe.half_time_days)
     dose = dose_rate(who, day, infusions, window_days=recipe.dose_rate_window_days)
     change = full_gain[row] * grown + recipe.dose_rate * dose
+    if recipe.infusions:
+        change = change + recipe.infusions * dose_in_effect(
+            *(who, day, infusions),
+            onset_half_life_days=recipe.onset_half_life_days,
+            wearing_off_half_life_days=recipe.wearing_off_half_life_days,
+        )
     latent = level[row] + change[:, None] + recipe.noise * rng.logistic(size=(len(row), len(panel)))
     code = np.searchsorted(recipe.cutpoints, latent)
     return pd.DataFrame(

@@ -113,7 +113,9 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
     site_of_row = arrays["site_of_row"]
     level = at(strength_level(spec, arrays, effects), site_of_row)
     # A shift is assumed, not estimated: of visits missed not at random, when they are predicted.
-    change = strength_change(spec, arrays, effects) + arrays.get("shift_of_row", 0.0)
+    change = strength_change(spec, arrays, effects, sampled=purpose == "sample") + arrays.get(
+        "shift_of_row", 0.0
+    )
     eta = (level + change) / noise
     eta = eta + pt.zeros_like(arrays["code"], dtype="float64")
     sigma = site_sd / noise

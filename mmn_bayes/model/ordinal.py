@@ -4,15 +4,10 @@ The integrals and their gradients are `quadrature`'s (logit) and `any_link`'s (t
 here they become an operation of the graph.
 """
 
-import functools
-import hashlib
-from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import pytensor.tensor as pt
-from llvmlite.binding import add_symbol
 from pymc.distributions.dist_math import normal_lcdf
 from pytensor.gradient import DisconnectedType, disconnected_type, grad_not_implemented
 from pytensor.graph.basic import Apply
@@ -21,6 +16,7 @@ from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_defa
 from pytensor.tensor.variable import TensorVariable
 
 from mmn_bayes.model import any_link, quadrature
+from mmn_bayes.model.machine import call, external, source_number
 
 _NOTHING = np.empty(0, dtype=np.int64)  # repeats, where nothing is remembered
 _REALS = 4  # inputs of the operation that are differentiated by: eta, cutpoints, sigma, memory
@@ -103,27 +99,7 @@ class IntegratedCumulative(Op):
         return [[True] * n] * _REALS + [[False] * n] * (len(node.inputs) - _REALS)
 
 
-# The number is part of the key under which compiled code is cached on disk: it stands for all the
-# code that is compiled, so that an edited loop is never served from an old cache.
-_SOURCE = int.from_bytes(
-    hashlib.sha256(
-        b"".join(
-            Path(file).read_bytes() for file in (__file__, quadrature.__file__, any_link.__file__)
-        )
-    ).digest()[:6]
-)
-
-
-@functools.cache
-def _kernel(loop: Any) -> Any:
-    """The compiled loop of a module, as a name that other compiled code calls.
-
-    Called by name it is compiled by itself, once a machine; as a part of each model's code it would
-    be compiled again for every model.
-    """
-    name = f"mmn_bayes_{loop.__name__.rpartition('.')[2]}_{_SOURCE:x}"
-    add_symbol(name, loop.compiled().address)
-    return numba.types.ExternalFunction(name, loop.SIGNATURE)
+_SOURCE = source_number(__file__, quadrature, any_link)
 
 
 @register_funcify_default_op_cache_key(IntegratedCumulative)
@@ -133,7 +109,7 @@ def _numba_integrated(op: IntegratedCumulative, node: Apply, **kwargs: Any) -> A
 
 
 def _numba_logit(op: IntegratedCumulative) -> Any:
-    step, reach, kernel, room = op.step, op.reach, _kernel(quadrature), quadrature.room
+    step, reach, kernel, room = op.step, op.reach, external(quadrature), quadrature.room
 
     @numba_njit
     def integrated_cumulative_logit(eta, cutpoints, sigma, memory, code, first_row, repeat):  # type: ignore[no-untyped-def]
@@ -153,7 +129,7 @@ def _numba_logit(op: IntegratedCumulative) -> Any:
 
 
 def _numba_any_link(op: IntegratedCumulative) -> Any:
-    link, kernel, of_a_set = any_link.LINKS.index(op.link), _kernel(any_link), op.n_grades
+    link, kernel, of_a_set = any_link.LINKS.index(op.link), external(any_link), op.n_grades
 
     @numba_njit
     def integrated_cumulative(eta, cutpoints, sigma, memory, code, first_row, repeat):  # type: ignore[no-untyped-def]
@@ -209,7 +185,7 @@ def log_density(
     if link == "logit" and memory is None and not n_grades:
         space = np.empty(quadrature.room(sigma, integers[1], step))
         out = np.empty(n + top + 2)
-        _call(
+        call(
             quadrature,
             *(*reals, sigma, *integers),
             *(*sizes, step, reach, space, space.size, out),
@@ -220,20 +196,9 @@ def log_density(
     known = np.full(n, -1) if memory is None else np.ascontiguousarray(repeat, dtype=np.int64)
     number = any_link.LINKS.index(link)
     of_a_set = n_grades or top + 1
-    _call(any_link, number, *reals, sigma, *integers, known, share, *sizes, of_a_set, out)
+    call(any_link, number, *reals, sigma, *integers, known, share, *sizes, of_a_set, out)
     slopes = out[1 : n + 1], out[n + 1 : -2], float(out[-2])
     return float(out[0]), *slopes, *(() if memory is None else (float(out[-1]),))
-
-
-def _call(loop: Any, *arguments: Any) -> None:
-    """Call the compiled loop of a module; arrays go by their addresses."""
-    call = loop.compiled().ctypes
-    call(
-        *(
-            value.ctypes.data_as(kind) if isinstance(value, np.ndarray) else value
-            for value, kind in zip(arguments, call.argtypes, strict=True)
-        )
-    )
 
 
 def draw_site_effects(

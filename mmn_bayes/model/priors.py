@@ -145,9 +145,23 @@ MAKERS: Mapping[str, Callable[..., Any]] = {
     ),
     "lkj": lambda name, p, dims: partial_correlations(name, p, 2, dims),
     "dirichlet": _dirichlet,
+    # No parameter of the fit: a number of the graph.
+    "fixed": lambda name, p, dims: pt.constant(p["value"], dtype="float64"),
 }
 
 
 def parameter(name: str, prior: Prior, dims: str | None = None) -> Any:
     """Add one parameter with its prior to the model in context, and return its variable."""
     return MAKERS[prior.distribution](name, prior, dims)
+
+
+def parameter_in_units(name: str, prior: Prior, unit: Any) -> Any:
+    """Add a parameter that is sampled in units of its own, which may be parameters too.
+
+    Its law is that of the prior, normal or Student t. What is sampled is `<name>_scaled`, the
+    parameter over the unit, whose law given the unit is the prior stretched by it.
+    """
+    stretched = dict(prior.parameters)
+    stretched |= {part: stretched[part] / unit for part in ("mean", "sd")}
+    own = MAKERS[prior.distribution](f"{name}_scaled", stretched, None)
+    return pm.Deterministic(name, own * unit)

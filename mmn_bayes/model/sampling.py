@@ -19,7 +19,7 @@ from tqdm import tqdm
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.model.build import build
 from mmn_bayes.model.compiling import compiled, constrained, for_sampler
-from mmn_bayes.model.components import parametrisation
+from mmn_bayes.model.components import in_usual_units, parametrisation
 from mmn_bayes.model.design import (
     Part,
     fingerprint,
@@ -176,9 +176,12 @@ def _posterior(
     cores: int | None,
 ) -> xr.Dataset:
     """The draws, those of the integrated effects too; each says whether it is of synthetic data."""
-    # What groups were sampled by says no more than their standard normals, which are kept for all.
+    # What groups were sampled by says no more than their standard normals, which are kept for all;
+    # and effects in units of their own no more than the effects.
     sampled_by = tuple(f"_{way}" for way in PARAMETRISATIONS)
-    posterior = posterior.drop_vars([n for n in map(str, posterior) if n.endswith(sampled_by)])
+    units = {f"{exposure.name}_scaled" for exposure in spec.exposures}
+    by_the_way = [n for n in map(str, posterior) if n.endswith(sampled_by) or n in units]
+    posterior = posterior.drop_vars(by_the_way)
     if spec.outcome == "grade":
         posterior = _with_site_effects(spec, design, posterior, seed, cores)
     posterior = _plain(posterior)
@@ -198,6 +201,7 @@ def _origin(spec: ModelSpec, design: xr.Dataset, seed: int) -> dict[str, str | i
         "sampler": f"{_SAMPLER} {version(_SAMPLER)}, NUTS, {_MATRIX} mass matrix",
         "parametrisation": json.dumps(
             {g.name: parametrisation(spec, g) for g in _sampled_groups(spec)}
+            | {e.name: "by the mean of its measure" for e in spec.exposures if in_usual_units(e)}
         ),
         "versions": json.dumps(_versions()),
         "synthetic": design.attrs["synthetic"],

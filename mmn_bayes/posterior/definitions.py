@@ -160,6 +160,7 @@ def unchanged(spec: ModelSpec, posterior: xr.Dataset) -> xr.Dataset:
     of_change = [
         *(["gain"] if spec.gain is not None else []),
         *(["slope"] if spec.slope is not None else []),
+        *(["time_step"] if spec.time is not None else []),
         *(exposure.name for exposure in spec.exposures),
         *(p.name for p in spec.predictors if p.acts_on in ("gain", "slope")),
         *(f"{group.name}_sd" for group in spec.groups if group.acts_on in ("gain", "slope")),

@@ -11,7 +11,7 @@ from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.model.build import build
 from mmn_bayes.model.design import make_design
 from mmn_bayes.model.predicting import predict
-from mmn_bayes.posterior.replicate import planned_occasions, replicate_panels
+from mmn_bayes.posterior.replicate import planned_occasions, replicate_panels, spec_of
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.spec.model_spec import ModelSpec
 
@@ -33,6 +33,29 @@ def draw_prior(spec: ModelSpec, design: xr.Dataset, *, draws: int, seed: int) ->
         },
         coords={"chain": [0], "draw": np.arange(draws)},
     )
+
+
+def prior_of(fit: xr.DataTree, *, seed: int, draws: int = 1000) -> xr.DataTree:
+    """Return a fit with draws from its prior in the place of its posterior.
+
+    Parameters
+    ----------
+    fit
+        Any fit.
+    seed, draws
+        Of the draws; there is one chain.
+
+    Returns
+    -------
+    DataTree
+        Same design and attributes; `distribution` is "prior". What computes draws from parameters
+        alone (`wearing_off_curve` and its like) takes it as it takes a fit.
+    """
+    design = fit["design"].to_dataset()
+    prior = draw_prior(spec_of(fit), design, draws=draws, seed=seed)
+    tree = xr.DataTree.from_dict({"posterior": prior, "design": design})
+    tree.attrs = {**fit.attrs, "distribution": "prior"}
+    return tree
 
 
 def implied_by_prior(

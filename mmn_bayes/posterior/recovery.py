@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.cohort.recipe import Recipe
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.cohort.simulate import simulate_cohort
 from mmn_bayes.errors import CohortWarning
@@ -68,11 +69,11 @@ def _beside(name: str, true: Any, table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(parameter=name, member=members, truth=values)
 
 
-def simulated(n_patients: int, seed: int) -> Cohort:
-    """Simulate a cohort of the study, without its warnings: a rare grade may be missing in one."""
+def simulated(n_patients: int, seed: int, recipe: Recipe | None = None) -> Cohort:
+    """Simulate a cohort of a study, without its warnings: a rare grade may be missing in one."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CohortWarning)
-        return simulate_cohort(n_patients, seed=seed)
+        return simulate_cohort(n_patients, seed=seed, recipe=recipe)
 
 
 def recover(
@@ -84,6 +85,7 @@ def recover(
     chains: int,
     draws: int,
     tune: int,
+    recipe: Recipe | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Simulate one cohort, fit it, and return how it went and the intervals.
 
@@ -95,6 +97,8 @@ def recover(
         Seed of the cohort and of the fit.
     n_patients, level, chains, draws, tune
         Size of the cohort, probability of the intervals, and lengths of the chains.
+    recipe
+        The truth; by default that of the reproduction cohort.
 
     Returns
     -------
@@ -105,7 +109,7 @@ def recover(
     DataFrame
         The table of `truth_intervals`, with `seed`.
     """
-    cohort = simulated(n_patients, seed)
+    cohort = simulated(n_patients, seed, recipe)
     lengths: dict[str, Any] = {"chains": chains, "draws": draws, "tune": tune}
     # One chain after the other: the study runs several cohorts at a time.
     tree = fit(spec, cohort, seed=seed, progress="off", cores=1, **lengths)

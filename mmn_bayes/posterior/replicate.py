@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.cohort.response import NOT_GRADED
-from mmn_bayes.model.design import at_rows
+from mmn_bayes.model.design import at_rows, without_rows
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.spec.model_spec import ModelSpec
 from mmn_bayes.spec.reading import parse_spec
@@ -216,7 +216,7 @@ def choose_patients(design: xr.Dataset, who: np.ndarray) -> xr.Dataset:
     """
     patient = design["patient_of_site"].to_numpy()
     sites_of = [np.flatnonzero(patient == p) for p in range(design.sizes["patient"])]
-    kept = design.drop_dims(["row", "visit", "site_edge"], errors="ignore")
+    kept = without_rows(design)
     chosen = kept.isel(patient=who, site=np.concatenate([sites_of[p] for p in who]))
     owner = np.repeat(np.arange(len(who)), [sites_of[p].size for p in who])
     return chosen.assign(patient_of_site=("site", owner)).assign_coords(site=np.arange(owner.size))

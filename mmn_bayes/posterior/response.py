@@ -20,6 +20,7 @@ from mmn_bayes.posterior.replicate import (
     spec_of,
     thinned,
 )
+from mmn_bayes.posterior.scenarios import with_infusions
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.spec.model_spec import ModelSpec
 
@@ -55,6 +56,8 @@ def response_probability(
     by: str | None = None,
     standardised: bool = False,
     delta: float = 0.0,
+    scenario: pd.DataFrame | None = None,
+    from_day: float = 0.0,
 ) -> xr.DataArray:
     """Draw the probability of response by the rule of the fit's specification.
 
@@ -84,6 +87,9 @@ def response_probability(
         Added to the strength of every muscle at follow-up of the patients without a visit in its
         window, in the units of the model: 0 is missing at random. "cohort" and outcome "grade"
         only.
+    scenario, from_day
+        As for `trajectory`: the infusions instead of those recorded from that day on; with
+        `no_infusions()` the model's own placebo rate. "population" and outcome "grade" only.
 
     Returns
     -------
@@ -109,11 +115,19 @@ def response_probability(
             "delta shifts the missed visits of these patients; it needs patients='cohort' and a "
             "model of outcome 'grade'."
         )
+    if scenario is not None and (patients != "population" or spec.outcome != "grade"):
+        raise ValueError(
+            "A scenario is of new patients; it needs patients='population' and a model of outcome "
+            "'grade'."
+        )
     if standardised and (patients != "population" or by is None):
         raise ValueError("standardised rates are of new patients, by a group; give both.")
     groups = groups_of(fit, by)
     if spec.outcome == "grade" and patients == "population":
         fit = thinned(fit, _POPULATION_DRAWS)
+    if scenario is not None:
+        design = with_infusions(design, scenario, from_day)
+        fit = _with_design(fit, design)
     if standardised:
         rates = _standardised(spec, fit, groups)
     elif spec.outcome == "response":
@@ -128,7 +142,21 @@ def response_probability(
         chosen = choose_patients(design, who)
         judged = _judged(fit, chosen, planned_occasions(spec, chosen), "population")
         rates = _rates(fit, judged, members)
-    return _as_draws(fit, rates, groups, patients)
+    drawn = _as_draws(fit, rates, groups, patients)
+    if scenario is not None:
+        drawn.attrs["meaning"] = (
+            "probability of response of a new patient: fresh effects; covariates and muscles as in "
+            f"this cohort, infusions from day {from_day:g} on those of the scenario"
+        )
+    return drawn
+
+
+def _with_design(fit: xr.DataTree, design: xr.Dataset) -> xr.DataTree:
+    """The same draws, with another design."""
+    posterior = fit["posterior"].to_dataset()
+    other = xr.DataTree.from_dict({"posterior": posterior, "design": design})
+    other.attrs = fit.attrs
+    return other
 
 
 def new_patients(groups: Groups) -> tuple[np.ndarray, dict[object, np.ndarray]]:

@@ -61,7 +61,7 @@ def grade_shares(fit: xr.DataTree, days: Sequence[float], by: str | None = "naiv
     pairs = _under_observation(design, groups, np.asarray(days, dtype=float))
     posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
     rng = np.random.default_rng([int(fit.attrs["seed"]), *b"shares"])
-    below = _mean_cdf(spec, design, posterior, pairs, rng)
+    below = mean_cdf(spec, design, posterior, pairs, rng)
     shares = np.diff(below, axis=2, prepend=0.0, append=1.0)
     return _as_draws(fit, shares, posterior, days, groups)
 
@@ -123,31 +123,32 @@ def _under_observation(design: xr.Dataset, groups: Groups, days: np.ndarray) -> 
     return SiteDays(site, days[day], cell, days.size * n_groups)
 
 
-def _mean_cdf(
+def mean_cdf(
     spec: ModelSpec,
     design: xr.Dataset,
     posterior: xr.Dataset,
     pairs: SiteDays,
     rng: np.random.Generator,
+    *,
+    new_members: bool = False,
 ) -> np.ndarray:
     """Mean probability of a grade up to each threshold; shape (draw, cell, threshold).
 
-    Missing in a cell without sites.
+    Missing in a cell without sites. `rng` and `new_members` as for `predict`.
     """
-    cell, n_cells = pairs.cell, pairs.n_cells
-    not_graded = np.full(cell.size, NOT_GRADED)
+    not_graded = np.full(pairs.cell.size, NOT_GRADED)
     rows = at_rows(design, spec, pairs.site, pairs.day, not_graded)
-    cell_of_row = cell[rows["position_of_row"].to_numpy()]
+    order = np.argsort(pairs.cell[rows["position_of_row"].to_numpy()], kind="stable")
+    size = np.bincount(pairs.cell, minlength=pairs.n_cells)
+    filled = size > 0
+    starts = (np.cumsum(size) - size)[filled]
     n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-    below = np.zeros((n_draws, n_cells, len(spec.scale) - 1))
-    for draws, (cdf,) in predict(spec, rows, posterior, ["grade_cdf"], rng=rng):
-        for threshold in range(below.shape[2]):
-            for index, values in enumerate(cdf[:, :, threshold], start=draws.start):
-                below[index, :, threshold] = np.bincount(
-                    cell_of_row, weights=values, minlength=n_cells
-                )
-    with np.errstate(invalid="ignore"):
-        return below / np.bincount(cell, minlength=n_cells)[None, :, None]
+    below = np.full((n_draws, pairs.n_cells, len(spec.scale) - 1), np.nan)
+    blocks = predict(spec, rows, posterior, ["grade_cdf"], rng=rng, new_members=new_members)
+    for draws, (cdf,) in blocks:
+        sums = np.add.reduceat(cdf[:, order], starts, axis=1)
+        below[draws, filled] = sums / size[filled][:, None]
+    return below
 
 
 def _as_draws(

@@ -9,8 +9,10 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 MM = 1 / 25.4  # inches
+DAYS_A_MONTH = 365.25 / 12
 JOURNAL_WIDTH_MM = 180.0
 LINE_MM = 3.8  # height of a line of text
 # Okabe and Ito's palette: told apart with every common colour vision.
@@ -107,6 +109,14 @@ def panels(figure: Figure, n_panels: int, n_columns: int, x_label: str) -> list[
         panel.tick_params(labelbottom=True)
         panel.set_xlabel(x_label)
     return places[:n_panels]
+
+
+def months_axis(panel: Axes) -> None:
+    """Label a horizontal axis in months at steps that are whole and few."""
+    low, high = panel.get_xlim()
+    step = next((step for step in (1, 3, 6, 12, 24) if (high - low) / step <= 7), 60)
+    panel.xaxis.set_major_locator(MultipleLocator(step))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda month, _: f"{month:g}"))
 
 
 def count_lines(handles: Sequence[Line2D]) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from mmn_bayes.cohort.recipe import Recipe
+from mmn_bayes.cohort.recipe import with_compartment
 from mmn_bayes.frequentist.coverage import coverage
 from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.posterior.recovery import recover, simulated
@@ -21,6 +21,7 @@ from mmn_bayes.spec.model_spec import ModelSpec
 # The 5 % and 95 % quantiles must be known far better than 20 cohorts know a coverage. With 500
 # effective draws in a tail a quantile is off by sqrt(0.05 * 0.95 / 500), 1 percentage point; the
 # share of 20 cohorts has a standard error of sqrt(0.9 * 0.1 / 20), 7 percentage points.
+RECIPE = with_compartment()  # doses act as `strength.toml` says
 SETTINGS = {"n_patients": 40, "level": 0.9, "chains": 2, "draws": 1000, "tune": 400}
 
 
@@ -80,7 +81,7 @@ def _recovered(
     # Processes and not threads, and new ones and not copies: the compiler of graphs is not
     # thread-safe, and a copy of a process that has threads may wait forever.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        tasks = [pool.submit(recover, spec, seed, **settings) for seed in seeds]
+        tasks = [pool.submit(recover, spec, seed, recipe=RECIPE, **settings) for seed in seeds]
         try:
             for task in as_completed(tasks):
                 yield task.result()
@@ -137,7 +138,7 @@ def fingerprint_of(spec: ModelSpec, seed: int, n_patients: int) -> str:
     str
         SHA-256 over model, data and seed: a changed simulation changes it too.
     """
-    return fingerprint(spec, make_design(spec, simulated(n_patients, seed)), seed)
+    return fingerprint(spec, make_design(spec, simulated(n_patients, seed, RECIPE)), seed)
 
 
 def _manifest(
@@ -146,7 +147,7 @@ def _manifest(
     return {
         "date": datetime.date.today().isoformat(),
         "model": spec.name,
-        "recipe_fingerprint": Recipe().fingerprint,
+        "recipe_fingerprint": RECIPE.fingerprint,
         "sampler": sorted(fits["sampler"].unique()),
         "seeds": list(seeds),
         "settings": settings,

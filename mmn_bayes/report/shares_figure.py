@@ -8,9 +8,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mmn_bayes.report.drawing import (
+    DAYS_A_MONTH,
     GROUP_COLOURS,
     JOURNAL_WIDTH_MM,
     LINE_STYLES,
@@ -18,6 +19,7 @@ from mmn_bayes.report.drawing import (
     count_lines,
     heading,
     house_style,
+    months_axis,
     new_figure,
     panels,
     wrapped,
@@ -25,7 +27,6 @@ from mmn_bayes.report.drawing import (
 from mmn_bayes.report.formatting import interval_in_words
 from mmn_bayes.report.tables import FIRST_GROUPS, group_label
 
-DAYS_A_MONTH = 365.25 / 12
 SHARES_PANEL_MM = 47.0
 LARGEST_POINT = 40.0  # square points
 
@@ -146,15 +147,10 @@ def _look(number: int) -> tuple[str, tuple[float, Sequence[float]], str]:
 
 def _mark_days(panel: Axes, marked: Mapping[str, float]) -> None:
     low, high = panel.get_xlim()
-    panel.xaxis.set_major_locator(MultipleLocator(_month_step(high - low)))
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda month, _: f"{month:g}"))
+    months_axis(panel)
     for day in marked.values():
         if low <= day / DAYS_A_MONTH <= high:
             panel.axvline(day / DAYS_A_MONTH, color="0.55", linewidth=0.7, linestyle=":", zorder=0)
-
-
-def _month_step(months: float) -> float:
-    return next((step for step in (1, 3, 6, 12, 24) if months / step <= 7), 60)
 
 
 def _shares_handles(

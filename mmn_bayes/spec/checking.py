@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from mmn_bayes.spec.vocabulary import (
@@ -21,6 +22,7 @@ _NAMED = ("group", "exposure", "predictor")
 _RESERVED = (
     *("relaxed_sd", "relaxed_z", "stratum_cutpoints", "grade_probability", "cutpoints"),
     *("noise", "intercept", "gain", "half_time_days", "slope", "memory"),
+    *("time_step", "time_change", "visit_of_event", "dose_in_effect"),
     *("unit_sd", "unit_z", "unit_balanced", "historical_rate", "event_probability"),
     *("patient_correlation", "patient_partial_correlation", "grades", "responses"),
     *("eta_without_site", "scaled_cutpoints", "site_sigma", "grade_cdf"),
@@ -34,6 +36,7 @@ _RESERVED = (
 _DIMENSIONS = (
     *("patient", "muscle", "site", "row", "visit", "grade", "threshold", "infusion"),
     *("site_edge", "pair", "stratum", "relaxed", "gap", "chain", "draw", "unit", "component"),
+    *("event", "patient_edge", "gap_length", "knot", "visit_knot", "scenario"),
 )
 
 
@@ -137,6 +140,8 @@ def _wrong_value(value: Any, key: Key) -> Iterator[str]:
             yield f"{value!r} is not a number."
         case "positive number" if not (number and value > 0):
             yield f"{value!r} is not a number above 0."
+        case "days" if not _is_days(value):
+            yield f"{value!r} is not a list of two or more days that increase."
         case "window" if not _is_window(value):
             yield f"{value!r} is not a window; give [first, last] in days, first before last."
         case str(kind) if kind.startswith("prior on "):
@@ -198,6 +203,11 @@ def _is_window(value: Any) -> bool:
     return pair and value[0] <= value[1]
 
 
+def _is_days(value: Any) -> bool:
+    days = isinstance(value, list) and len(value) >= 2 and all(map(_is_number, value))
+    return days and all(one < other for one, other in pairwise(value))
+
+
 def _wrong_prior(prior: Any, supports: str) -> Iterator[str]:
     either = supports.split(" or ")
     legal = [name for name, dist in DISTRIBUTIONS.items() if dist.support in either]
@@ -230,6 +240,12 @@ def _bad_names(content: Mapping[str, Any]) -> Iterator[str]:
         f"{group}_{part}"
         for group in (groups if isinstance(groups, dict) else ())
         for part in ("sd", "z", "effect", *PARAMETRISATIONS)
+    }
+    exposures = content.get("exposure")
+    derived |= {
+        f"{exposure}_{part}"
+        for exposure in (exposures if isinstance(exposures, dict) else ())
+        for part in ("onset_half_life_days", "wearing_off_half_life_days", "half_effect", "scaled")
     }
     for head in _NAMED:
         tables = content.get(head, {})
@@ -336,9 +352,22 @@ def _grade_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     for path, acts_on in takes:
         if acts_on in ("gain", "slope") and acts_on not in content:
             yield f"{path}.acts_on: there is no [{acts_on}] to act on; add that table."
+        if acts_on == "wearing_off" and not any(
+            e["measure"] == "effect_compartment" for e in content.get("exposure", {}).values()
+        ):
+            yield (
+                f"{path}.acts_on: there is no effect_compartment whose wearing-off it could "
+                "act on; add such an exposure."
+            )
     for name, exposure in content.get("exposure", {}).items():
         if (exposure["measure"] == "dose_rate") != ("window_days" in exposure):
             yield f"exposure.{name}.window_days: belongs to dose_rate, and to no other measure."
+        for key in ("onset_half_life_days", "wearing_off_half_life_days"):
+            if (exposure["measure"] == "effect_compartment") != (key in exposure):
+                yield (
+                    f"exposure.{name}.{key}: belongs to effect_compartment, which needs it, and to "
+                    "no other measure."
+                )
 
 
 def _relaxed_contradictions(content: Mapping[str, Any]) -> Iterator[str]:

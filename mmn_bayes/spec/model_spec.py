@@ -123,12 +123,49 @@ class Memory:
 
 @dataclass(frozen=True)
 class Exposure:
-    """An effect of one measure of the infusions."""
+    """An effect of one measure of the infusions.
+
+    `onset` and `wearing_off` are half-lives of the effect compartment in days; `half_effect` is the
+    value of the measure with half of the largest effect, None where the effect is proportional.
+    """
 
     name: str
     measure: str
     window_days: float | None
+    onset: Prior | None
+    wearing_off: Prior | None
+    half_effect: Prior | None
     prior: Prior
+
+    @property
+    def unit(self) -> str:
+        """Unit of the measure, as it is printed."""
+        return {
+            "effect_compartment": "g/kg in effect",
+            "dose_rate": "g/kg/week",
+            "cumulative_dose": "g/kg",
+            "n_infusions": "infusions",
+        }[self.measure]
+
+    @property
+    def shape(self) -> dict[str, Prior]:
+        """What else is to be estimated of it, by the name of the parameter; without the fixed."""
+        stated = {
+            f"{self.name}_onset_half_life_days": self.onset,
+            f"{self.name}_wearing_off_half_life_days": self.wearing_off,
+            f"{self.name}_half_effect": self.half_effect,
+        }
+        return {n: p for n, p in stated.items() if p is not None and p.distribution != "fixed"}
+
+
+@dataclass(frozen=True)
+class Time:
+    """A change with time by its values at knots: `step` is the change from one to the next."""
+
+    shape: str
+    since: str
+    knots_days: tuple[float, ...]
+    step: Prior
 
 
 @dataclass(frozen=True)
@@ -207,6 +244,7 @@ class ModelSpec:
     correlation: Prior | None
     gain: Gain | None
     slope: Slope | None
+    time: Time | None
     exposures: tuple[Exposure, ...]
     predictors: tuple[Predictor, ...]
     unit: Unit | None
@@ -256,7 +294,10 @@ class ModelSpec:
         if self.memory is not None:
             found["memory"] = self.memory.probability
         found |= {f"{group.name}_sd": group.sd for group in self.groups}
-        found |= {exposure.name: exposure.prior for exposure in self.exposures}
+        if self.time is not None:
+            found["time_step"] = self.time.step
+        for exposure in self.exposures:
+            found |= {exposure.name: exposure.prior, **exposure.shape}
         found |= {predictor.name: predictor.prior for predictor in self.predictors}
         return {name: prior for name, prior in found.items() if prior is not None}
 

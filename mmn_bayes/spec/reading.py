@@ -24,6 +24,7 @@ from mmn_bayes.spec.model_spec import (
     Relaxed,
     Robust,
     Slope,
+    Time,
     Unit,
 )
 from mmn_bayes.spec.vocabulary import DISTRIBUTIONS
@@ -177,8 +178,8 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
         rule[window] = tuple(float(day) for day in rule[window])
     for day in ("baseline_day", "follow_up_day"):
         rule[day] = float(rule[day])
-    gain, slope, relaxed, memory = (
-        content.get(table) for table in ("gain", "slope", "relaxed", "memory")
+    gain, slope, course, relaxed, memory = (
+        content.get(table) for table in ("gain", "slope", "time", "relaxed", "memory")
     )
     unit, evidence, robust, historical = (
         content.get(table) for table in ("unit", "evidence", "robust", "historical")
@@ -219,9 +220,22 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
             gain["since"], gain["shape"], _stated(gain["size"]), _stated(gain["half_time_days"])
         ),
         slope=slope and Slope(slope["since"], float(slope["per_days"]), _stated(slope["size"])),
+        time=course
+        and Time(
+            course["shape"],
+            course["since"],
+            tuple(map(float, course["knots_days"])),
+            _stated(course["step"]),
+        ),
         exposures=tuple(
             Exposure(
-                key, table["measure"], _days(table.get("window_days")), _stated(table["prior"])
+                key,
+                table["measure"],
+                _days(table.get("window_days")),
+                _prior(table.get("onset_half_life_days")),
+                _prior(table.get("wearing_off_half_life_days")),
+                _prior(table.get("half_effect")),
+                _stated(table["prior"]),
             )
             for key, table in content.get("exposure", {}).items()
         ),

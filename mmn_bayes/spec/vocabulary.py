@@ -14,7 +14,7 @@ class Distribution:
     Parameters
     ----------
     support
-        "real", "positive", "share", "simplex" or "correlation".
+        "real", "positive", "share", "simplex", "correlation" or "fixed".
     parameters
         Names of its parameters, all to be stated, in the order of `models/README.md`.
     positive
@@ -50,6 +50,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
     "lkj": Distribution(
         "correlation", ("shape",), ("shape",), "LKJ; 1 is uniform over correlation matrices"
     ),
+    "fixed": Distribution("fixed", ("value",), ("value",), "known: one value, nothing to estimate"),
 }
 
 
@@ -276,20 +277,64 @@ KEYS: Mapping[str, Key] = {
     "slope.size": Key("prior on real", "the slope", outcomes=_GRADE),
     "exposure.*.measure": Key(
         "choice",
-        "what of the infusions counts: g/kg/week over a trailing window, or g/kg so far",
+        "what of the infusions counts: g/kg in effect (onset and wearing-off), g/kg/week over a "
+        "trailing window, g/kg so far, or infusions so far",
         outcomes=_GRADE,
-        choices=("dose_rate", "cumulative_dose"),
+        choices=("effect_compartment", "dose_rate", "cumulative_dose", "n_infusions"),
     ),
     "exposure.*.window_days": Key(
         "positive number", "length of the window; dose_rate only", required=False, outcomes=_GRADE
     ),
-    "exposure.*.prior": Key("prior on real", "effect of one unit of the measure", outcomes=_GRADE),
+    "exposure.*.onset_half_life_days": Key(
+        "prior on positive or fixed",
+        "days in which half of a dose comes into effect; effect_compartment only",
+        required=False,
+        outcomes=_GRADE,
+    ),
+    "exposure.*.wearing_off_half_life_days": Key(
+        "prior on positive or fixed",
+        "days in which half of what is in effect is lost; effect_compartment only",
+        required=False,
+        outcomes=_GRADE,
+    ),
+    "exposure.*.half_effect": Key(
+        "prior on positive or fixed",
+        "value of the measure with half of the largest effect (Emax); without it the effect is "
+        "proportional to the measure",
+        required=False,
+        outcomes=_GRADE,
+    ),
+    "exposure.*.prior": Key(
+        "prior on real",
+        "effect of one unit of the measure; with half_effect the largest effect",
+        outcomes=_GRADE,
+    ),
+    "time.shape": Key(
+        "choice",
+        "change with time whatever is infused, by its value at each knot: of the nearest knot "
+        "(visits), or along straight lines or a natural cubic spline between them",
+        outcomes=_GRADE,
+        choices=("visits", "piecewise_linear", "natural_spline"),
+    ),
+    "time.since": Key(
+        "choice",
+        "the day that counts as 0",
+        outcomes=_GRADE,
+        choices=("inclusion", "first_infusion"),
+    ),
+    "time.knots_days": Key(
+        "days",
+        "days of the knots, two or more that increase; the first has no change",
+        outcomes=_GRADE,
+    ),
+    "time.step": Key("prior on real", "change from each knot to the next", outcomes=_GRADE),
     "predictor.*.column": Key("text", "column of the table `patients`"),
     "predictor.*.kind": Key("choice", "kind of the column", choices=("yes_no", "number")),
     "predictor.*.acts_on": Key(
         "choice",
-        "level of strength, gain, slope (outcome grade), or response (the others)",
-        choices=("level", "gain", "slope", "response"),
+        "level of strength, gain, slope, logarithm of the wearing-off half-life (outcome grade), "
+        "or response (the others)",
+        choices=("level", "gain", "slope", "wearing_off", "response"),
     ),
     "predictor.*.centre": Key("number", "value that counts as 0; numbers only", required=False),
     "predictor.*.per": Key(

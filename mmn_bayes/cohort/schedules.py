@@ -1,0 +1,132 @@
+"""Schedules of infusions: what is given in a scenario, and how far that is from what was given."""
+
+import numpy as np
+import pandas as pd
+
+_WITHIN_A_COURSE_DAYS = 7  # infusions no further apart are one course
+_MOST_INFUSIONS = 100_000
+
+
+def schedule(
+    *,
+    dose_g_per_kg: float,
+    every_days: float,
+    from_day: float,
+    until_day: float,
+    days_per_course: int = 1,
+) -> pd.DataFrame:
+    """Return the infusions of a regular schedule, the same for every patient.
+
+    Parameters
+    ----------
+    dose_g_per_kg
+        Dose of a course.
+    every_days
+        Days from the beginning of a course to that of the next.
+    from_day, until_day
+        Day of the first course, and the day from which none begins.
+    days_per_course
+        Days in a row over which each course is split evenly.
+
+    Returns
+    -------
+    DataFrame
+        A scenario: `day` and `dose_g_per_kg`, one row an infusion.
+
+    Raises
+    ------
+    ValueError
+        When a number is not usable, all that are at once.
+    """
+    numbers = {"dose_g_per_kg": dose_g_per_kg, "every_days": every_days}
+    wrong = [
+        f"{n} is {v}; give a number above 0." for n, v in numbers.items() if not 0 < v < np.inf
+    ]
+    if not np.isfinite([from_day, until_day]).all() or until_day <= from_day:
+        wrong.append(f"until_day is {until_day}; give a day after from_day, {from_day}.")
+    if not 1 <= days_per_course <= _WITHIN_A_COURSE_DAYS or days_per_course != int(days_per_course):
+        wrong.append(
+            f"days_per_course is {days_per_course}; give a whole number from 1 to "
+            f"{_WITHIN_A_COURSE_DAYS}."
+        )
+    elif not wrong and (until_day - from_day) / every_days * days_per_course > _MOST_INFUSIONS:
+        wrong.append(f"every_days is {every_days}; that is over {_MOST_INFUSIONS} infusions.")
+    if wrong:
+        raise ValueError(" ".join(wrong))
+    begins = np.arange(from_day, until_day, every_days, dtype=float)
+    days = (begins[:, None] + np.arange(days_per_course)).ravel()
+    return pd.DataFrame({"day": days, "dose_g_per_kg": dose_g_per_kg / days_per_course})
+
+
+def no_infusions() -> pd.DataFrame:
+    """Return the scenario in which nothing is infused: an empty table."""
+    return pd.DataFrame({"day": np.empty(0), "dose_g_per_kg": np.empty(0)})
+
+
+def courses(infusions: pd.DataFrame) -> pd.DataFrame:
+    """Add the infusions of each course together.
+
+    Parameters
+    ----------
+    infusions
+        `patient`, `day`, `dose_g_per_kg`. Infusions of a patient at most 7 days apart are one
+        course.
+
+    Returns
+    -------
+    DataFrame
+        One row a course: `patient`, `day` (of its first infusion), `dose_g_per_kg`, and
+        `days_since_course`, since the beginning of the one before, missing for the first.
+    """
+    table = infusions[["patient", "day", "dose_g_per_kg"]].sort_values(
+        ["patient", "day"], kind="stable"
+    )
+    apart = table.groupby("patient")["day"].diff()
+    number = (~(apart <= _WITHIN_A_COURSE_DAYS)).cumsum()
+    found = table.groupby(number).agg(
+        patient=("patient", "first"), day=("day", "first"), dose_g_per_kg=("dose_g_per_kg", "sum")
+    )
+    since = found.groupby("patient")["day"].diff()
+    return found.assign(days_since_course=since).reset_index(drop=True)
+
+
+def scenario_table(scenario: pd.DataFrame, patients: np.ndarray) -> pd.DataFrame:
+    """Return the infusions of a scenario for each patient; a table without patients is for all.
+
+    Parameters
+    ----------
+    scenario
+        `day`, `dose_g_per_kg` and, where patients differ, `patient`.
+    patients
+        Identifiers.
+
+    Returns
+    -------
+    DataFrame
+        `patient`, `day`, `dose_g_per_kg`.
+
+    Raises
+    ------
+    ValueError
+        Every defect of the table at once.
+    """
+    wrong = []
+    absent = [name for name in ("day", "dose_g_per_kg") if name not in scenario]
+    if absent:
+        raise ValueError(f"The scenario has no column {' and no column '.join(absent)}.")
+    day = pd.to_numeric(scenario["day"], errors="coerce").to_numpy(float)
+    dose = pd.to_numeric(scenario["dose_g_per_kg"], errors="coerce").to_numpy(float)
+    for row in np.flatnonzero(~np.isfinite(day))[:5]:
+        wrong.append(f"row {row + 1}: day is {scenario['day'].iloc[row]!r}, which is no number.")
+    for row in np.flatnonzero(~((dose > 0) & np.isfinite(dose)))[:5]:
+        value = scenario["dose_g_per_kg"].iloc[row]
+        wrong.append(f"row {row + 1}: dose_g_per_kg is {value!r}; give a number above 0.")
+    if "patient" in scenario:
+        unknown = sorted(set(scenario["patient"].astype(str)) - set(map(str, patients)))
+        wrong += [f"patient '{who}' is not one of the fit." for who in unknown[:5]]
+    if wrong:
+        raise ValueError("The scenario cannot be used. " + " ".join(wrong))
+    own = pd.DataFrame({"day": day, "dose_g_per_kg": dose})
+    if "patient" in scenario:
+        return own.assign(patient=scenario["patient"].astype(str).to_numpy())
+    return own.merge(pd.DataFrame({"patient": pd.unique(patients)}), how="cross")

@@ -1,0 +1,111 @@
+"""The effect compartment of infusions: onset and wearing-off, with half-lives to be estimated.
+
+A dose given u days ago is in effect by dose times 2^(-u / wearing_off) (1 - 2^(-u / onset)): it
+comes with the half-life of onset and goes with that of wearing-off. Written with rates a = log(2) /
+wearing_off and c = a + log(2) / onset, the sum over infusions is S(a) - S(c), S(r) the sum of doses
+times exp(-r u): two passes of `decay`, whose cost grows with infusions and visits, not with their
+product.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.gradient import DisconnectedType, disconnected_type, grad_not_implemented
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
+
+from mmn_bayes.model import decay
+from mmn_bayes.model.machine import call, external, source_number
+
+_SOURCE = source_number(__file__, decay)
+
+
+class DecayedDose(Op):
+    """Sum over earlier infusions of dose times exp(-rate days) at each visit, and its slope.
+
+    Inputs: rates per day, shape (patient,); those of `decay.decayed_dose` in its order; and the
+    patient of each visit, shape (visit,). Outputs: the sums, and their slopes by the rate of the
+    patient, shape (visit,) both.
+    """
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Any) -> Apply:
+        """Check the inputs and lay out the outputs."""
+        kinds = ("float64", "int64", "int64", "float64", "float64", "int64", "int64")
+        typed = [pt.as_tensor(x, dtype=kind) for x, kind in zip(inputs, kinds, strict=True)]
+        return Apply(self, typed, [pt.dvector(), pt.dvector()])
+
+    def perform(self, node: Apply, inputs: Any, outputs: Any) -> None:
+        """Evaluate outside of compiled graphs, by the same compiled loop."""
+        kinds = (np.float64, np.int64, np.int64, np.float64, np.float64, np.int64, np.int64)
+        rate, first_event, gap, gap_days, dose, visit, patient_of_visit = (
+            np.ascontiguousarray(x, dtype=kind) for x, kind in zip(inputs, kinds, strict=True)
+        )
+        value, slope = np.zeros(patient_of_visit.size), np.zeros(patient_of_visit.size)
+        sizes = rate.size, gap_days.size, gap.size, value.size
+        call(decay, rate, first_event, gap, gap_days, dose, visit, *sizes, value, slope)
+        outputs[0][0], outputs[1][0] = value, slope
+
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
+        """Return the slopes already computed, added up over the visits of each patient."""
+        outer, higher = cotangents
+        if not isinstance(higher.type, DisconnectedType):
+            undefined = "second derivatives of decaying doses are not provided"
+            return [grad_not_implemented(self, i, x, undefined) for i, x in enumerate(inputs)]
+        rate, *_, patient_of_visit = inputs
+        of_rate = pt.inc_subtensor(pt.zeros_like(rate)[patient_of_visit], outer * outputs[1])
+        return [of_rate, *(disconnected_type() for _ in inputs[1:])]
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """Infusions and visits are data: nothing is differentiated by them."""
+        return [[True, True]] + [[False, False]] * (len(node.inputs) - 1)
+
+
+@register_funcify_default_op_cache_key(DecayedDose)
+def _numba_decayed_dose(op: DecayedDose, node: Apply, **kwargs: Any) -> Any:
+    kernel = external(decay)
+
+    @numba_njit
+    def decayed(rate, first_event, gap, gap_days, dose, visit, patient_of_visit):  # type: ignore[no-untyped-def]
+        rate = np.ascontiguousarray(rate)
+        first_event, gap = first_event.astype(np.int64), gap.astype(np.int64)
+        gap_days, dose = np.ascontiguousarray(gap_days), np.ascontiguousarray(dose)
+        visit = visit.astype(np.int64)
+        value, slope = np.zeros(patient_of_visit.size), np.zeros(patient_of_visit.size)
+        kernel(
+            *(rate.ctypes, first_event.ctypes, gap.ctypes, gap_days.ctypes, dose.ctypes),
+            *(visit.ctypes, rate.size, gap_days.size, gap.size, value.size),
+            *(value.ctypes, slope.ctypes),
+        )
+        return value, slope
+
+    return decayed, _SOURCE
+
+
+def dose_in_effect(
+    arrays: Mapping[str, Any], onset_half_life_days: Any, wearing_off_half_life_days: Any
+) -> Any:
+    """Dose in effect at each visit, in g/kg; shape (visit,).
+
+    Parameters
+    ----------
+    arrays
+        The design's events (`design.at_rows`), by name.
+    onset_half_life_days, wearing_off_half_life_days
+        One number each, or one a patient.
+    """
+    events = [
+        arrays[name]
+        for name in (
+            *("first_event_of_patient", "gap_of_event", "gap_days", "dose_of_event"),
+            *("visit_of_event", "patient_of_visit"),
+        )
+    ]
+    off = np.log(2.0) / (wearing_off_half_life_days + pt.zeros_like(arrays["patient_is"]))
+    both = off + np.log(2.0) / onset_half_life_days
+    stay, go = DecayedDose()(off, *events)[0], DecayedDose()(both, *events)[0]
+    return stay - go

@@ -1,0 +1,107 @@
+"""How far a schedule of infusions, and the days asked about, lie beyond what a cohort had."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.cohort.exposure import days_since_last_infusion
+from mmn_bayes.cohort.schedules import courses, scenario_table
+from mmn_bayes.posterior.replicate import design_of
+
+
+def extrapolation(
+    fit: xr.DataTree,
+    scenario: pd.DataFrame,
+    days: Sequence[float],
+    *,
+    from_day: float = 0.0,
+) -> pd.DataFrame:
+    """Compare a scenario with what the patients of the fit had.
+
+    Parameters
+    ----------
+    fit, scenario, days, from_day
+        As for `trajectory`; courses that begin on the last of the days or later do not count.
+
+    Returns
+    -------
+    DataFrame
+        One row for each of: dose of a course, days between courses, days since the last infusion
+        (on the days asked for; of the cohort, at graded visits), day: `quantity`, `lower` and
+        `upper` of the scenario, `observed_lower`, `observed_upper`, `extrapolated`, `why` (a
+        sentence where it is), `synthetic`.
+    """
+    design = design_of(fit)
+    asked = np.asarray(days, dtype=float)
+    found = _ranges(design, scenario, asked, from_day)
+    return found.assign(synthetic=bool(fit.attrs["synthetic"]))
+
+
+def beyond(
+    design: xr.Dataset, scenario: pd.DataFrame, days: np.ndarray, from_day: float
+) -> np.ndarray:
+    """Say of each day whether it, or the schedule up to it, lies beyond what the cohort had."""
+    each = (_ranges(design, scenario, np.array([day]), from_day)["extrapolated"] for day in days)
+    return np.array([bool(flags.any()) for flags in each])
+
+
+def recorded_infusions(design: xr.Dataset) -> pd.DataFrame:
+    """Return the infusions of a design: `patient`, `day`, `dose_g_per_kg`."""
+    return pd.DataFrame(
+        {
+            "patient": design["infusion_patient"].to_numpy(),
+            "day": design["infusion_day"].to_numpy(),
+            "dose_g_per_kg": design["infusion_dose_g_per_kg"].to_numpy(),
+        }
+    )
+
+
+def _ranges(
+    design: xr.Dataset, scenario: pd.DataFrame, days: np.ndarray, from_day: float
+) -> pd.DataFrame:
+    """Ranges of a scenario, of its courses begun before the last of the days, and of the cohort."""
+    recorded, label = recorded_infusions(design), design["patient"].to_numpy()
+    when = design["day_of_visit"].to_numpy()
+    had = courses(recorded)
+    new = scenario_table(scenario, label)
+    # A course may have begun before: its doses belong together, and so do the days in between.
+    table = pd.concat([recorded[recorded["day"] < from_day], new], ignore_index=True)
+    planned = courses(table)
+    planned = planned[(planned["day"] >= from_day) & (planned["day"] < days.max())]
+    seen = _since(recorded, label[design["patient_of_visit"].to_numpy()], when)
+    asked = _since(table, np.repeat(label, days.size), np.tile(days, label.size))
+    observed = {
+        "dose of a course (g/kg)": had["dose_g_per_kg"],
+        "days between courses": had["days_since_course"],
+        "days since the last infusion": seen,
+        "day": pd.Series(when),
+    }
+    stated = {
+        "dose of a course (g/kg)": planned["dose_g_per_kg"],
+        # Of the schedule's own: its first course may follow at any distance from what was given.
+        "days between courses": planned["days_since_course"].where(
+            planned["day"] - planned["days_since_course"] >= from_day
+        ),
+        "days since the last infusion": asked,
+        "day": pd.Series(days),
+    }
+    rows = []
+    for name, values in stated.items():
+        low, high = values.min(), values.max()
+        lowest, highest = observed[name].min(), observed[name].max()
+        # Less time since the last infusion than ever seen is no extrapolation: it is in effect.
+        too_low = low < lowest - 1e-9 and name != "days since the last infusion"
+        nothing = bool(np.isnan(lowest))
+        out = bool(values.notna().any() and (nothing or too_low or high > highest + 1e-9))
+        why = f"{name}: {low:g} to {high:g}, where the cohort had {lowest:g} to {highest:g}."
+        if nothing:
+            why = f"{name}: {low:g} to {high:g}, of which the cohort had none."
+        rows.append((name, low, high, lowest, highest, out, why if out else ""))
+    columns = ["quantity", "lower", "upper", "observed_lower", "observed_upper"]
+    return pd.DataFrame(rows, columns=[*columns, "extrapolated", "why"])
+
+
+def _since(infusions: pd.DataFrame, who: np.ndarray, day: np.ndarray) -> pd.Series:
+    return pd.Series(days_since_last_infusion(who, day, infusions))

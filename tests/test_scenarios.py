@@ -1,0 +1,232 @@
+"""Schedules of infusions, what they would do, and when that is beyond what was seen."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from mmn_bayes.cohort.recipe import with_compartment
+from mmn_bayes.cohort.schedules import courses, no_infusions, scenario_table, schedule
+from mmn_bayes.model.sampling import fit
+from mmn_bayes.posterior.extrapolation import extrapolation
+from mmn_bayes.posterior.kernel import dose_in_effect_kernel, dose_to_keep
+from mmn_bayes.posterior.recovery import simulated
+from mmn_bayes.posterior.replicate import design_of, spec_of
+from mmn_bayes.posterior.response import response_probability
+from mmn_bayes.posterior.scenarios import trajectory, with_infusions
+from mmn_bayes.posterior.shares import grade_shares
+from mmn_bayes.posterior.summary import contrast
+from mmn_bayes.spec.reading import read_spec
+
+DAYS = (0.0, 90.0, 182.0, 300.0)
+MONTHLY = {"dose_g_per_kg": 2.0, "every_days": 28, "from_day": 0, "until_day": 365}
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return simulated(10, 3, with_compartment())
+
+
+@pytest.fixture(scope="module")
+def fitted(models, cohort):
+    spec = read_spec(models / "strength.toml")
+    return fit(spec, cohort, seed=2, chains=2, draws=100, tune=200, progress="off")
+
+
+@pytest.fixture(scope="module")
+def effective(fitted):
+    """The same fit, but infusions surely act, 0.1 for 1 g/kg with known half-lives, and alone."""
+    posterior = fitted["posterior"].to_dataset()
+    known = {"infusions": 0.1, "infusions_onset_half_life_days": 6.0}
+    known |= {"infusions_wearing_off_half_life_days": 28.0}
+    known |= {"gain": 0.0, "naive_gain": 0.0, "patient_gain_sd": 0.0}
+    posterior = posterior.assign({n: xr.full_like(posterior[n], v) for n, v in known.items()})
+    tree = xr.DataTree.from_dict({"posterior": posterior, "design": fitted["design"].to_dataset()})
+    tree.attrs = fitted.attrs
+    return tree
+
+
+# --- schedules ------------------------------------------------------------------------------------
+
+
+def test_a_schedule_is_what_it_says():
+    table = schedule(**(MONTHLY | {"until_day": 57}), days_per_course=5)
+    assert table["day"].tolist() == [day + i for day in (0, 28, 56) for i in range(5)]
+    assert table["dose_g_per_kg"].sum() == pytest.approx(6.0)
+    own = table.assign(patient="A")
+    again = courses(own.sample(frac=1.0, random_state=1))
+    assert again["day"].tolist() == [0, 28, 56]
+    assert again["dose_g_per_kg"].to_numpy() == pytest.approx(2.0)
+    assert again["days_since_course"].tolist()[1:] == [28, 28]
+    assert len(no_infusions()) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"dose_g_per_kg": 0}, "dose_g_per_kg is 0; give a number above 0."),
+        ({"every_days": -1}, "every_days is -1; give a number above 0."),
+        ({"until_day": 0}, "until_day is 0; give a day after from_day, 0."),
+        ({"days_per_course": 2.5}, "days_per_course is 2.5; give a whole number from 1 to 7."),
+        ({"every_days": 1e-9}, "every_days is 1e-09; that is over 100000 infusions."),
+    ],
+)
+def test_a_schedule_that_is_none_is_refused(changes, words):
+    with pytest.raises(ValueError, match=words.replace("(", r"\(")):
+        schedule(**(MONTHLY | changes))
+
+
+def test_all_defects_of_a_scenario_come_at_once():
+    table = pd.DataFrame({"day": [0, None], "dose_g_per_kg": [-1, 2], "patient": ["A", "X"]})
+    with pytest.raises(ValueError, match=r"row 2: day.*row 1: dose_g_per_kg is .*'X' is not one"):
+        scenario_table(table, np.array(["A"]))
+    with pytest.raises(ValueError, match="no column dose_g_per_kg"):
+        scenario_table(table[["day"]], np.array(["A"]))
+
+
+# --- what they would do ---------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_what_was_given_as_a_scenario_is_what_was_given(fitted, cohort):
+    days = (0.0, 40.0, 150.0)  # within everybody's follow-up: shares are of those seen later still
+    given = cohort.infusions[cohort.infusions["day"] >= 0]
+    drawn = trajectory(fitted, scenario=given, patients="cohort", days=days, by="naive")
+    expected = grade_shares(fitted, days, by="naive")
+    np.testing.assert_allclose(
+        drawn["grade_share"].to_numpy(), expected.to_numpy(), rtol=1e-9, atol=1e-12
+    )
+    assert not drawn["extrapolated"].any()
+
+
+@pytest.mark.slow
+def test_shares_and_scores_hang_together(effective):
+    monthly = schedule(**MONTHLY)
+    drawn = trajectory(effective, scenario=monthly, patients="cohort", days=DAYS)
+    assert drawn["grade_share"].sum("grade").to_numpy() == pytest.approx(1.0)
+    steps = xr.DataArray(np.arange(6.0), dims="grade")
+    score = (drawn["grade_share"] * steps).sum("grade")
+    assert score.to_numpy() == pytest.approx(drawn["expected_grade"].to_numpy())
+    at_least = drawn["grade_share"][..., ::-1].cumsum("grade")[..., ::-1]
+    assert drawn["at_least"].to_numpy() == pytest.approx(at_least.to_numpy())
+    design = design_of(effective)
+    n = design.sizes["site"] / design.sizes["patient"]
+    assert drawn["expected_sum"].to_numpy() == pytest.approx(n * score.to_numpy())
+    assert drawn.attrs["synthetic"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("patients", ["cohort", "population", "P02"])
+def test_schedules_differ_as_their_doses_do(effective, patients):
+    scenarios = {
+        "every 4 weeks": schedule(**MONTHLY),
+        "every 8 weeks": schedule(**(MONTHLY | {"every_days": 56})),
+        "stop at 6 months": schedule(**(MONTHLY | {"until_day": 182})),
+        "none": no_infusions(),
+    }
+    drawn = trajectory(effective, scenario=scenarios, patients=patients, days=DAYS)
+    score = drawn["expected_grade"]
+    often = contrast(score, ("every 4 weeks", "every 8 weeks"))
+    # The same patients and numbers: each draw has the sign of the dose.
+    assert (often.sel(day=[90.0, 182.0, 300.0]) > 0).all()
+    assert (contrast(score, ("every 8 weeks", "none")).sel(day=300.0) > 0).all()
+    stopped = contrast(score, ("every 4 weeks", "stop at 6 months"))
+    assert (stopped.sel(day=[0.0, 90.0, 182.0]) == 0).all()
+    assert (stopped.sel(day=300.0) > 0).all()
+    assert drawn["extrapolated"].dims == ("scenario", "day")
+
+
+@pytest.mark.slow
+def test_no_infusion_is_the_models_own_placebo_rate(effective):
+    treated = response_probability(
+        effective, patients="population", by="naive", scenario=schedule(**MONTHLY)
+    )
+    none = response_probability(
+        effective, patients="population", by="naive", scenario=no_infusions()
+    )
+    assert float(none.sel(naive=True).mean()) < float(treated.sel(naive=True).mean()) - 0.1
+    with pytest.raises(ValueError, match="needs patients='population'"):
+        response_probability(effective, patients="cohort", scenario=no_infusions())
+
+
+@pytest.mark.slow
+def test_what_was_infused_before_stays(fitted, cohort):
+    design = design_of(fitted)
+    changed = with_infusions(design, no_infusions(), 0.0)
+    assert (changed["infusion_day"] < 0).all()
+    assert changed.sizes["infusion"] == (cohort.infusions["day"] < 0).sum()
+    assert with_infusions(design, no_infusions(), -1e6).sizes["infusion"] == 0
+    with pytest.raises(ValueError, match="begins on day 0, before from_day, 100"):
+        with_infusions(design, schedule(**MONTHLY), 100.0)
+
+
+@pytest.mark.slow
+def test_what_lies_beyond_the_data_is_flagged(fitted):
+    usual = extrapolation(fitted, schedule(**(MONTHLY | {"until_day": 182})), [100.0, 182.0])
+    assert not usual["extrapolated"].any(), usual.to_string()
+    huge = schedule(**(MONTHLY | {"dose_g_per_kg": 20.0}))
+    table = extrapolation(fitted, huge, [100.0]).set_index("quantity")
+    assert table.loc["dose of a course (g/kg)", "extrapolated"]
+    assert "20 to 20, where the cohort had" in table.loc["dose of a course (g/kg)", "why"]
+    assert not table.loc["days between courses", "extrapolated"]
+    rare = extrapolation(fitted, schedule(**(MONTHLY | {"every_days": 300})), [350.0])
+    assert rare.set_index("quantity").loc["days between courses", "extrapolated"]
+    late = trajectory(fitted, scenario=schedule(**MONTHLY), patients="cohort", days=[50.0, 9e4])
+    assert late["extrapolated"].to_numpy().tolist() == [False, True]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"patients": "nobody"}, "patients is 'nobody'; it is 'cohort', 'population' or"),
+        ({"patients": "P02", "by": "naive"}, "One patient has no groups"),
+        ({"days": []}, "days is no list of days"),
+        ({"scenario": {}}, "scenario is empty"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(fitted, changes, words):
+    asked = {"scenario": no_infusions(), "patients": "cohort", "days": DAYS}
+    with pytest.raises(ValueError, match=words):
+        trajectory(fitted, **(asked | changes))
+
+
+# --- the kernel, and doses that keep a share ----------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_kernel_is_that_of_one_infusion(effective):
+    u = np.array([0.0, 6.0, 28.0, 84.0])
+    expected = 0.1 * 0.5 ** (u / 28) * (1 - 0.5 ** (u / 6))
+    drawn = dose_in_effect_kernel(effective, u)
+    assert drawn.dims == ("chain", "draw", "day")
+    assert drawn.to_numpy() == pytest.approx(np.broadcast_to(expected, drawn.shape))
+
+
+@pytest.mark.slow
+def test_the_dose_that_keeps_a_share_keeps_it(effective):
+    needed = dose_to_keep(
+        effective, 0.8, dose_g_per_kg=2.0, every_days=28, other_every_days=[28, 42, 56]
+    )
+    assert needed.sel(every_days=28).to_numpy() == pytest.approx(1.6)
+    dose = float(needed.sel(every_days=56).mean())
+
+    def lowest(dose, interval):
+        u = interval * np.arange(1, 400)
+        return dose * (0.5 ** (u / 28) * (1 - 0.5 ** (u / 6))).sum()
+
+    assert lowest(dose, 56) == pytest.approx(0.8 * lowest(2.0, 28))
+    with pytest.raises(ValueError, match="Give a share above 0"):
+        dose_to_keep(effective, 1.2, dose_g_per_kg=2, every_days=28, other_every_days=[28])
+
+
+@pytest.mark.slow
+def test_a_model_without_compartment_has_no_kernel(models, cohort):
+    spec = read_spec(models / "strength_no_exposure.toml")
+    tree = fit(spec, cohort, seed=2, chains=1, draws=5, tune=30, progress="off")
+    with pytest.raises(ValueError, match="has 0 exposures by an effect compartment"):
+        dose_in_effect_kernel(tree, [1.0])
+    assert spec_of(tree).exposures == ()
+    assert replace(cohort).synthetic
