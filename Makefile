@@ -26,6 +26,8 @@ results: .venv/.ready
 	$(PYTHON) scripts/history_leger2008.py
 	$(PYTHON) scripts/placebo_leger2008.py
 	$(PYTHON) scripts/review_leger2008.py
+	$(PYTHON) scripts/exposure_leger2008.py
+	$(PYTHON) scripts/scenarios_leger2008.py
 
 recovery: .venv/.ready
 	$(PYTHON) scripts/study_recovery.py

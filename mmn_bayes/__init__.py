@@ -73,6 +73,7 @@ _HOMES = {
     ),
     "mmn_bayes.report.store": ("load", "save"),
     "mmn_bayes.report.tables": ("response_table",),
+    "mmn_bayes.report.variants": ("variants_table",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -1,4 +1,4 @@
-"""What the doses did, and what another schedule would do: tables and figures of infusions.
+"""What the doses did: variants of the model, time against infusions, and what confounding could do.
 
 Usage: python scripts/exposure_leger2008.py [folder]      (default: results/leger2008, with its fit)
 """
@@ -6,40 +6,45 @@ Usage: python scripts/exposure_leger2008.py [folder]      (default: results/lege
 import sys
 from pathlib import Path
 
-import numpy as np
-
 import mmn_bayes as mb
-from mmn_bayes.report import figures, store, tables
+from mmn_bayes.report import store, tables
 
 ROOT = Path(__file__).resolve().parents[1]
-SEED, PLACEBO = 20081, 0.2
+SEED = 20081
 VARIANTS = ("strength_dose_rate", "strength_cumulative", "strength_no_exposure", "strength_time")
-USUAL = {"dose_g_per_kg": 2.0, "every_days": 28}
-DAYS = np.arange(0.0, 449.0, 14.0)
-EVERY_4, EVERY_6, STOPPED = "every 4 weeks", "every 6 weeks", "stopped at 6 months"
+CAPTIONS = {
+    "variants": "The model's variants: response, effect of doses, prediction of a patient left out",
+    "time_and_infusions": "What the data say of time and of infusions",
+    "first_months": "The same, of the first 200 days of patients infused every 4 weeks",
+    "confounding": "The effect of doses, had something unmeasured confounded it",
+}
 
 
 def main(folder: Path) -> None:
-    cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
-    strength = mb.load(folder / "strength.nc")
-    written = compared(cohort, strength, folder) | scenarios(strength, folder)
-    written["time_against_infusions"] = mb.time_against_infusions(strength, seed=SEED, by="naive")
-    written["confounding"] = mb.confounding_bound(strength)
-    early = mb.first_months(cohort, until_day=200, every_days=28)
-    first = mb.fit(mb.read_spec(ROOT / "models" / "strength.toml"), early, seed=SEED)
-    written["time_against_infusions_first_months"] = mb.time_against_infusions(first, seed=SEED)
+    cohort, fit = (
+        mb.read_cohort(ROOT / "data" / "leger2008_cohort"),
+        mb.load(folder / "strength.nc"),
+    )
+    strength = mb.read_spec(ROOT / "models" / "strength.toml")
+    others = [mb.read_spec(ROOT / "models" / f"{name}.toml") for name in VARIANTS]
+    fits = [fit, *(mb.fit(spec, cohort, seed=SEED) for spec in others)]
+    early = mb.fit(strength, mb.first_months(cohort, until_day=200, every_days=28), seed=SEED)
+    for tree in (*fits[1:], early):
+        mb.require_converged(mb.diagnose(tree))
+    store.write_manifest(fits, folder / "manifest_exposure.json")
+    store.write_manifest(early, folder / "manifest_first_months.json")
+    written = {
+        "variants": mb.variants_table(fits),
+        "time_and_infusions": mb.time_against_infusions(fit, seed=SEED, by="naive"),
+        "first_months": mb.time_against_infusions(early, seed=SEED),
+        "confounding": mb.confounding_bound(fit),
+    }
     for name, table in written.items():
-        store.write_table(table, folder / f"{name}.csv")
-        caption = f"{name.replace('_', ' ').capitalize()}. {cohort.title}"
-        store.write_markdown(table, folder / f"{name}.md", caption)
-        tables.print_table(table, caption)
+        store.write_table(table, folder / f"exposure_{name}.csv")
+        store.write_markdown(table, folder / f"exposure_{name}.md", CAPTIONS[name])
+        tables.print_table(table, CAPTIONS[name])
     print(f"\nWritten: {folder}")
 
 
-def compared(cohort: mb.Cohort, strength: mb.DataTree, folder: Path) -> dict[str, mb.DataFrame]:
-    specs = [mb.read_spec(ROOT / "models" / f"{name}.toml") for name in VARIANTS]
-    fits = [strength, *(mb.fit(spec, cohort, seed=SEED) for spec in specs)]
-    for fit in fits[1:]:
-        mb.require_converged(mb.diagnose(fit))
-    store.write_manifest(fits[1:], folder / "manifest_exposure.json")
-    return {"variants": mb.variants_table(fits)}
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "leger2008")

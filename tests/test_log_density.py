@@ -347,7 +347,7 @@ class Answers:
             if centred:  # a density of sd z
                 total -= size * np.log(float(point[f"{group.name}_sd"]))
             if balanced(self.spec, group):
-                total -= float(np.log(spreads(self.spec, self.cohort, group, point)).sum())
+                total -= float(np.log(spreads(self, group, point)).sum())
         return total
 
 
@@ -361,20 +361,23 @@ def scaled(spec: ModelSpec) -> list[Exposure]:
 
 
 def balanced(spec: ModelSpec, group: Group) -> bool:
-    """Whether a group is sampled balanced: levels of patients are, where nothing else is said."""
-    level = group.by == "patient" and group.acts_on == "level" and spec.correlation is None
-    return group.parametrisation == "balanced" or (level and group.parametrisation is None)
+    """Whether a group is sampled balanced: levels and gains of patients are, if nothing is said."""
+    usual = group.by == "patient" and spec.correlation is None
+    usual &= group.acts_on == "level" or (group.acts_on == "gain" and len(spec.scale) > 2)
+    return group.parametrisation == "balanced" or (usual and group.parametrisation is None)
 
 
-def spreads(spec: ModelSpec, cohort: Cohort, group: Group, point: Point) -> np.ndarray:
+def spreads(answers: Answers, group: Group, point: Point) -> np.ndarray:
     """What the standard normal of each patient is multiplied by where it is sampled balanced."""
-    noise = float(point["noise"]) if spec.noise is not None else 1.0
-    site_sd = float(point[f"{spec.site_group.name}_sd"]) if spec.site_group.sd is not None else 1.0
-    variance = {"logit": np.pi**2 / 3, "probit": 1.0, "cloglog": np.pi**2 / 6}[spec.link]
+    spec, cohort = answers.spec, answers.cohort
+    of_noise = LINKS[spec.link].var() * answers.noise(point) ** 2
+    if group.acts_on == "level":
+        of_one = answers.site_sd(point) ** 2 + of_noise
+    else:
+        of_one = 10.0 * (np.diff(answers.cutpoints(point)).mean() ** 2 / 12.0 + of_noise)
     site = ["patient", "muscle", "side"]
     sites = cohort.grades.dropna(subset="grade")[site].drop_duplicates()
     n = sites["patient"].value_counts().reindex(cohort.patients["patient"], fill_value=0)
-    of_one = site_sd**2 + variance * noise**2
     return np.sqrt(1.0 + n.to_numpy() * float(point[f"{group.name}_sd"]) ** 2 / of_one)
 
 
@@ -491,7 +494,7 @@ def forward(model: pm.Model, point: Point, case: "Case | None" = None) -> dict[s
         elif rv.name.endswith("_balanced"):
             name = rv.name.removesuffix("_balanced")
             group = next(group for group in case.spec.groups if group.name == name)
-            times = spreads(case.spec, case.cohort, group, point)
+            times = spreads(case.answers, group, point)
         elif rv.name.endswith("_scaled"):
             name = rv.name.removesuffix("_scaled")
             times = case.answers.usual(point, name)

@@ -108,8 +108,9 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
     site = spec.site_group
     noise = parameter("noise", spec.noise) if spec.noise is not None else 1.0
     site_sd = parameter(f"{site.name}_sd", site.sd) if site.sd is not None else 1.0
-    scaled = relaxed_cutpoints(spec, cutpoints(spec, noise, site_sd), arrays) / noise
-    effects = group_effects(spec, arrays, noise, site_sd, sampled=purpose == "sample")
+    common = cutpoints(spec, noise, site_sd)
+    scaled = relaxed_cutpoints(spec, common, arrays) / noise
+    effects = group_effects(spec, arrays, noise, site_sd, common, sampled=purpose == "sample")
     site_of_row = arrays["site_of_row"]
     level = at(strength_level(spec, arrays, effects), site_of_row)
     # A shift is assumed, not estimated: of visits missed not at random, when they are predicted.

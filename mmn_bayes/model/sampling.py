@@ -50,6 +50,10 @@ ADAPTATION: Mapping[str, Any] = {"adaptation": "low_rank", "mass_matrix_gamma": 
 # where steps of the usual length diverge (9 of 16,000 draws of two such models); it costs nothing
 # to take shorter ones.
 _TARGET_ACCEPT = {"grade": 0.8, "response": 0.8, "events": 0.99}
+# Half-lives of infusions are little known, least where all are infused alike: on the first months
+# of the reproduction cohort three seeds had 6, 2 and 1 divergences at 0.8, 0, 2 and 0 at 0.9, none
+# at 0.95. On the whole cohort ESS a second is the same at 0.8 and 0.9 (11 and 15 leapfrogs a draw).
+_TARGET_ACCEPT_OF_HALF_LIVES = 0.95
 _MATRIX = "{adaptation} (regularised by {mass_matrix_gamma:g})".format_map(ADAPTATION)
 _KEPT_STATS = ("diverging", "maxdepth_reached", "depth", "n_steps", "step_size", "energy")
 _PACKAGES = (
@@ -123,7 +127,7 @@ def fit(
     compiled_after = time.perf_counter() - started
     lengths = {"chains": chains, "draws": draws, "tune": tune}
     reporter = _progress(progress, spec.name, lengths)
-    accept = _TARGET_ACCEPT[spec.outcome]
+    accept = _target_accept(spec)
     trace = _sampled(for_sampler(model, program), reporter, cores, seed, lengths, accept)
     posterior = constrained(model, program, trace["posterior"].to_dataset())
     groups = {
@@ -140,6 +144,11 @@ def fit(
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = about | _origin(spec, design, seed)
     return tree
+
+
+def _target_accept(spec: ModelSpec) -> float:
+    estimated = any("half_life" in name for name in spec.priors)
+    return _TARGET_ACCEPT_OF_HALF_LIVES if estimated else _TARGET_ACCEPT[spec.outcome]
 
 
 def _sampled(

@@ -37,7 +37,7 @@ def dose_response(
     DataArray
         Dims `chain`, `draw`, `dose_g_per_kg` and, with `by`, that name: the same new patients at
         each dose. Coordinate `extrapolated` (dose_g_per_kg): whether no patient of the cohort had
-        courses of so little, or so much.
+        courses of so little, or so much; attribute `observed_doses`, the smallest and the largest.
 
     Raises
     ------
@@ -48,7 +48,8 @@ def dose_response(
     if doses.size == 0 or not (doses >= 0).all() or np.unique(doses).size < doses.size:
         raise ValueError("Give one dose or more, each once, of 0 g/kg or above.")
     until = spec_of(fit).response.follow_up_day
-    low, high = dose_range(fit)
+    had = courses(recorded_infusions(design_of(fit)))["dose_g_per_kg"]
+    low, high = float(had.min()), float(had.max())
     parts = []
     for dose in doses:
         given = no_infusions()
@@ -64,11 +65,6 @@ def dose_response(
     drawn = xr.concat(parts, "dose_g_per_kg", combine_attrs="override")
     beyond = (doses < low - 1e-9) | (doses > high + 1e-9)
     drawn = drawn.assign_coords(dose_g_per_kg=doses, extrapolated=("dose_g_per_kg", beyond))
+    drawn.attrs["observed_doses"] = [low, high]
     drawn.attrs["schedule"] = f"dose of a course (g/kg), every {every_days:g} days from day 0"
     return drawn.transpose("chain", "draw", "dose_g_per_kg", ...)
-
-
-def dose_range(fit: xr.DataTree) -> tuple[float, float]:
-    """Return the smallest and the largest dose of a course that a patient of the fit had."""
-    had = courses(recorded_infusions(design_of(fit)))["dose_g_per_kg"]
-    return float(had.min()), float(had.max())

@@ -10,6 +10,8 @@ from mmn_bayes.cohort.exposure import days_since_last_infusion
 from mmn_bayes.cohort.schedules import courses, scenario_table
 from mmn_bayes.posterior.replicate import design_of
 
+_ONE_SIDED = ("days since the last infusion", "day with nothing infused so far")
+
 
 def extrapolation(
     fit: xr.DataTree,
@@ -28,8 +30,9 @@ def extrapolation(
     Returns
     -------
     DataFrame
-        One row for each of: dose of a course, days between courses, days since the last infusion
-        (on the days asked for; of the cohort, at graded visits), day: `quantity`, `lower` and
+        One row for each of: dose of a course, days between courses, days since the last infusion,
+        day of a patient never infused before (both on the days asked for; of the cohort, at graded
+        visits), day: `quantity`, `lower` and
         `upper` of the scenario, `observed_lower`, `observed_upper`, `extrapolated`, `why` (a
         sentence where it is), `synthetic`.
     """
@@ -76,6 +79,7 @@ def _ranges(
         "dose of a course (g/kg)": had["dose_g_per_kg"],
         "days between courses": had["days_since_course"],
         "days since the last infusion": seen,
+        "day with nothing infused so far": pd.Series(when).where(seen.isna()),
         "day": pd.Series(when),
     }
     stated = {
@@ -85,14 +89,15 @@ def _ranges(
             planned["day"] - planned["days_since_course"] >= from_day
         ),
         "days since the last infusion": asked,
+        "day with nothing infused so far": pd.Series(np.tile(days, label.size)).where(asked.isna()),
         "day": pd.Series(days),
     }
     rows = []
     for name, values in stated.items():
         low, high = values.min(), values.max()
         lowest, highest = observed[name].min(), observed[name].max()
-        # Less time since the last infusion than ever seen is no extrapolation: it is in effect.
-        too_low = low < lowest - 1e-9 and name != "days since the last infusion"
+        # Less time without infusion than ever seen is no extrapolation.
+        too_low = low < lowest - 1e-9 and name not in _ONE_SIDED
         nothing = bool(np.isnan(lowest))
         out = bool(values.notna().any() and (nothing or too_low or high > highest + 1e-9))
         why = f"{name}: {low:g} to {high:g}, where the cohort had {lowest:g} to {highest:g}."

@@ -188,12 +188,12 @@ def dose_to_keep(
 
     others = np.asarray(other_every_days, dtype=float)
     asked = xr.DataArray(others, dims="every_days", coords={"every_days": others})
-    usual = dose_g_per_kg * lowest(every_days)
-    kept = share * usual
+    of_usual = share
     if own.half_effect is not None:  # of a saturating effect a share takes less than that
+        usual = dose_g_per_kg * lowest(every_days)
         effect = share * usual / (own.half_effect + usual)
-        kept = own.half_effect * effect / (1.0 - effect)
-    needed = _with_draws(kept / lowest(asked), fit)
+        of_usual = own.half_effect * effect / (1.0 - effect) / usual
+    needed = _with_draws(of_usual * dose_g_per_kg * (lowest(every_days) / lowest(asked)), fit)
     return needed.transpose("chain", "draw", "every_days").assign_attrs(
         synthetic=bool(fit.attrs["synthetic"]),
         distribution=str(fit.attrs.get("distribution", "posterior")),

@@ -14,7 +14,7 @@ from mmn_bayes.posterior.replicate import design_of, spec_of, thinned
 from mmn_bayes.spec.model_spec import Group, ModelSpec
 
 _DRAWS = 400  # evenly spaced
-_NODES = 7  # of Gauss and Hermite, for each effect of a patient
+_NODES = 5  # of Gauss and Hermite, for each effect of a patient
 
 
 def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataArray:
@@ -58,29 +58,24 @@ def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataA
     parts = _rows_of_patients(design)
     place_of = [design["patient"].to_numpy().tolist().index(label) for label in parts]
     found = np.empty((len(sigma), len(parts)))
+    points = z[grid]  # (node, effect), standard normals
     for draw in range(len(sigma)):
         for place, (sites, rows) in enumerate(parts.values()):
             edges = first_row[sites.start : sites.stop + 1] - rows.start
-            values = np.empty(len(grid))
-            for number, node in enumerate(grid):
-                eta = base[draw, rows].copy()
-                weighted = 0.0
-                for which, position in enumerate(node):
-                    centre, scale = centres[which][place_of[place]]
-                    own = centre + scale * z[position]
-                    eta += slopes[which][draw, rows] * own
-                    # The rule's normal density in the place of the effect's own.
-                    weighted += log_weight[position] + np.log(scale)
-                    weighted += 0.5 * (z[position] ** 2 - own**2)
-                values[number] = (
-                    weighted
-                    + log_density(
-                        *(eta, cutpoints[draw], sigma[draw], code[rows], edges),
-                        link=spec.link,
-                        memory=None if memory is None else memory[draw],
-                        repeat=repeat[rows],
-                    )[0]
-                )
+            centre, root = centres[place_of[place]]
+            own = centre + points @ root.T
+            # The rule's normal density in the place of the effects' own.
+            values = log_weight[grid].sum(axis=1) + np.log(np.diag(root)).sum()
+            values += 0.5 * ((points**2).sum(axis=1) - (own**2).sum(axis=1))
+            moved = own @ np.stack([slope[draw, rows] for slope in slopes]) if slopes else 0.0
+            eta = np.broadcast_to(base[draw, rows] + moved, (len(grid), rows.stop - rows.start))
+            for number in range(len(grid)):
+                values[number] += log_density(
+                    *(eta[number], cutpoints[draw], sigma[draw], code[rows], edges),
+                    link=spec.link,
+                    memory=None if memory is None else memory[draw],
+                    repeat=repeat[rows],
+                )[0]
             found[draw, place] = np.logaddexp.reduce(values)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], len(parts))
     return xr.DataArray(
@@ -114,15 +109,19 @@ def _of_patient(spec: ModelSpec) -> list[Group]:
     return [g for g in spec.groups if g.by == "patient"]
 
 
-def _centres(fit: xr.DataTree, groups: Sequence[Group]) -> list[np.ndarray]:
-    """Mean and sd of the effects of each patient among all draws, shape (patient, 2) a group."""
+def _centres(fit: xr.DataTree, groups: Sequence[Group]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Mean, and root of the covariance, of the effects of each patient among all draws."""
     posterior = fit["posterior"].to_dataset()
+    flat = [posterior[f"{g.name}_z"].transpose(..., "patient").to_numpy() for g in groups]
+    drawn = (
+        np.stack([z.reshape(-1, z.shape[-1]) for z in flat], -1) if flat else np.empty((2, 1, 0))
+    )
     found = []
-    for group in groups:
-        drawn = posterior[f"{group.name}_z"]
-        mean, sd = drawn.mean(("chain", "draw")), drawn.std(("chain", "draw"))
-        found.append(np.stack([mean.to_numpy(), np.maximum(sd.to_numpy(), 1e-3)], axis=1))
-    return found
+    for own in np.moveaxis(drawn, 1, 0) if flat else ():
+        covariance = np.atleast_2d(np.cov(own.T)) + 1e-6 * np.eye(own.shape[1])
+        found.append((own.mean(axis=0), np.linalg.cholesky(covariance)))
+    nothing = (np.zeros(0), np.zeros((0, 0)))
+    return found or [nothing] * fit["design"].sizes["patient"]
 
 
 def _linear(

@@ -196,6 +196,8 @@ def _estimate(row: dict[Any, Any]) -> str:
 
 
 def _interval(row: dict[Any, Any]) -> str:
+    if _is_absent(row["interval"]):
+        return ABSENT
     distribution = row.get("distribution")
     of = "posterior" if _is_absent(distribution) else str(distribution)
     return interval_in_words(row["interval"], row["level"], of)
@@ -239,9 +241,11 @@ def _with_marks(text: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return the table with a letter at each estimate for the kind of its interval, and the key."""
     if not {"estimate", "interval"} <= set(text.columns):
         return text, []
-    kinds = dict(zip(text["interval"].unique(), "abcdefghijklmnopqrstuvwxyz", strict=False))
+    stated = text["interval"][text["interval"] != ABSENT]
+    kinds = dict(zip(stated.unique(), "abcdefghijklmnopqrstuvwxyz", strict=False))
+    bare = (text["estimate"] == ABSENT) | (text["interval"] == ABSENT)
     marks = text["interval"].map(kinds)
-    marked = text["estimate"].where(text["estimate"] == ABSENT, text["estimate"] + " " + marks)
+    marked = text["estimate"].where(bare, text["estimate"] + " " + marks)
     key = [f"{mark}: {kind}" for kind, mark in kinds.items()]
     return text.assign(estimate=marked).drop(columns="interval"), key
 

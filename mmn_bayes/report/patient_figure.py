@@ -83,7 +83,8 @@ def patient_figure(
             panel.set_title(shortened(muscle, 26))
             panel.set_ylim(-1.3 if len(given) else -0.3, len(spec.scale) - 0.7)
             panel.set_yticks(range(len(spec.scale)), spec.scale)
-            panel.set_xlim(first / DAYS_A_MONTH, last / DAYS_A_MONTH)
+            margin = 0.03 * (last - first)
+            panel.set_xlim((first - margin) / DAYS_A_MONTH, (last + margin) / DAYS_A_MONTH)
             months_axis(panel)
             if number % n_columns == 0:
                 panel.set_ylabel("grade")

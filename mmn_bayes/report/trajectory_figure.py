@@ -94,7 +94,7 @@ def trajectory_figure(
                 beyond = drawn["extrapolated"].sel(scenario=name).to_numpy()
                 _course(panel, values.sel(scenario=name), beyond, number, level)
             if grade is None:
-                panel.set_title("sum score, graded muscles of a patient")
+                panel.set_title("sum score of a patient")
                 panel.set_ylabel("expected sum")
             else:
                 _seen(panel, observed, scale[scale.index(grade) :])
@@ -171,7 +171,6 @@ def _band_handles(level: float, beyond: bool, observed: pd.DataFrame) -> list[Li
 
 def dose_response_figure(
     draws: xr.DataArray,
-    observed_doses: tuple[float, float],
     *,
     placebo: float | None = None,
     level: float = 0.95,
@@ -184,8 +183,6 @@ def dose_response_figure(
     ----------
     draws
         Of `dose_response`: dims `chain`, `draw`, `dose_g_per_kg` and, with groups, theirs.
-    observed_doses
-        Smallest and largest dose of a course in the cohort; beyond them the figure is shaded.
     placebo
         A published rate, drawn as a dashed line.
     level
@@ -196,7 +193,8 @@ def dose_response_figure(
     Returns
     -------
     Figure
-        One panel, a line with its band for each group.
+        One panel, a line with its band for each group (no infusion by itself); grey where no
+        patient of the cohort had courses of so little, or so much.
     """
     others = [str(d) for d in draws.dims if d not in ("chain", "draw", "dose_g_per_kg")]
     by = others[0] if others else None
@@ -228,18 +226,25 @@ def dose_response_figure(
         panel = figure.subplots()
         for number, member in enumerate(members):
             own = draws.sel({by: member}) if by else draws
-            low, high = own.quantile([tail, 1 - tail], dim=("chain", "draw")).to_numpy()
+            band = own.quantile([tail, 1 - tail], dim=("chain", "draw")).to_numpy()
             colour = GROUP_COLOURS[number]
-            panel.fill_between(dose, low, high, color=colour, alpha=0.15, linewidth=0)
-            panel.plot(
-                *(dose, own.mean(("chain", "draw"))),
-                color=colour,
-                linestyle=LINE_STYLES[number % len(LINE_STYLES)],
-                marker=MARKERS[number],
-                markersize=4,
-            )
-        panel.set_xlim(dose.min(), dose.max())
-        for edges in ((dose.min(), observed_doses[0]), (observed_doses[1], dose.max())):
+            given = dose > 0.0
+            panel.fill_between(dose[given], *band[:, given], color=colour, alpha=0.15, linewidth=0)
+            panel.vlines(dose[~given], *band[:, ~given], color=colour, alpha=0.5, linewidth=1.5)
+            # Between no infusion and the smallest dose a model may jump: no line there.
+            mean = own.mean(("chain", "draw")).to_numpy()
+            for part in (dose == 0.0, dose > 0.0):
+                panel.plot(
+                    *(dose[part], mean[part]),
+                    color=colour,
+                    linestyle=LINE_STYLES[number % len(LINE_STYLES)],
+                    marker=MARKERS[number],
+                    markersize=4,
+                )
+        panel.set_xlim(dose.min() - 0.02 * np.ptp(dose), dose.max() + 0.02 * np.ptp(dose))
+        low, high = draws.attrs["observed_doses"]
+        left, right = panel.get_xlim()
+        for edges in ((left, low), (high, right)):
             if edges[0] < edges[1]:
                 panel.axvspan(*edges, color="0.92", zorder=0, linewidth=0)
         if placebo is not None:

@@ -345,7 +345,8 @@ def _grade_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
         yield f"threshold.prior: concentration needs {len(grades)} numbers, one for each grade."
     yield from _relaxed_contradictions(content)
     groups = content.get("group", {})
-    yield from _group_contradictions(groups, "noise" in content, "correlation" in content)
+    stated = "noise" in content, "correlation" in content
+    yield from _group_contradictions(groups, *stated, len(content["scale"]["grades"]))
     yield from _correlation_contradictions(content)
     takes = [(f"group.{name}", group["acts_on"]) for name, group in groups.items()]
     takes += [(f"predictor.{n}", p["acts_on"]) for n, p in content.get("predictor", {}).items()]
@@ -387,8 +388,10 @@ def _relaxed_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _group_contradictions(
-    groups: Mapping[str, Any], noise_stated: bool, correlated: bool
+    groups: Mapping[str, Any], noise_stated: bool, correlated: bool, n_grades: int
 ) -> Iterator[str]:
+    # A gain is balanced by the gaps between cutpoints, of which two grades have none.
+    balanced = ("level", "gain") if n_grades > 2 else ("level",)
     sites = [n for n, g in groups.items() if (g["by"], g["acts_on"]) == ("patient:muscle", "level")]
     if len(sites) != 1:
         yield (
@@ -413,8 +416,8 @@ def _group_contradictions(
         way, of_patients = group.get("parametrisation"), group["by"] == "patient"
         if of_patients and correlated and way not in (None, "non_centred"):
             yield f"group.{name}.parametrisation: correlated effects are sampled non-centred."
-        elif way == "balanced" and not (of_patients and group["acts_on"] == "level"):
-            yield f"group.{name}.parametrisation: only levels by patient can be balanced."
+        elif way == "balanced" and not (of_patients and group["acts_on"] in balanced):
+            yield f"group.{name}.parametrisation: only {' and '.join(balanced)} by patient can be."
         if group["by"] == "patient:visit" and group["acts_on"] != "level":
             yield f"group.{name}.acts_on: the effects of a visit act on level."
 

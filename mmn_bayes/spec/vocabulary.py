@@ -246,8 +246,8 @@ KEYS: Mapping[str, Key] = {
     ),
     "group.*.parametrisation": Key(
         "choice",
-        "what the sampler moves: the effects, standard normals, or levels of patients in units of "
-        "their error; changes time, not results",
+        "what the sampler moves: the effects, standard normals, or levels or gains of patients in "
+        "units of their error; changes time, not results",
         required=False,
         outcomes=_GRADE,
         choices=PARAMETRISATIONS,

@@ -1,0 +1,243 @@
+"""Time told from infusions, what confounding could do, and the months when doses were fixed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from mmn_bayes.cohort.exposure import dose_in_effect
+from mmn_bayes.cohort.recipe import with_compartment
+from mmn_bayes.cohort.restricting import first_months
+from mmn_bayes.cohort.schedules import courses
+from mmn_bayes.errors import CohortWarning
+from mmn_bayes.model.sampling import fit
+from mmn_bayes.posterior.confounding import confounding_bound, sd_within_patients
+from mmn_bayes.posterior.identifying import change_by_part, time_against_infusions
+from mmn_bayes.posterior.recovery import simulated
+from mmn_bayes.posterior.replicate import design_of, spec_of
+from mmn_bayes.spec.reading import parse_spec, read_spec
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return simulated(14, 3, with_compartment())
+
+
+@pytest.fixture(scope="module")
+def tree(models, cohort):
+    spec = read_spec(models / "strength.toml")
+    return fit(spec, cohort, seed=2, chains=2, draws=150, tune=250, progress="off")
+
+
+def with_draws(tree, **values):
+    """The same fit with other draws of some parameters."""
+    posterior = tree["posterior"].to_dataset()
+    changed = {n: xr.zeros_like(posterior[n]) + v for n, v in values.items()}
+    other = xr.DataTree.from_dict(
+        {"posterior": posterior.assign(changed), "design": tree["design"].to_dataset()}
+    )
+    other.attrs = tree.attrs
+    return other
+
+
+# --- time and infusions ---------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_parts_of_the_change_are_those_of_the_parameters(tree):
+    known = {"infusions": 0.1, "infusions_onset_half_life_days": 6.0, "gain": 0.2}
+    known |= {"infusions_wearing_off_half_life_days": 28.0, "naive_gain": 0.0}
+    known |= {"patient_gain_sd": 0.0, "half_time_days": 30.0}
+    fixed = with_draws(tree, **known)
+    drawn = change_by_part(fixed, by="naive")
+    assert drawn.dims == ("chain", "draw", "part", "naive")
+    design, gap = design_of(tree), float(fixed["posterior"]["cutpoints"].diff("threshold").mean())
+    given = pd.DataFrame(
+        {
+            "patient": design["infusion_patient"].to_numpy(),
+            "day": design["infusion_day"].to_numpy(),
+            "dose_g_per_kg": design["infusion_dose_g_per_kg"].to_numpy(),
+        }
+    )
+    who = design["patient"].to_numpy()
+    halves = {"onset_half_life_days": 6.0, "wearing_off_half_life_days": 28.0}
+    at = [dose_in_effect(who, np.full(who.size, d), given, **halves) for d in (0.0, 182.0)]
+    first = given.groupby("patient")["day"].min().reindex(who).to_numpy()
+    grown = [1.0 - 0.5 ** (np.maximum(d - first, 0.0) / 30.0) for d in (0.0, 182.0)]
+    n_sites = np.bincount(design["patient_of_site"].to_numpy(), minlength=who.size)
+    for naive in (False, True):
+        member = design["naive"].to_numpy() == naive
+        weight = n_sites * member / (n_sites * member).sum()
+        mean = drawn.sel(naive=naive).mean(("chain", "draw"))
+        # Gaps differ between draws; their mean is near enough.
+        assert mean.sel(part="infusions") == pytest.approx(
+            0.1 * weight @ (at[1] - at[0]) / gap, rel=0.02
+        )
+        assert mean.sel(part="time") == pytest.approx(
+            0.2 * weight @ (grown[1] - grown[0]) / gap, rel=0.02
+        )
+    total = drawn.sel(part="time") + drawn.sel(part="infusions")
+    assert drawn.sel(part="both").to_numpy() == pytest.approx(total.to_numpy())
+
+
+@pytest.mark.slow
+def test_what_the_data_add_is_said_in_words(tree):
+    table = time_against_infusions(tree, seed=1, by="naive").set_index("quantity")
+    assert table["synthetic"].all()
+    assert {"gain", "half_time_days", "naive_gain", "infusions"} <= set(table.index)
+    gain = tree["posterior"]["gain"].to_numpy()
+    assert table.loc["gain", "variance_removed"] == pytest.approx(
+        1 - gain.var(ddof=1) / 0.2**2, abs=0.1
+    )
+    off = np.log(tree["posterior"]["infusions_wearing_off_half_life_days"].to_numpy())
+    assert table.loc["infusions_wearing_off_half_life_days", "variance_removed"] == pytest.approx(
+        1 - off.var(ddof=1) / 0.6**2, abs=0.1
+    )
+    r = np.corrcoef(gain.ravel(), tree["posterior"]["infusions"].to_numpy().ravel())[0, 1]
+    assert abs(table.loc["gain", "correlation"]) >= abs(r) - 1e-12
+    assert table["says"].str.len().min() > 10
+    parts = table[table.index.str.startswith("change by follow-up")]
+    assert len(parts) == 6
+    assert parts["prior_lower"].lt(parts["lower"]).all()
+
+
+@pytest.mark.slow
+def test_what_cannot_be_told_apart_is_said_to_be_so(tree):
+    rng = np.random.default_rng(1)
+    shape = tree["posterior"]["gain"].shape
+    shared = rng.normal(size=shape)
+    one_thing = with_draws(tree, gain=0.3 * shared, infusions=-0.2 * shared)
+    table = time_against_infusions(one_thing, seed=1).set_index("quantity")
+    assert "It is not told apart from infusions (correlation -1.00)." in table.loc["gain", "says"]
+    assert table.loc["gain", "goes_along_with"] == "infusions"
+    apart = with_draws(tree, gain=0.001 * shared, infusions=0.2 * rng.normal(size=shape))
+    table = time_against_infusions(apart, seed=1).set_index("quantity")
+    assert table.loc["gain", "says"].startswith("The data say what it is: 100 % of the prior's")
+    assert "not told apart" not in table.loc["gain", "says"]
+    assert table.loc["infusions", "says"].startswith("The data say little of it: 0 %")
+
+
+@pytest.mark.slow
+def test_a_model_without_exposure_has_nothing_to_tell_apart(models, cohort):
+    spec = read_spec(models / "strength_no_exposure.toml")
+    tree = fit(spec, cohort, seed=2, chains=1, draws=5, tune=30, progress="off")
+    with pytest.raises(ValueError, match="has no exposure to be told from time"):
+        time_against_infusions(tree, seed=1)
+    with pytest.raises(ValueError, match="has 0 exposures; the bound is of one"):
+        confounding_bound(tree)
+
+
+# --- confounding ----------------------------------------------------------------------------------
+
+
+def test_the_bias_of_a_left_out_variable_is_what_the_bound_says():
+    """Least squares without U are off by its effect times correlation over the sd of the dose."""
+    rng = np.random.default_rng(5)
+    n, effect, of_u, r = 200_000, 0.3, -0.4, 0.5
+    patient, time = rng.integers(0, 50, n), rng.normal(size=n)
+    level = rng.normal(size=50)[patient]
+    own = rng.normal(size=n)
+    dose = 1.7 * own + 0.8 * level + 0.6 * time
+    u = r * own + np.sqrt(1 - r**2) * rng.normal(size=n)
+    y = effect * dose + of_u * u + level + 0.5 * time + 0.1 * rng.normal(size=n)
+    x = np.column_stack([dose, time, np.eye(50)[patient]])
+    got = np.linalg.lstsq(x, y, rcond=None)[0][0]
+    assert got - of_u * r / 1.7 == pytest.approx(effect, abs=0.005)
+
+
+@pytest.mark.slow
+def test_the_bound_moves_the_effect_by_that_bias(tree):
+    table = confounding_bound(tree, grades=[0.25, 0.5], correlations=[-0.5, 0.5])
+    plain, *others = table.to_dict("records")
+    spread = sd_within_patients(tree, spec_of(tree).exposures[0])
+    assert plain["grades"] == plain["correlation"] == 0.0
+    for row in others:
+        moved = row["grades"] * row["correlation"] / spread
+        for column in ("estimate", "lower", "upper"):
+            assert row[column] == pytest.approx(plain[column] - moved)
+        assert row["sd_of_measure"] == spread
+    # The correlation named brings the nearer limit of the interval to 0.
+    strong = with_draws(tree, infusions=0.1)
+    row = confounding_bound(strong, grades=[0.5], correlations=[0.1]).iloc[1]
+    tip = row["tipping_correlation"]
+    assert tip > 0
+    if tip < 1:
+        there = confounding_bound(strong, grades=[0.5], correlations=[tip]).iloc[1]
+        assert there["lower"] == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.slow
+def test_the_sd_within_patients_is_that_of_least_squares(tree):
+    design, posterior = design_of(tree), tree["posterior"].to_dataset()
+    given = pd.DataFrame(
+        {
+            "patient": design["infusion_patient"].to_numpy(),
+            "day": design["infusion_day"].to_numpy(),
+            "dose_g_per_kg": design["infusion_dose_g_per_kg"].to_numpy(),
+        }
+    )
+    patient = design["patient_of_visit"].to_numpy()
+    halves = {
+        f"{w}_half_life_days": float(posterior[f"infusions_{w}_half_life_days"].mean())
+        for w in ("onset", "wearing_off")
+    }
+    who, day = design["patient"].to_numpy()[patient], design["day_of_visit"].to_numpy()
+    measure = dose_in_effect(who, day, given, **halves)
+    half = float(posterior["half_time_days"].mean())
+    grown = 1 - 0.5 ** (design["days_since_first_infusion"].to_numpy() / half)
+    x = np.column_stack([grown, np.eye(design.sizes["patient"])[patient]])
+    left = measure - x @ np.linalg.lstsq(x, measure, rcond=None)[0]
+    free = measure.size - np.linalg.matrix_rank(x)
+    expected = np.sqrt(left @ left / free)
+    assert sd_within_patients(tree, spec_of(tree).exposures[0]) == pytest.approx(expected)
+
+
+@pytest.mark.slow
+def test_a_bound_that_has_no_meaning_is_refused(tree, models, cohort):
+    with pytest.raises(ValueError, match="Give grades above 0, and correlations between -1 and 1"):
+        confounding_bound(tree, grades=[0.0])
+    with pytest.raises(ValueError, match="Give grades above 0"):
+        confounding_bound(tree, correlations=[1.0])
+    content = read_spec(models / "strength.toml").resolved
+    content["exposure"]["infusions"]["half_effect"] = {
+        "distribution": "lognormal",
+        "median": 2.0,
+        "log_sd": 0.5,
+        "why": "a reason",
+    }
+    spec = parse_spec(content, "saturating")
+    other = fit(spec, cohort, seed=2, chains=1, draws=5, tune=30, progress="off")
+    with pytest.raises(ValueError, match="without half_effect"):
+        confounding_bound(other)
+
+
+# --- the first months -----------------------------------------------------------------------------
+
+
+def test_the_first_months_are_those_of_a_fixed_schedule(cohort):
+    with pytest.warns(CohortWarning, match="Left out beyond day 200 or off a schedule of 28 days"):
+        early = first_months(cohort, until_day=200, every_days=28)
+    assert (early.grades["day"] <= 200).all()
+    assert (early.infusions["day"] <= 200).all()
+    kept = set(early.patients["patient"])
+    assert 1 < len(kept) < len(cohort.patients)
+    between = courses(early.infusions[early.infusions["day"] >= 0])["days_since_course"].dropna()
+    assert between.between(21, 35).all()
+    out = early.warnings[early.warnings["message"].str.contains("not on a schedule of 28 days")]
+    assert set(out["patient"]) | kept == set(cohort.patients["patient"])
+    assert early.title.endswith(", to day 200, infused every 28 days")
+    assert early.synthetic
+    with pytest.warns(CohortWarning, match=r"Left out beyond day 200: [0-9]+ of [0-9]+ grades"):
+        everybody = first_months(cohort, until_day=200)
+    assert len(everybody.patients) == len(cohort.patients)
+
+
+def test_months_of_nobody_are_refused(cohort):
+    with pytest.raises(ValueError, match="No patient had courses every 3 days"):
+        first_months(cohort, until_day=200, every_days=3, within_days=0)
+    with pytest.raises(ValueError, match="No patient had courses"):
+        first_months(replace(cohort, infusions=None), until_day=200, every_days=28)
+    with pytest.raises(ValueError, match="until_day and every_days are days above 0"):
+        first_months(cohort, until_day=0)

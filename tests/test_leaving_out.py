@@ -1,0 +1,123 @@
+"""Patients left out by importance: integrals against a grid by hand, and the table of models."""
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from scipy.stats import norm
+
+from mmn_bayes.model.sampling import fit
+from mmn_bayes.posterior.leaving_out import compare_models, patient_log_likelihood
+from mmn_bayes.posterior.recovery import simulated
+from mmn_bayes.posterior.replicate import design_of
+from mmn_bayes.report.variants import variants_table
+from mmn_bayes.spec.reading import parse_spec, read_spec
+
+NAMES = ("strength_no_exposure", "strength_dose_rate")
+
+
+@pytest.fixture(scope="module")
+def fits(models):
+    cohort = simulated(12, seed=5)
+    return [
+        fit(read_spec(models / f"{n}.toml"), cohort, seed=1, draws=50, tune=200, progress="off")
+        for n in NAMES
+    ]
+
+
+def by_hand(tree, draw, patient):
+    """Log-likelihood of one patient at one draw: level and gain on a grid, and each site on one."""
+    design, own = design_of(tree), tree["posterior"].to_dataset().isel(chain=0, draw=draw)
+    p = {str(n): own[n].to_numpy() for n in own}
+    site = np.flatnonzero(design["patient_of_site"].to_numpy() == patient)
+    x = float(design["naive"].to_numpy()[patient])
+    visit = design["visit_of_row"].to_numpy()
+    grown = 1.0 - 0.5 ** (design["days_since_first_infusion"].to_numpy() / p["half_time_days"])
+    z = np.linspace(-6.0, 6.0, 81)
+    level, gain = (g.ravel() for g in np.meshgrid(z, z, indexing="ij"))
+    weight = norm.pdf(level) * norm.pdf(gain) * (z[1] - z[0]) ** 2
+    logs = np.zeros(level.size)
+    own_effect = np.linspace(-5.0, 5.0, 801)
+    for s in site:
+        rows = np.flatnonzero(design["site_of_row"].to_numpy() == s)
+        of_site = p["muscle_effect"][design["muscle_of_site"].to_numpy()[s]]
+        # The site's integral as a function of what the patient's effects add, on a fine grid.
+        start = of_site + p["naive_level"] * x
+        edges = np.concatenate([[-np.inf], p["cutpoints"], [np.inf]]) / p["noise"]
+        total = np.zeros((level.size, own_effect.size))
+        for row in rows:
+            share = grown[visit[row]]
+            change = p["gain"] + p["naive_gain"] * x + p["patient_gain_sd"] * gain
+            strength = start + p["patient_level_sd"] * level + change * share
+            eta = (strength[:, None] + own_effect) / p["noise"]
+            code = design["code"].to_numpy()[row]
+            low, high = edges[code] - eta, edges[code + 1] - eta
+            upper = low > 0
+            chance = np.where(upper, expit(-low) - expit(-high), expit(high) - expit(low))
+            total += np.log(np.maximum(chance, 1e-300))
+        spacing = own_effect[1] - own_effect[0]
+        logs += np.log((np.exp(total) * norm.pdf(own_effect)).sum(axis=1) * spacing)
+    top = logs.max()
+    return top + np.log((np.exp(logs - top) * weight).sum())
+
+
+@pytest.mark.slow
+def test_a_patients_effects_are_integrated_out(fits):
+    found = patient_log_likelihood(fits[0])
+    assert found.dims == ("chain", "draw", "patient")
+    assert found.attrs["synthetic"]
+    for draw, patient in ((3, 0), (20, 4), (41, 7)):
+        label = design_of(fits[0])["patient"].to_numpy()[patient]
+        got = found.isel(chain=0, draw=draw).sel(patient=label).item()
+        assert got == pytest.approx(by_hand(fits[0], draw, patient), abs=0.02)
+
+
+@pytest.mark.slow
+def test_more_nodes_change_little(fits):
+    few, many = (patient_log_likelihood(fits[1], nodes=n) for n in (5, 9))
+    assert float(abs(few - many).mean()) < 0.005
+    # The mean over draws is what a difference between models is made of.
+    assert float(abs((few - many).mean(("chain", "draw")).sum("patient"))) < 0.05
+
+
+@pytest.mark.slow
+def test_models_are_compared_patient_by_patient(fits):
+    table = compare_models(fits)
+    assert set(table["model"]) == set(NAMES)
+    assert (table["elpd"].diff().dropna() <= 0).all()
+    assert table.loc[0, ["difference", "se_difference"]].tolist() == [0.0, 0.0]
+    assert table.loc[1, "difference"] == pytest.approx(table.loc[1, "elpd"] - table.loc[0, "elpd"])
+    assert (table["n_patients"] == 12).all()
+    assert (table["p_loo"] > 0).all()
+    assert table["synthetic"].all()
+    # Leaving a patient out cannot make it more likely than the posterior that saw it.
+    seen = patient_log_likelihood(fits[0])
+    within = np.log(np.exp(seen).mean(("chain", "draw"))).sum().item()
+    assert table.set_index("model").loc[NAMES[0], "elpd"] < within
+
+
+@pytest.mark.slow
+def test_the_variants_stand_in_one_table(fits):
+    table = variants_table(fits)
+    assert set(table["model"]) == set(NAMES)
+    assert "effect of 1 g/kg/week (dose_rate), grades" in set(table["quantity"])
+    rows = table[table["quantity"].str.startswith("response of new patients")]
+    assert len(rows) == 4
+    assert rows["estimate"].between(0, 1).all()
+    assert (table["interval"] == "eti").all()
+    assert table["synthetic"].all()
+
+
+@pytest.mark.slow
+def test_what_cannot_be_compared_is_refused(fits, models):
+    with pytest.raises(ValueError, match="Two of the models have one name: strength_no_exposure"):
+        compare_models([fits[0], fits[0]])
+    content = read_spec(models / "strength_no_exposure.toml").resolved
+    content["group"]["day"] = {
+        "by": "patient:visit",
+        "acts_on": "level",
+        "sd": {"distribution": "half_normal", "sd": 0.1, "why": "a reason"},
+    }
+    spec = parse_spec(content, "with_days")
+    tree = fit(spec, simulated(6, seed=5), seed=1, chains=1, draws=5, tune=20, progress="off")
+    with pytest.raises(ValueError, match=r"its group\.day would not be integrated out"):
+        patient_log_likelihood(tree)
