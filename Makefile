@@ -1,12 +1,13 @@
 # make setup      the environment in .venv, exactly as requirements.lock says
 # make results    everything the README shows, into results/
 # make recovery   the recovery study, into results/recovery: minutes, or half an hour on a slow machine; goes on after an interruption
+# make visits     the study of visits a cycle, into results/visits: half an hour; goes on after an interruption
 # make benchmark  this package beside others, into results/benchmark and the README: takes hours
 # make test       every test, the slow ones too; make test-fast leaves those out
 # make lint       what must be clean before a change goes in; make format mends what it can
 # make lock       both locks anew from pyproject.toml (needs uv); LOCK_FLAGS=--upgrade takes newer ones
 
-.PHONY: setup results recovery benchmark test test-fast lint format lock
+.PHONY: setup results recovery visits benchmark test test-fast lint format lock
 .DELETE_ON_ERROR:
 
 PYTHON := .venv/bin/python
@@ -31,6 +32,9 @@ results: .venv/.ready
 
 recovery: .venv/.ready
 	$(PYTHON) scripts/study_recovery.py
+
+visits: .venv/.ready
+	$(PYTHON) scripts/study_visits.py
 
 benchmark: .venv/.benchmark
 	$(PYTHON) scripts/benchmark.py $(BENCHMARK_FLAGS)

@@ -17,7 +17,9 @@ from mmn_bayes.cohort.exposure import (
     infusion_exposure,
     number_of_infusions,
 )
+from mmn_bayes.cohort.reading import make_cohort
 from mmn_bayes.cohort.simulate import simulate_cohort
+from mmn_bayes.errors import DataError
 from mmn_bayes.model import compartment
 from mmn_bayes.model.design import make_design
 from mmn_bayes.spec.reading import read_spec
@@ -221,6 +223,21 @@ def test_the_graph_has_the_dose_in_effect_of_the_tables(models, onset, off):
     assert got == pytest.approx(in_effect(who, day, cohort.infusions, onset, off), abs=1e-10)
     assert (cohort.infusions["day"] < 0).any()  # those treated before inclusion were
     assert got[day == 0].max() > 0.0
+
+
+@pytest.mark.parametrize(
+    ("days", "doses", "words"),
+    [
+        ([0, 0], [0.4, 0.4], "is there twice; keep one row, with the doses of the day added up"),
+        ([0, 1], [0.4, None], "dose_g_per_kg, row position 1 .blank.: the cell is blank"),
+    ],
+)
+def test_two_rows_of_one_day_and_a_missing_dose_are_refused_with_the_cure(days, doses, words):
+    patients = pd.DataFrame({"patient": ["A", "B"], "naive": [True, False]})
+    grades = pd.DataFrame({"patient": ["A", "B"], "day": 0, "muscle": "x", "side": "left"})
+    given = pd.DataFrame({"patient": "A", "day": days, "dose_g_per_kg": doses})
+    with pytest.raises(DataError, match=words):
+        make_cohort(patients, grades.assign(grade=4), given, synthetic=True)
 
 
 def test_every_measure_at_every_visit_is_a_table():

@@ -32,11 +32,11 @@ def by_hand(tree, draw, patient):
     x = float(design["naive"].to_numpy()[patient])
     visit = design["visit_of_row"].to_numpy()
     grown = 1.0 - 0.5 ** (design["days_since_first_infusion"].to_numpy() / p["half_time_days"])
-    z = np.linspace(-6.0, 6.0, 81)
+    z = np.linspace(-6.0, 6.0, 41)
     level, gain = (g.ravel() for g in np.meshgrid(z, z, indexing="ij"))
     weight = norm.pdf(level) * norm.pdf(gain) * (z[1] - z[0]) ** 2
     logs = np.zeros(level.size)
-    own_effect = np.linspace(-5.0, 5.0, 801)
+    own_effect = np.linspace(-5.0, 5.0, 401)
     for s in site:
         rows = np.flatnonzero(design["site_of_row"].to_numpy() == s)
         of_site = p["muscle_effect"][design["muscle_of_site"].to_numpy()[s]]
@@ -73,7 +73,7 @@ def test_a_patients_effects_are_integrated_out(fits):
 
 @pytest.mark.slow
 def test_more_nodes_change_little(fits):
-    few, many = (patient_log_likelihood(fits[1], nodes=n) for n in (5, 9))
+    few, many = patient_log_likelihood(fits[1]), patient_log_likelihood(fits[1], nodes=11)
     assert float(abs(few - many).mean()) < 0.005
     # The mean over draws is what a difference between models is made of.
     assert float(abs((few - many).mean(("chain", "draw")).sum("patient"))) < 0.05
@@ -112,12 +112,12 @@ def test_what_cannot_be_compared_is_refused(fits, models):
     with pytest.raises(ValueError, match="Two of the models have one name: strength_no_exposure"):
         compare_models([fits[0], fits[0]])
     content = read_spec(models / "strength_no_exposure.toml").resolved
-    content["group"]["day"] = {
+    content["group"]["one_day"] = {
         "by": "patient:visit",
         "acts_on": "level",
         "sd": {"distribution": "half_normal", "sd": 0.1, "why": "a reason"},
     }
     spec = parse_spec(content, "with_days")
     tree = fit(spec, simulated(6, seed=5), seed=1, chains=1, draws=5, tune=20, progress="off")
-    with pytest.raises(ValueError, match=r"its group\.day would not be integrated out"):
+    with pytest.raises(ValueError, match=r"its group\.one_day would not be integrated out"):
         patient_log_likelihood(tree)

@@ -210,7 +210,7 @@ def test_an_interrupted_run_goes_on(spec, study, tmp_path, monkeypatch):
     seeds, asked = SEEDS[:3], []
     fits, intervals = (part[part["seed"].isin(seeds)].reset_index(drop=True) for part in study)
 
-    def recovered(spec, todo, settings, processes):
+    def recovered(spec, todo, settings, recipe, processes):
         asked.append(list(todo))
         for seed in reversed(todo):
             yield fits[fits["seed"] == seed], intervals[intervals["seed"] == seed]

@@ -9,6 +9,7 @@ import pytest
 
 from mmn_bayes.cohort.published import read_evidence, read_published, read_trial
 from mmn_bayes.cohort.reading import read_cohort
+from mmn_bayes.cohort.restricting import first_months
 from mmn_bayes.errors import CohortWarning
 from mmn_bayes.frequentist.rates import observed_response
 from mmn_bayes.model.design import fingerprint, make_design
@@ -148,3 +149,58 @@ def test_grading_noise_alone_makes_responders_and_the_table_says_so():
         stated.loc[("naive", "by chance alone"), "upper"]
         < stated.loc[("naive", "new patients"), "lower"]
     )
+
+
+# --- infusions and schedules ----------------------------------------------------------------------
+
+VARIANTS = (
+    *("strength", "strength_dose_rate", "strength_cumulative", "strength_no_exposure"),
+    "strength_time",
+)
+
+
+def test_the_fits_of_the_variants_are_of_these_models_and_data(cohort):
+    recorded = json.loads((RESULTS / "manifest_exposure.json").read_text())["fits"]
+    assert set(recorded) == set(VARIANTS)
+    for name in VARIANTS:
+        spec = read_spec(ROOT / "models" / f"{name}.toml")
+        now = fingerprint(spec, make_design(spec, cohort), recorded[name]["seed"])
+        assert recorded[name]["fingerprint"] == now, "run `make results` and commit what it writes"
+    with pytest.warns(CohortWarning, match="Left out beyond day 200"):
+        early = first_months(cohort, until_day=200, every_days=28)
+    spec = read_spec(ROOT / "models" / "strength.toml")
+    row = json.loads((RESULTS / "manifest_first_months.json").read_text())["fits"]["strength"]
+    assert row["fingerprint"] == fingerprint(spec, make_design(spec, early), row["seed"])
+
+
+def test_every_variant_stands_in_the_table_with_its_prediction_of_patients_left_out(table):
+    stored = pd.read_csv(RESULTS / "exposure_variants.csv")
+    assert set(stored["model"]) == set(VARIANTS)
+    assert (stored.groupby("model")["elpd"].nunique() == 1).all()
+    assert (stored["difference"] <= 0).all()
+    own = stored[(stored["model"] == "strength") & stored["quantity"].str.contains("new patients")]
+    rows = table[table["source"] == "strength: new patients"]
+    assert sorted(own["estimate"]) == pytest.approx(sorted(rows["estimate"]))
+    assert stored["synthetic"].all()
+
+
+def test_time_and_infusions_are_weighed_in_words():
+    for name in ("exposure_time_and_infusions", "exposure_first_months"):
+        stored = pd.read_csv(RESULTS / f"{name}.csv")
+        assert {"time", "infusions", "both"} == set(stored["of"])
+        assert stored["says"].str.len().min() > 10
+        assert (stored["level"] == 0.95).all()
+    bound = pd.read_csv(RESULTS / "exposure_confounding.csv")
+    assert bound.loc[0, ["grades", "correlation"]].tolist() == [0.0, 0.0]
+    assert len(bound) == 1 + 3 * 4
+
+
+def test_the_models_placebo_rate_stands_beside_the_published_one():
+    stored = pd.read_csv(RESULTS / "scenario_response.csv")
+    published = read_published(ROOT / "data" / "leger2008")["counts"].set_index("quantity")
+    rate = float(published.loc["historical_placebo_rate", "printed_percent"]) / 100
+    assert stored.iloc[-1]["estimate"] == rate
+    none = stored[stored["scenario"] == "no infusion"]
+    assert none["extrapolated"].all()
+    assert none["why"].str.contains("nothing infused so far").all()
+    assert not stored.loc[stored["scenario"] == "as infused", "extrapolated"].any()

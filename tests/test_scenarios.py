@@ -6,19 +6,33 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from matplotlib.text import Text
 
 from mmn_bayes.cohort.recipe import with_compartment
 from mmn_bayes.cohort.schedules import courses, no_infusions, scenario_table, schedule
 from mmn_bayes.model.sampling import fit
+from mmn_bayes.posterior.dosing import dose_response
 from mmn_bayes.posterior.extrapolation import extrapolation
-from mmn_bayes.posterior.kernel import dose_in_effect_kernel, dose_to_keep
+from mmn_bayes.posterior.implied import prior_of
+from mmn_bayes.posterior.kernel import dose_in_effect_kernel, dose_to_keep, wearing_off_curve
 from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.posterior.response import response_probability
-from mmn_bayes.posterior.scenarios import trajectory, with_infusions
-from mmn_bayes.posterior.shares import grade_shares
+from mmn_bayes.posterior.scenarios import patient_course, trajectory, with_infusions
+from mmn_bayes.posterior.shares import grade_shares, observed_shares
 from mmn_bayes.posterior.summary import contrast
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.report.formatting import to_text
+from mmn_bayes.report.kernel_figure import kernel_figure
+from mmn_bayes.report.patient_figure import patient_figure
+from mmn_bayes.report.scenarios import (
+    PUBLISHED,
+    contrast_table,
+    scenario_response_table,
+    trajectory_table,
+)
+from mmn_bayes.report.trajectory_figure import dose_response_figure, runs, trajectory_figure
+from mmn_bayes.spec.model_spec import spec_to_toml
+from mmn_bayes.spec.reading import parse_spec, read_spec
 
 DAYS = (0.0, 90.0, 182.0, 300.0)
 MONTHLY = {"dose_g_per_kg": 2.0, "every_days": 28, "from_day": 0, "until_day": 365}
@@ -230,3 +244,191 @@ def test_a_model_without_compartment_has_no_kernel(models, cohort):
         dose_in_effect_kernel(tree, [1.0])
     assert spec_of(tree).exposures == ()
     assert replace(cohort).synthetic
+
+
+@pytest.mark.slow
+def test_what_is_left_after_the_last_infusion_is_that_of_a_long_schedule(effective):
+    days = np.array([0.0, 5.0, 28.0, 90.0])
+    drawn = wearing_off_curve(effective, days, dose_g_per_kg=2.0, every_days=28)
+    since = days[:, None] + 28.0 * np.arange(400)
+    known = (0.5 ** (since / 28) * (1 - 0.5 ** (since / 6))).sum(axis=1)
+    cycle = np.arange(0.05, 28.0, 0.1)[:, None] + 28.0 * np.arange(400)
+    mean = (0.5 ** (cycle / 28) * (1 - 0.5 ** (cycle / 6))).sum(axis=1).mean()
+    assert drawn.to_numpy() == pytest.approx(np.broadcast_to(known / mean, drawn.shape), rel=1e-4)
+    with pytest.raises(ValueError, match="Give a dose and an interval above 0, and days"):
+        wearing_off_curve(effective, [-1.0], dose_g_per_kg=2.0, every_days=28)
+
+
+@pytest.mark.slow
+def test_of_a_saturating_effect_the_share_is_of_the_effect(effective):
+    """Fixed half-lives and half effect: nothing is estimated, and every draw is the same."""
+    content = spec_of(effective).resolved
+    fixed = {"distribution": "fixed", "why": "a reason"}
+    halves = {"onset_half_life_days": 6.0, "wearing_off_half_life_days": 28.0, "half_effect": 1.5}
+    content["exposure"]["infusions"] |= {n: {**fixed, "value": v} for n, v in halves.items()}
+    tree = xr.DataTree.from_dict({n: g.to_dataset() for n, g in effective.children.items()})
+    tree.attrs = effective.attrs | {"spec_toml": spec_to_toml(parse_spec(content, "strength"))}
+
+    def lowest(dose, interval):
+        u = interval * np.arange(1, 400)
+        return dose * (0.5 ** (u / 28) * (1 - 0.5 ** (u / 6))).sum()
+
+    needed = dose_to_keep(tree, 0.8, dose_g_per_kg=2.0, every_days=28, other_every_days=[28, 56])
+    assert needed.std(("chain", "draw")).max().item() < 1e-12
+    usual = lowest(2.0, 28) / (1.5 + lowest(2.0, 28))
+    for interval in (28, 56):
+        dose = needed.sel(every_days=interval).mean().item()
+        kept = lowest(dose, interval) / (1.5 + lowest(dose, interval))
+        assert kept == pytest.approx(0.8 * usual)
+    curve = wearing_off_curve(tree, [0.0, 28.0], dose_g_per_kg=2.0, every_days=28)
+    assert curve.isel(day=0).to_numpy() == pytest.approx(curve.isel(day=1).to_numpy())
+    kernel = dose_in_effect_kernel(tree, [28.0])
+    expected = 0.1 / 1.5 * 0.5 * (1 - 0.5 ** (28 / 6))
+    assert kernel.to_numpy() == pytest.approx(np.full(kernel.shape, expected))
+
+
+@pytest.mark.slow
+def test_more_is_better_where_infusions_act_and_doses_beyond_are_marked(effective):
+    drawn = dose_response(effective, [0.0, 2.0, 9.0], every_days=28, by="naive")
+    assert drawn.dims == ("chain", "draw", "dose_g_per_kg", "naive")
+    mean = drawn.mean(("chain", "draw")).sel(naive=True).to_numpy()
+    assert (np.diff(mean) > 0.05).all()
+    assert drawn["extrapolated"].to_numpy().tolist() == [True, False, True]
+    none = response_probability(
+        effective, patients="population", by="naive", scenario=no_infusions()
+    )
+    np.testing.assert_array_equal(drawn.sel(dose_g_per_kg=0.0).to_numpy(), none.to_numpy())
+    with pytest.raises(ValueError, match="Give one dose or more"):
+        dose_response(effective, [-1.0], every_days=28)
+
+
+@pytest.mark.slow
+def test_the_course_of_one_patient_is_that_of_its_trajectory(fitted, cohort):
+    days = [0.0, 60.0, 150.0]
+    course = patient_course(fitted, "P02", days)
+    design = design_of(fitted)
+    assert course.sizes["site"] == int((design["patient_of_site"] == 1).sum())
+    given = cohort.infusions[cohort.infusions["day"] >= 0]
+    drawn = trajectory(fitted, scenario=given, patients="P02", days=days)
+    np.testing.assert_allclose(
+        course.mean("site").to_numpy(), drawn["expected_grade"].to_numpy(), rtol=1e-6
+    )
+    with pytest.raises(ValueError, match="no graded muscle of a patient 'X'"):
+        patient_course(fitted, "X", days)
+
+
+@pytest.mark.slow
+def test_never_infused_is_beyond_what_was_seen(fitted):
+    table = extrapolation(fitted, no_infusions(), [182.0], from_day=0.0).set_index("quantity")
+    row = table.loc["day with nothing infused so far"]
+    assert row["extrapolated"]
+    assert "182 to 182, where the cohort had" in row["why"]
+
+
+# --- tables and figures ---------------------------------------------------------------------------
+
+SCENARIOS = {
+    "every 4 weeks, 2 g/kg, for as long as a year and in whatever hospital it is given": schedule(
+        **MONTHLY
+    ),
+    "none": no_infusions(),
+}
+
+
+@pytest.fixture(scope="module")
+def drawn(fitted):
+    return trajectory(fitted, scenario=SCENARIOS, patients="cohort", days=[0.0, 100.0, 9e3])
+
+
+@pytest.mark.slow
+def test_tables_say_what_is_extrapolated(drawn):
+    table = trajectory_table(drawn)
+    first = next(iter(SCENARIOS))
+    own = table[table["scenario"] == first].set_index("day")
+    assert own["extrapolated"].tolist() == [False, False, True]
+    expected = drawn["expected_sum"].sel(scenario=first, day=100.0)
+    assert own.loc[100.0, "estimate"] == pytest.approx(expected.mean().item())
+    assert (own["interval"] == "eti").all()
+    assert table["synthetic"].all()
+    by_grade = trajectory_table(drawn, "at_least")
+    assert len(by_grade) == 2 * 3 * 6
+    with pytest.raises(ValueError, match="quantity is 'extrapolated'; it is one of grade_share"):
+        trajectory_table(drawn, "extrapolated")
+
+
+@pytest.mark.slow
+def test_schedules_are_contrasted_draw_by_draw(drawn):
+    first, second = SCENARIOS
+    table = contrast_table(drawn, [(first, second)]).set_index("day")
+    difference = drawn["expected_sum"].sel(scenario=first) - drawn["expected_sum"].sel(
+        scenario=second
+    )
+    at = difference.sel(day=100.0)
+    assert table.loc[100.0, "estimate"] == pytest.approx(at.mean().item())
+    assert table.loc[100.0, "p_above"] == pytest.approx((at > 0).mean().item())
+    assert table["extrapolated"].tolist() == [False, True, True]  # never infused after inclusion
+    assert (table["contrast"] == f"{first} less {second}").all()
+    with pytest.raises(ValueError, match="There is no scenario 'every day'; there are every 4"):
+        contrast_table(drawn, [("every day", second)])
+
+
+@pytest.mark.slow
+def test_the_models_placebo_rate_stands_beside_the_published_one(fitted):
+    table = scenario_response_table(fitted, SCENARIOS, placebo=0.2)
+    assert len(table) == 3 * 2 + 1
+    none = table[table["scenario"] == "none"].set_index("naive")
+    drawn = response_probability(fitted, patients="population", by="naive", scenario=no_infusions())
+    expected = drawn.sel(naive=True).mean().item()
+    assert none.loc["naive", "estimate"] == pytest.approx(expected)
+    assert none["extrapolated"].all()
+    assert none["why"].str.contains("day with nothing infused so far").all()
+    published = table.iloc[-1]
+    assert (published["estimate"], published["scenario"]) == (0.2, PUBLISHED)
+    assert not published["synthetic"]
+    text = to_text(table)
+    assert "nan" not in text
+    assert "0.20" in text
+
+
+def drawn_text(figure):
+    return " ".join(t.get_text().replace("\n", " ") for t in figure.findobj(Text))
+
+
+@pytest.mark.slow
+def test_figures_say_what_they_show(fitted, drawn, effective):
+    seen = observed_shares(fitted, (0, 60, 200, 500), by=None)
+    shown = drawn.sel(day=[0.0, 100.0])
+    figure = trajectory_figure(shown, seen, grades=["3", "5"], title="Two schedules")
+    words = drawn_text(figure)
+    for part in ("grade 3 or above", "grade 5 or above", "sum score", "credible interval"):
+        assert part in words
+    assert "Synthetic data: no real patient." in words
+    assert "beyond the doses, intervals or days" in words
+    plain = trajectory_figure(
+        trajectory(fitted, scenario=schedule(**MONTHLY), patients="P02", days=[0.0, 30.0]), seen
+    )
+    assert "beyond the doses" not in drawn_text(plain)
+    with pytest.raises(ValueError, match=r"grades is \['9'\]; the scale has 0, 1"):
+        trajectory_figure(shown, seen, grades=["9"])
+    course = patient_course(fitted, "P02", np.arange(0.0, 200.0, 20.0))
+    words = drawn_text(patient_figure(fitted, course))
+    assert "stroke: an infusion, its height the dose" in words
+    assert "finger abduction" in words
+    left = wearing_off_curve(effective, [0.0, 20.0], dose_g_per_kg=2, every_days=28)
+    prior = wearing_off_curve(
+        prior_of(effective, seed=1, draws=50), [0.0, 20.0], dose_g_per_kg=2, every_days=28
+    )
+    assert prior.attrs["distribution"] == "prior"
+    words = drawn_text(
+        kernel_figure(dose_in_effect_kernel(effective, [0.0, 20.0]), left, prior=prior)
+    )
+    assert "limits of the 95 % prior interval, equal-tailed" in words
+    doses = dose_response(effective, [0.0, 1.0, 2.0], every_days=28, by="naive")
+    words = drawn_text(dose_response_figure(doses, placebo=0.2))
+    assert "published placebo rate, 20 %" in words
+    assert "no patient of the cohort had" in words
+
+
+def test_runs_of_days_have_their_ends():
+    assert runs(np.array([True, True, False, True])) == [(0, 2), (3, 4)]
+    assert runs(np.array([False])) == []

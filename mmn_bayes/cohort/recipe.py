@@ -110,13 +110,17 @@ class Recipe:
         return norm.ppf(np.cumsum(self.grade_probability)[:-1]) * spread
 
 
-def with_compartment(extra_visit_days: tuple[int, ...] = ()) -> Recipe:
+def with_compartment(
+    extra_visit_days: tuple[int, ...] = (), visit_jitter_days: float = 10.0
+) -> Recipe:
     """Return the recipe with doses that act by the effect compartment of `strength.toml`.
 
     Parameters
     ----------
     extra_visit_days
         Visits within the first year besides those of the recipe.
+    visit_jitter_days
+        Sd of the days between a visit and its schedule.
 
     Returns
     -------
@@ -132,6 +136,7 @@ def with_compartment(extra_visit_days: tuple[int, ...] = ()) -> Recipe:
         onset_half_life_days=9.0,
         wearing_off_half_life_days=20.0,
         extra_visit_days=extra_visit_days,
+        visit_jitter_days=visit_jitter_days,
     )
 
 

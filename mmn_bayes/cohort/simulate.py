@@ -230,11 +230,14 @@ def _visits(rng: np.random.Generator, plan: pd.DataFrame, recipe: Recipe) -> pd.
     jitter = rng.normal(0.0, recipe.visit_jitter_days, size=(len(plan), schedule.size)).round()
     days = schedule + np.clip(jitter, -14, 14).astype(int)
     days[:, 0] = 0
+    days[:, 1:] = np.maximum(days[:, 1:], 1)
     held = np.hstack([days < last - 30, np.full_like(last, True, dtype=bool)])
     days = np.hstack([days, last])
     held &= ~(misses & (np.abs(days - half_year) <= recipe.missed_within_days))
     row, column = np.nonzero(held)
-    return pd.DataFrame({"patient": plan["patient"].to_numpy()[row], "day": days[row, column]})
+    visits = pd.DataFrame({"patient": plan["patient"].to_numpy()[row], "day": days[row, column]})
+    # Where visits are close their days may meet.
+    return visits.drop_duplicates(ignore_index=True)
 
 
 def _grades(

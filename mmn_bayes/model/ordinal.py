@@ -4,8 +4,10 @@ The integrals and their gradients are `quadrature`'s (logit) and `any_link`'s (t
 here they become an operation of the graph.
 """
 
+import functools
 from typing import Any
 
+import numba
 import numpy as np
 import pytensor.tensor as pt
 from pymc.distributions.dist_math import normal_lcdf
@@ -199,6 +201,67 @@ def log_density(
     call(any_link, number, *reals, sigma, *integers, known, share, *sizes, of_a_set, out)
     slopes = out[1 : n + 1], out[n + 1 : -2], float(out[-2])
     return float(out[0]), *slopes, *(() if memory is None else (float(out[-1]),))
+
+
+def log_densities(
+    eta: np.ndarray,
+    cutpoints: np.ndarray,
+    sigma: float,
+    code: np.ndarray,
+    first_row: np.ndarray,
+    *,
+    link: str = "logit",
+    memory: float | None = None,
+    repeat: np.ndarray | None = None,
+) -> np.ndarray:
+    """Evaluate the log-density of the same rows at several eta; no gradients.
+
+    Parameters
+    ----------
+    eta
+        Shape (evaluation, row).
+    cutpoints, sigma, code, first_row, link, memory, repeat
+        As for `log_density`.
+
+    Returns
+    -------
+    ndarray
+        Shape (evaluation,).
+    """
+    if link != "logit" or memory is not None:
+        stated: dict[str, Any] = {"link": link, "memory": memory, "repeat": repeat}
+        each = (log_density(own, cutpoints, sigma, code, first_row, **stated)[0] for own in eta)
+        return np.fromiter(each, dtype=float, count=len(eta))
+    reals = [np.ascontiguousarray(x, dtype=np.float64) for x in (eta, cutpoints)]
+    integers = [np.ascontiguousarray(x, dtype=np.int64) for x in (code, first_row)]
+    return _many_logit()(*reals, float(sigma), *integers)
+
+
+@functools.cache
+def _many_logit() -> Any:
+    """A loop over evaluations that calls the compiled loop by its name."""
+    kernel, room, step, reach = (
+        external(quadrature),
+        quadrature.room,
+        quadrature.STEP,
+        quadrature.REACH,
+    )
+
+    @numba.njit  # called from Python, which the graph's own decorator does not allow for
+    def many(eta, cutpoints, sigma, code, first_row):  # type: ignore[no-untyped-def]
+        top, n, sites = cutpoints.size, code.size, first_row.size - 1
+        space, out = np.empty(room(sigma, first_row, step)), np.empty(n + top + 2)
+        values = np.empty(len(eta))
+        for i in range(len(eta)):
+            own = eta[i].copy()
+            kernel(
+                *(own.ctypes, cutpoints.ctypes, sigma, code.ctypes, first_row.ctypes),
+                *(n, top, sites, step, reach, space.ctypes, space.size, out.ctypes),
+            )
+            values[i] = out[0]
+        return values
+
+    return many
 
 
 def draw_site_effects(

@@ -215,7 +215,9 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool) or type(value).__name__ == "bool":
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.0f}" if value.is_integer() else f"{value:.{SIGNIFICANT_DIGITS}g}"
+        if value.is_integer():
+            return f"{value:.0f}"
+        return f"{value:.1f}" if abs(value) >= 1000 else f"{value:.{SIGNIFICANT_DIGITS}g}"
     return str(value)
 
 

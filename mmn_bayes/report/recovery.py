@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from mmn_bayes.cohort.recipe import with_compartment
+from mmn_bayes.cohort.recipe import Recipe, with_compartment
 from mmn_bayes.frequentist.coverage import coverage
 from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.posterior.recovery import recover, simulated
@@ -32,6 +32,7 @@ def run_study(
     *,
     processes: int = 2,
     settings: dict[str, Any] | None = None,
+    recipe: Recipe = RECIPE,
 ) -> pd.DataFrame:
     """Fit a model to simulated cohorts and write how often its intervals cover the truth.
 
@@ -49,6 +50,8 @@ def run_study(
         How many cohorts at a time, each in a process of its own.
     settings
         What differs from `SETTINGS`.
+    recipe
+        The truth of the cohorts.
 
     Returns
     -------
@@ -56,10 +59,10 @@ def run_study(
         The table of `coverage`.
     """
     stated = SETTINGS | (settings or {})
-    fits, intervals = _kept(spec, seeds, folder, stated)
+    fits, intervals = _kept(spec, seeds, folder, stated, recipe)
     todo = [seed for seed in seeds if seed not in set(fits.get("seed", []))]
     print(f"{len(seeds) - len(todo)} of {len(seeds)} cohorts are there.", file=sys.stderr)
-    for new_fit, new_intervals in _recovered(spec, todo, stated, processes):
+    for new_fit, new_intervals in _recovered(spec, todo, stated, recipe, processes):
         fits = pd.concat([fits, new_fit]).sort_values("seed", ignore_index=True)
         intervals = pd.concat([intervals, new_intervals])
         intervals = intervals.sort_values("seed", kind="stable", ignore_index=True)
@@ -70,18 +73,24 @@ def run_study(
         print(f"Cohort {new_fit['seed'].item()}: {seconds:.0f} s.", file=sys.stderr, flush=True)
     table = coverage(intervals)
     write_table(table, folder / "coverage.csv")
-    write_text(json.dumps(_manifest(spec, seeds, stated, fits), indent=2), folder / "manifest.json")
+    write_text(
+        json.dumps(_manifest(spec, seeds, stated, recipe, fits), indent=2), folder / "manifest.json"
+    )
     return table
 
 
 def _recovered(
-    spec: ModelSpec, seeds: Sequence[int], settings: dict[str, Any], processes: int
+    spec: ModelSpec,
+    seeds: Sequence[int],
+    settings: dict[str, Any],
+    recipe: Recipe,
+    processes: int,
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """Yield each cohort's tables when they are done, in whatever order that is."""
     # Processes and not threads, and new ones and not copies: the compiler of graphs is not
     # thread-safe, and a copy of a process that has threads may wait forever.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        tasks = [pool.submit(recover, spec, seed, recipe=RECIPE, **settings) for seed in seeds]
+        tasks = [pool.submit(recover, spec, seed, recipe=recipe, **settings) for seed in seeds]
         try:
             for task in as_completed(tasks):
                 yield task.result()
@@ -90,7 +99,11 @@ def _recovered(
 
 
 def _kept(
-    spec: ModelSpec, seeds: Sequence[int], folder: Path, settings: dict[str, Any]
+    spec: ModelSpec,
+    seeds: Sequence[int],
+    folder: Path,
+    settings: dict[str, Any],
+    recipe: Recipe,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What an earlier run left that is of the same model, data, seeds and settings."""
     if not (folder / "fits.csv").is_file():
@@ -101,7 +114,7 @@ def _kept(
     for name in ("n_patients", "chains", "draws", "tune"):
         same &= fits[name] == settings[name]
     for row in fits[same].itertuples():
-        now = fingerprint_of(spec, int(row.seed), settings["n_patients"])
+        now = fingerprint_of(spec, int(row.seed), settings["n_patients"], recipe)
         same &= (fits["seed"] != row.seed) | (row.fingerprint == now)
     fits = fits[same].reset_index(drop=True)
     return fits, intervals[intervals["seed"].isin(fits["seed"])].reset_index(drop=True)
@@ -125,29 +138,33 @@ def read_study(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     return fits, intervals.fillna({"member": ""})
 
 
-def fingerprint_of(spec: ModelSpec, seed: int, n_patients: int) -> str:
+def fingerprint_of(spec: ModelSpec, seed: int, n_patients: int, recipe: Recipe = RECIPE) -> str:
     """Return the fingerprint that the fit of one cohort of the study has.
 
     Parameters
     ----------
-    spec, seed, n_patients
-        The model, the seed of cohort and fit, and the size of the cohort.
+    spec, seed, n_patients, recipe
+        The model, the seed of cohort and fit, and the size and the truth of the cohort.
 
     Returns
     -------
     str
         SHA-256 over model, data and seed: a changed simulation changes it too.
     """
-    return fingerprint(spec, make_design(spec, simulated(n_patients, seed, RECIPE)), seed)
+    return fingerprint(spec, make_design(spec, simulated(n_patients, seed, recipe)), seed)
 
 
 def _manifest(
-    spec: ModelSpec, seeds: Sequence[int], settings: dict[str, Any], fits: pd.DataFrame
+    spec: ModelSpec,
+    seeds: Sequence[int],
+    settings: dict[str, Any],
+    recipe: Recipe,
+    fits: pd.DataFrame,
 ) -> dict[str, Any]:
     return {
         "date": datetime.date.today().isoformat(),
         "model": spec.name,
-        "recipe_fingerprint": RECIPE.fingerprint,
+        "recipe_fingerprint": recipe.fingerprint,
         "sampler": sorted(fits["sampler"].unique()),
         "seeds": list(seeds),
         "settings": settings,

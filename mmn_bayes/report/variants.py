@@ -11,7 +11,10 @@ from mmn_bayes.posterior.response import response_probability
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.tables import group_label
 
-OF_MODEL = ("elpd", "se", "difference", "se_difference", "worst_pareto_k", "n_above_0_7")
+OF_MODEL = (
+    *("elpd", "se", "difference", "se_difference"),
+    *("worst_pareto_k", "good_k", "n_above_good_k"),
+)
 
 
 def variants_table(
@@ -35,7 +38,8 @@ def variants_table(
         group and for the effect of each exposure (in grades a unit of its measure; with half_effect
         the largest): `model`, `quantity`, the columns of `summarise` with `p_above` (of an effect:
         above 0), then of `compare_models` (the same in every row of a model) `elpd`, `se`,
-        `difference`, `se_difference`, `worst_pareto_k`, `n_above_0_7`, and `synthetic`.
+        `difference`, `se_difference`, `worst_pareto_k`, `good_k`,
+        `n_above_good_k`, and `synthetic`.
 
     Raises
     ------

@@ -1,0 +1,25 @@
+"""How many patients, and visits a cycle, does it take to learn the half-life of wearing-off?
+
+Usage: python scripts/study_visits.py [folder]      (default: results/visits)
+
+72 cohorts, half an hour on two processors. An interrupted run goes on where it was.
+"""
+
+import sys
+from pathlib import Path
+
+import mmn_bayes as mb
+from mmn_bayes.report.formatting import print_table
+from mmn_bayes.report.learning import notes, run_visits_study
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main(folder: Path) -> None:
+    table = run_visits_study(mb.read_spec(ROOT / "models" / "strength.toml"), folder)
+    print_table(table, "What is learned of the half-life of wearing-off", notes(table))
+    print(f"Written: {folder}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "visits")
