@@ -1,7 +1,7 @@
 # make setup      the environment in .venv, exactly as requirements.lock says
 # make results    everything the README shows, into results/
 # make recovery   the recovery study, into results/recovery: minutes, or half an hour on a slow machine; goes on after an interruption
-# make visits     the study of visits a cycle, into results/visits: half an hour; goes on after an interruption
+# make visits     the study of visits a cycle, into results/visits: a quarter of an hour; goes on after an interruption
 # make benchmark  this package beside others, into results/benchmark and the README: takes hours
 # make test       every test, the slow ones too; make test-fast leaves those out
 # make lint       what must be clean before a change goes in; make format mends what it can

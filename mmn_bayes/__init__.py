@@ -66,6 +66,7 @@ _HOMES = {
     "mmn_bayes.report.definitions": ("definition_table",),
     "mmn_bayes.report.historical": ("history_table", "placebo_table", "trial_table"),
     "mmn_bayes.report.missing": ("missing_table", "tipping_table"),
+    "mmn_bayes.report.running": ("Task", "run_tasks", "task_seed"),
     "mmn_bayes.report.scenarios": (
         "contrast_table",
         "scenario_response_table",

@@ -2,7 +2,7 @@
 
 Usage: python scripts/study_visits.py [folder]      (default: results/visits)
 
-72 cohorts, half an hour on two processors. An interrupted run goes on where it was.
+54 cohorts, a quarter of an hour on two processors. An interrupted run goes on where it was.
 """
 
 import sys

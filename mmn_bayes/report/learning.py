@@ -15,7 +15,7 @@ from mmn_bayes.report.store import write_markdown, write_table
 from mmn_bayes.spec.model_spec import ModelSpec
 
 PARAMETER = "infusions_wearing_off_half_life_days"
-SIZES = (10, 20, 40, 80)
+SIZES = (10, 20, 40)
 SEEDS = tuple(range(1, 7))
 SETTINGS = {"draws": 500}
 CYCLE_DAYS, CYCLES = 28, 6  # infusions every 4 weeks up to month 6

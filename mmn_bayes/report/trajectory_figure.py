@@ -29,7 +29,7 @@ from mmn_bayes.report.formatting import interval_in_words
 from mmn_bayes.report.tables import group_label
 
 PANEL_MM = 52.0
-BEYOND_ALPHA = 0.35  # of the line, where a schedule is beyond what was seen
+BEYOND_ALPHA = 0.75  # of the line, where a schedule is beyond what was seen
 LARGEST_POINT = 40.0  # square points
 
 
@@ -61,7 +61,7 @@ def trajectory_figure(
     Returns
     -------
     Figure
-        Where a schedule or a day is beyond what the cohort had, its line is faint and dotted and
+        Where a schedule or a day is beyond what the cohort had, its line is paler and dotted and
         its band hatched.
 
     Raises
@@ -101,7 +101,7 @@ def trajectory_figure(
                 panel.set_title(f"grade {grade} or above")
                 panel.set_ylabel("share of muscles")
                 panel.yaxis.set_major_formatter(
-                    FuncFormatter(lambda share, _: f"{100 * share:.3g} %")
+                    FuncFormatter(lambda share, _: f"{100 * share:.4g} %")
                 )
             months_axis(panel)
         figure.legend(handles=handles, loc="outside lower left", ncols=2)
@@ -111,7 +111,7 @@ def trajectory_figure(
 def _course(
     panel: Axes, values: xr.DataArray, beyond: np.ndarray, number: int, level: float
 ) -> None:
-    """One schedule: its mean and band, faint where it is beyond what was seen."""
+    """One schedule: its mean and band, paler where it is beyond what was seen."""
     colour = GROUP_COLOURS[number % len(GROUP_COLOURS)]
     months = values["day"].to_numpy() / DAYS_A_MONTH
     tail = (1.0 - level) / 2.0
@@ -122,7 +122,11 @@ def _course(
         for start, stop in runs(beyond == outside):
             # A run begins where the one before ended, so that the line has no gap.
             own = slice(max(start - 1, 0), stop)
-            look = {"linestyle": ":", "alpha": BEYOND_ALPHA} if outside else {"linestyle": line}
+            look = (
+                {"linestyle": (0, (1, 1.2)), "alpha": BEYOND_ALPHA}
+                if outside
+                else {"linestyle": line}
+            )
             panel.plot(months[own], mean[own], color=colour, linewidth=1.3, **look)
             band = panel.fill_between(months[own], low[own], high[own], linewidth=0, alpha=0.12)
             band.set_facecolor(colour)
@@ -157,12 +161,13 @@ def _band_handles(level: float, beyond: bool, observed: pd.DataFrame) -> list[Li
     words = f"band: {interval_in_words('eti', level)}"
     handles = [Line2D([], [], color="0.8", linewidth=6, label=words)]
     if beyond:
-        words = "faint, dotted, hatched: beyond the doses, intervals or days of the cohort"
+        words = "paler, dotted, hatched: beyond the doses, intervals or days of the cohort"
         handles.append(
             Line2D([], [], color="0.4", linestyle=":", alpha=BEYOND_ALPHA, label=wrapped(words, 54))
         )
     if len(observed):
-        words = f"observed, as infused; area: number of muscles, at most {observed['n'].max()}"
+        most = observed["n"].max()
+        words = f"observed, all patients, as infused; area: number of muscles, at most {most}"
         handles.append(
             Line2D([], [], linestyle="", marker="o", color="0.4", label=wrapped(words, 54))
         )

@@ -1,0 +1,188 @@
+"""Many fits by one runner: each a task with its own file, run by joblib here or on a cluster."""
+
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.model.design import fingerprint, make_design
+from mmn_bayes.model.sampling import fit
+from mmn_bayes.report.store import write_table
+from mmn_bayes.spec.model_spec import ModelSpec
+
+_SHORT = 16  # characters of a fingerprint in the name of a file
+_INNER = {"inner_max_num_threads": 1}  # a fit of a task has one thread; tasks fill the cores
+
+# What a task keeps of its fit: a table, made where the fit is. Given the fit and `Task.extra`.
+Measure = Callable[..., pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One fit of many: everything that its result depends on.
+
+    Parameters
+    ----------
+    name
+        Its label in the table; tasks of one run have different ones.
+    spec, data, seed
+        Model, cohort (or counts), and seed of the sampler: see `task_seed`.
+    lengths
+        `chains`, `draws` and `tune`, where they differ from the fit's defaults.
+    historical
+        As for `fit`.
+    extra
+        Further arguments of the measure, by name.
+    """
+
+    name: str
+    spec: ModelSpec
+    data: Cohort | pd.DataFrame
+    seed: int
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    historical: pd.DataFrame | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of model, data, seed, lengths and extra arguments, in hexadecimal."""
+        design = make_design(self.spec, self.data, self.historical)
+        digest = hashlib.sha256(fingerprint(self.spec, design, self.seed).encode())
+        digest.update(joblib.hash((dict(self.lengths), dict(self.extra))).encode())
+        return digest.hexdigest()
+
+
+def task_seed(master: int, name: str) -> int:
+    """Return the seed of a task: of the run's and the task's name, whoever runs it and when.
+
+    Parameters
+    ----------
+    master, name
+        Seed of the whole run, and the name of the task.
+
+    Returns
+    -------
+    int
+        From 0 to 2^32 - 1.
+    """
+    return int(np.random.SeedSequence([master, *name.encode()]).generate_state(1)[0])
+
+
+def run_tasks(
+    tasks: Sequence[Task],
+    measure: Measure,
+    folder: Path,
+    *,
+    workers: int | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Fit every task that is not done yet, and return what is measured of all.
+
+    joblib runs them: by its default, loky, in processes of this machine; inside
+    `joblib.parallel_config(backend="dask")` on the workers of a Dask client. A worker compiles a
+    structure once and keeps it for the next task of the same sizes.
+
+    Parameters
+    ----------
+    tasks
+        The fits; their order is that of the rows.
+    measure
+        A function of a module, called as measure(fit, **task.extra): the table to keep.
+    folder
+        Each result is written there whole, as soon as it is there, under the name of the measure
+        and the task's fingerprint: an interrupted run goes on. Other files are left alone.
+    workers
+        Tasks at a time, one thread each; by default as many as the machine has cores, or the
+        cluster workers.
+    progress
+        Whether to print a line a task, with the time left.
+
+    Returns
+    -------
+    DataFrame
+        The rows of every measure after `task` (its name), `fingerprint` and `error`. A task that
+        failed has one row: `error` says how; it is tried again when the run is repeated.
+
+    Raises
+    ------
+    ValueError
+        When two tasks have one name, or there is none.
+    """
+    names = [task.name for task in tasks]
+    if not names or len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"Tasks need different names, and one at least; twice: {twice}.")
+    marks = {task.name: task.fingerprint for task in tasks}
+    what = getattr(measure, "__name__", "measured")
+    files = {name: folder / f"{what}_{mark[:_SHORT]}.csv" for name, mark in marks.items()}
+    todo = [task for task in tasks if not files[task.name].is_file()]
+    failed: dict[str, str] = {}
+    started = time.perf_counter()
+    for number, (name, table, error) in enumerate(_run(todo, measure, workers), start=1):
+        if table is None:
+            failed[name] = error
+        else:
+            write_table(table, files[name])
+        if progress:
+            print(_said(number, len(todo), name, error, started), file=sys.stderr, flush=True)
+    parts = []
+    for name in names:
+        own = pd.DataFrame([{}]) if name in failed else pd.read_csv(files[name])
+        head = {"task": name, "fingerprint": marks[name], "error": failed.get(name, "")}
+        parts.append(own.assign(**head)[[*head, *own.columns]])
+    return pd.concat(parts, ignore_index=True)
+
+
+def _run(
+    tasks: Sequence[Task], measure: Measure, workers: int | None
+) -> Iterator[tuple[str, pd.DataFrame | None, str]]:
+    """Yield what is measured of each task when it is done, in whatever order that is."""
+    if not tasks:
+        return
+    with joblib.parallel_config(n_jobs=workers or -1, **_settings()):
+        parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
+        yield from parallel(joblib.delayed(measured)(task, measure) for task in tasks)
+
+
+def _settings() -> dict[str, Any]:
+    """Settings of loky, which other backends do not know."""
+    active, _ = joblib.parallel.get_active_backend()
+    if type(active).__name__ == "LokyBackend":
+        return {"backend": "loky", **_INNER}
+    return {}
+
+
+def measured(task: Task, measure: Measure) -> tuple[str, pd.DataFrame | None, str]:
+    """Fit one task in a worker; its name, what is measured, and how it failed ("" if it did not).
+
+    Whatever a task raises is its own: the others go on, and the run says so in its row.
+    """
+    try:
+        tree: xr.DataTree = fit(
+            task.spec,
+            task.data,
+            historical=task.historical,
+            seed=task.seed,
+            progress="off",
+            cores=1,
+            **task.lengths,
+        )
+        return task.name, measure(tree, **task.extra), ""
+    except Exception as error:  # a failed task is a row with its error
+        return task.name, None, f"{type(error).__name__}: {error}"
+
+
+def _said(number: int, total: int, name: str, error: str, started: float) -> str:
+    """One line: how many are done, how it went, and the time left at this pace."""
+    seconds = (time.perf_counter() - started) * (total - number) / number
+    left = f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+    return f"{number} of {total}: {name}{': ' + error if error else ''} ({left} left)"
