@@ -41,7 +41,11 @@ _HOMES = {
         "historical_prior",
         "prior_data_conflict",
     ),
-    "mmn_bayes.posterior.leaving_out": ("compare_models", "patient_log_likelihood"),
+    "mmn_bayes.posterior.leaving_out": (
+        "compare_models",
+        "left_out_by_importance",
+        "patient_log_likelihood",
+    ),
     "mmn_bayes.posterior.missing": ("delta_response",),
     "mmn_bayes.posterior.mixtures": ("effective_sample_size",),
     "mmn_bayes.posterior.implied": ("implied_by_prior", "prior_of"),
@@ -65,6 +69,7 @@ _HOMES = {
     "mmn_bayes.report.comparing": ("comparison_table",),
     "mmn_bayes.report.definitions": ("definition_table",),
     "mmn_bayes.report.historical": ("history_table", "placebo_table", "trial_table"),
+    "mmn_bayes.report.leaving_out": ("importance_against_exact", "leave_patients_out"),
     "mmn_bayes.report.missing": ("missing_table", "tipping_table"),
     "mmn_bayes.report.running": ("Task", "run_tasks", "task_seed"),
     "mmn_bayes.report.scenarios": (

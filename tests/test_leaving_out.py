@@ -1,14 +1,20 @@
 """Patients left out by importance: integrals against a grid by hand, and the table of models."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
 from scipy.stats import norm
 
 from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior.leaving_out import compare_models, patient_log_likelihood
+from mmn_bayes.posterior.leaving_out import (
+    compare_models,
+    left_out_by_importance,
+    patient_log_likelihood,
+)
 from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.posterior.replicate import design_of
+from mmn_bayes.report.leaving_out import importance_against_exact, leave_patients_out
 from mmn_bayes.report.variants import variants_table
 from mmn_bayes.spec.reading import parse_spec, read_spec
 
@@ -16,8 +22,12 @@ NAMES = ("strength_no_exposure", "strength_dose_rate")
 
 
 @pytest.fixture(scope="module")
-def fits(models):
-    cohort = simulated(12, seed=5)
+def cohort():
+    return simulated(12, seed=5)
+
+
+@pytest.fixture(scope="module")
+def fits(models, cohort):
     return [
         fit(read_spec(models / f"{n}.toml"), cohort, seed=1, draws=50, tune=200, progress="off")
         for n in NAMES
@@ -93,6 +103,27 @@ def test_models_are_compared_patient_by_patient(fits):
     seen = patient_log_likelihood(fits[0])
     within = np.log(np.exp(seen).mean(("chain", "draw"))).sum().item()
     assert table.set_index("model").loc[NAMES[0], "elpd"] < within
+
+
+@pytest.mark.slow
+def test_a_patient_left_out_by_importance_is_as_likely_as_one_never_seen(fits, cohort, tmp_path):
+    whole, chosen = fits[1], ["P02", "P05", "P08"]
+    lengths = {"chains": 2, "draws": 200, "tune": 200}
+    stated = {"seed": 3, "patients": chosen, "lengths": lengths, "workers": 1, "progress": False}
+    exact = leave_patients_out(whole, cohort, tmp_path, **stated).set_index("task")
+    assert (exact["error"] == "").all(), exact["error"].tolist()
+    assert (exact["n_draws"] == 400).all()
+    by_importance = left_out_by_importance(whole).set_index("patient")
+    apart = by_importance.loc[chosen, "elpd"] - exact["elpd"]
+    # Of 400 and of 200 draws: both have errors of about the same size.
+    assert (apart.abs() < 5 * exact["mcse"] + 0.1).all(), apart
+    table = importance_against_exact(left_out_by_importance(whole), exact.reset_index())
+    assert table["patient"].tolist() == [*chosen, "all patients"]
+    assert table["difference"].iloc[-1] == pytest.approx(apart.sum())
+    again = leave_patients_out(whole, cohort, tmp_path, **stated)
+    pd.testing.assert_frame_equal(again.set_index("task"), exact)
+    with pytest.raises(ValueError, match="The fit is not of these patients"):
+        leave_patients_out(whole, simulated(11, seed=5), tmp_path, seed=1)
 
 
 @pytest.mark.slow

@@ -1,9 +1,11 @@
 """The part of a cohort in which doses were not chosen by how patients did."""
 
 import warnings
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mmn_bayes.cohort.exposure import infusions_of
@@ -65,12 +67,7 @@ def first_months(
     said = f"not on a schedule of {every_days or 0:g} days up to day {until_day:g}: left out"
     found = pd.DataFrame({"table": "patients", "column": "", "patient": out, "message": said})
 
-    def of_those(table: pd.DataFrame) -> pd.DataFrame:
-        stays = table["patient"].isin(kept)
-        stays &= table["day"] <= until_day if "day" in table else True
-        return table[stays].reset_index(drop=True)
-
-    parts: dict[str, Any] = {name: of_those(table) for name, table in cohort.tables.items()}
+    parts = _those(cohort, kept, until_day)
     counts = [
         f"{len(table) - len(parts[name])} of {len(table)} {name}"
         for name, table in cohort.tables.items()
@@ -91,6 +88,32 @@ def first_months(
         title=title if every_days is None else f"{title}, infused every {every_days:g} days",
         warnings=pd.concat([cohort.warnings, found.astype("str")], ignore_index=True),
     )
+
+
+def of_patients(cohort: Cohort, patients: Collection[str]) -> Cohort:
+    """Return the cohort of some of its patients, without a word: for fits that leave others out.
+
+    Parameters
+    ----------
+    cohort, patients
+        The cohort, and the identifiers of those who stay.
+
+    Returns
+    -------
+    Cohort
+        Everything else as it is.
+    """
+    return replace(cohort, **_those(cohort, patients, np.inf))
+
+
+def _those(cohort: Cohort, patients: Collection[str], until_day: float) -> dict[str, Any]:
+    """The tables of some patients, up to a day."""
+    parts = {}
+    for name, table in cohort.tables.items():
+        stays = table["patient"].isin(list(patients))
+        stays &= table["day"] <= until_day if "day" in table else True
+        parts[name] = table[stays].reset_index(drop=True)
+    return parts
 
 
 def _on_schedule(

@@ -1,7 +1,8 @@
 """How well models predict a patient they have not seen: leave-one-patient-out, by importance."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import arviz as az
 import numpy as np
@@ -14,8 +15,16 @@ from mmn_bayes.model.predicting import predict
 from mmn_bayes.posterior.replicate import design_of, spec_of, thinned
 from mmn_bayes.spec.model_spec import Group, ModelSpec
 
+_SAMPLE = ("chain", "draw")
 _DRAWS = 400  # evenly spaced
 _NODES = 7  # of Gauss and Hermite, for each effect of a patient
+
+
+class Part(NamedTuple):
+    """The rows of one patient, site after site; the first of each site, and how many there are."""
+
+    rows: np.ndarray
+    first_row: np.ndarray
 
 
 def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataArray:
@@ -46,37 +55,10 @@ def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataA
         When the model has effects that are not integrated out here.
     """
     spec, design = spec_of(fit), design_of(fit)
-    groups = _of_patient(spec)
     posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
-    z, weight = np.polynomial.hermite_e.hermegauss(nodes)
-    log_weight = np.log(weight / weight.sum())
-    centres = _centres(fit, groups)
-    grid = np.stack(np.meshgrid(*[np.arange(nodes)] * len(groups), indexing="ij"), -1)
-    grid = grid.reshape(-1, max(len(groups), 1)) if groups else np.zeros((1, 0), dtype=int)
-    base, slopes, cutpoints, sigma, memory = _linear(spec, design, posterior, groups)
-    first_row = design["first_row_of_site"].to_numpy()
-    code, repeat = design["code"].to_numpy(), repeats(design)
     parts = _rows_of_patients(design)
-    place_of = [design["patient"].to_numpy().tolist().index(label) for label in parts]
-    found = np.empty((len(sigma), len(parts)))
-    points = z[grid]  # (node, effect), standard normals
-    for draw in range(len(sigma)):
-        for place, (sites, rows) in enumerate(parts.values()):
-            edges = first_row[sites.start : sites.stop + 1] - rows.start
-            centre, root = centres[place_of[place]]
-            own = centre + points @ root.T
-            # The rule's normal density in the place of the effects' own.
-            values = log_weight[grid].sum(axis=1) + np.log(np.diag(root)).sum()
-            values += 0.5 * ((points**2).sum(axis=1) - (own**2).sum(axis=1))
-            moved = own @ np.stack([slope[draw, rows] for slope in slopes]) if slopes else 0.0
-            eta = np.broadcast_to(base[draw, rows] + moved, (len(grid), rows.stop - rows.start))
-            values += log_densities(
-                *(eta, cutpoints[draw], sigma[draw], code[rows], edges),
-                link=spec.link,
-                memory=None if memory is None else memory[draw],
-                repeat=repeat[rows],
-            )
-            found[draw, place] = np.logaddexp.reduce(values)
+    rule = {label: centre_of(fit, label) for label in parts}
+    found = _evaluated(spec, design, posterior, parts, rule, nodes)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], len(parts))
     return xr.DataArray(
         found.reshape(shape),
@@ -89,6 +71,114 @@ def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataA
         name="patient_log_likelihood",
         attrs={"synthetic": bool(fit.attrs["synthetic"])},
     )
+
+
+def left_out_density(
+    fit: xr.DataTree,
+    *,
+    left_out: Mapping[str, Any],
+    centre: Sequence[float],
+    root: Sequence[Sequence[float]],
+    nodes: int = 2 * _NODES + 1,
+) -> pd.DataFrame:
+    """Evaluate the predictive density of a patient at a fit that has not seen it.
+
+    Parameters
+    ----------
+    fit
+        As for `patient_log_likelihood`, of all other patients.
+    left_out
+        The design of the patient alone, as `Dataset.to_dict` gives it.
+    centre, root
+        Where the patient's effects are and how far they reach (`centre_of`), of the rule of Gauss
+        and Hermite; they change its accuracy alone.
+    nodes
+        Of the rule, for each effect.
+
+    Returns
+    -------
+    DataFrame
+        One row: `elpd`, the logarithm of the mean density over evenly spaced draws, its Monte Carlo
+        standard error `mcse` (draws taken as independent), `n_draws`, `divergences`, `synthetic`.
+
+    Raises
+    ------
+    ValueError
+        As for `patient_log_likelihood`; or when the patient has a muscle that nobody else has.
+    """
+    spec, design = spec_of(fit), _among(design_of(fit), xr.Dataset.from_dict(dict(left_out)))
+    posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
+    sample = posterior["chain"] * posterior["draw"]
+    own = {"patient": design["patient"].to_numpy()}
+    none = xr.zeros_like(sample, dtype=float).expand_dims(own, axis=-1)
+    posterior = posterior.drop_dims(["patient", "site"], errors="ignore")
+    posterior = posterior.assign({f"{g.name}_z": none for g in _of_patient(spec)})
+    parts = _rows_of_patients(design)
+    rule = {label: (np.asarray(centre), np.asarray(root)) for label in parts}
+    logs = _evaluated(spec, design, posterior, parts, rule, nodes)[:, 0]
+    share = np.exp(logs - logs.max())
+    return pd.DataFrame(
+        {
+            "elpd": [float(np.log(share.mean()) + logs.max())],
+            "mcse": [float(share.std(ddof=1) / share.mean() / np.sqrt(share.size))],
+            "n_draws": [share.size],
+            "divergences": [int(fit["sample_stats"]["diverging"].sum())],
+            "synthetic": [bool(fit.attrs["synthetic"])],
+        }
+    )
+
+
+def _among(seen: xr.Dataset, design: xr.Dataset) -> xr.Dataset:
+    """The design of a patient alone, its muscles numbered as those of the fit."""
+    muscles = pd.Index(seen["muscle"].to_numpy())
+    own = design["muscle"].to_numpy()
+    number = muscles.get_indexer(pd.Index(own))
+    if (number < 0).any():
+        raise ValueError(f"Nobody else has the muscle '{own[np.argmin(number)]}'.")
+    of_site = number[design["muscle_of_site"].to_numpy()]
+    return (
+        design.drop_dims("muscle")
+        .assign(muscle_of_site=("site", of_site))
+        .assign_coords(muscle=seen["muscle"].to_numpy())
+    )
+
+
+def _evaluated(
+    spec: ModelSpec,
+    design: xr.Dataset,
+    posterior: xr.Dataset,
+    parts: Mapping[str, Part],
+    rule: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    nodes: int,
+) -> np.ndarray:
+    """Log-likelihood of each patient at each draw, its own effects integrated out."""
+    groups = _of_patient(spec)
+    z, weight = np.polynomial.hermite_e.hermegauss(nodes)
+    log_weight = np.log(weight / weight.sum())
+    grid = np.stack(np.meshgrid(*[np.arange(nodes)] * len(groups), indexing="ij"), -1)
+    grid = grid.reshape(-1, max(len(groups), 1)) if groups else np.zeros((1, 0), dtype=int)
+    base, slopes, cutpoints, sigma, memory = _linear(spec, design, posterior, groups)
+    code, repeat = design["code"].to_numpy(), repeats(design)
+    found = np.empty((len(sigma), len(parts)))
+    points = z[grid]  # (node, effect), standard normals
+    for place, (label, part) in enumerate(parts.items()):
+        centre, root = rule[label]
+        own = centre + points @ root.T
+        # The rule's normal density in the place of the effects' own.
+        weighted = log_weight[grid].sum(axis=1) + np.log(np.diag(root)).sum()
+        weighted += 0.5 * ((points**2).sum(axis=1) - (own**2).sum(axis=1))
+        for draw in range(len(sigma)):
+            eta = np.broadcast_to(base[draw, part.rows], (len(grid), part.rows.size))
+            if slopes:
+                eta = eta + own @ np.stack([slope[draw, part.rows] for slope in slopes])
+            values = log_densities(
+                *(eta, cutpoints[draw], sigma[draw], code[part.rows], part.first_row),
+                link=spec.link,
+                memory=None if memory is None else memory[draw],
+                repeat=repeat[part.rows],
+            )
+            found[draw, place] = np.logaddexp.reduce(weighted + values)
+    return found
 
 
 def _of_patient(spec: ModelSpec) -> list[Group]:
@@ -109,19 +199,15 @@ def _of_patient(spec: ModelSpec) -> list[Group]:
     return [g for g in spec.groups if g.by == "patient"]
 
 
-def _centres(fit: xr.DataTree, groups: Sequence[Group]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Mean, and root of the covariance, of the effects of each patient among all draws."""
+def centre_of(fit: xr.DataTree, patient: str) -> tuple[np.ndarray, np.ndarray]:
+    """Mean, and root of the covariance, of the effects of a patient among all draws of a fit."""
     posterior = fit["posterior"].to_dataset()
-    flat = [posterior[f"{g.name}_z"].transpose(..., "patient").to_numpy() for g in groups]
-    drawn = (
-        np.stack([z.reshape(-1, z.shape[-1]) for z in flat], -1) if flat else np.empty((2, 1, 0))
-    )
-    found = []
-    for own in np.moveaxis(drawn, 1, 0) if flat else ():
-        covariance = np.atleast_2d(np.cov(own.T)) + 1e-6 * np.eye(own.shape[1])
-        found.append((own.mean(axis=0), np.linalg.cholesky(covariance)))
-    nothing = (np.zeros(0), np.zeros((0, 0)))
-    return found or [nothing] * fit["design"].sizes["patient"]
+    names = [f"{group.name}_z" for group in _of_patient(spec_of(fit))]
+    if not names:
+        return np.zeros(0), np.zeros((0, 0))
+    drawn = np.stack([posterior[n].sel(patient=patient).to_numpy().ravel() for n in names])
+    covariance = np.atleast_2d(np.cov(drawn)) + 1e-6 * np.eye(len(names))
+    return drawn.mean(axis=1), np.linalg.cholesky(covariance)
 
 
 def _linear(
@@ -145,19 +231,63 @@ def _linear(
     return base, slopes, cutpoints[:, 0], sigma, memory
 
 
-def _rows_of_patients(design: xr.Dataset) -> dict[str, tuple[slice, slice]]:
-    """Sites and rows of each patient who has any; both lie together."""
-    patient = design["patient_of_site"].to_numpy()
-    first_row = design["first_row_of_site"].to_numpy()
+def _rows_of_patients(design: xr.Dataset) -> dict[str, Part]:
+    """Rows of each patient who has any."""
+    patient, first = design["patient_of_site"].to_numpy(), design["first_row_of_site"].to_numpy()
     parts = {}
     for place, label in enumerate(design["patient"].to_numpy().tolist()):
-        sites = np.flatnonzero(patient == place)
-        if sites.size and (np.diff(sites) == 1).all():
-            own = slice(int(sites[0]), int(sites[-1]) + 1)
-            rows = slice(int(first_row[own.start]), int(first_row[own.stop]))
-            if rows.stop > rows.start:
-                parts[label] = (own, rows)
+        ranges = [np.arange(first[s], first[s + 1]) for s in np.flatnonzero(patient == place)]
+        sizes = [own.size for own in ranges]
+        if sum(sizes):
+            parts[label] = Part(np.concatenate(ranges), np.concatenate([[0], np.cumsum(sizes)]))
     return parts
+
+
+def left_out_by_importance(fit: xr.DataTree) -> pd.DataFrame:
+    """Evaluate how likely each patient is had it been left out, by Pareto-smoothed importance.
+
+    Parameters
+    ----------
+    fit
+        As for `patient_log_likelihood`.
+
+    Returns
+    -------
+    DataFrame
+        One row a patient with a grade: `patient`, `elpd` (log predictive density of all its grades
+        together, the patient left out), `log_density` (the same, the patient not left out),
+        `pareto_k`, `good_k` (up to which the first is to be trusted with so many draws), `n_draws`,
+        `synthetic`.
+
+    Raises
+    ------
+    ValueError
+        As for `patient_log_likelihood`.
+
+    References
+    ----------
+    Vehtari, Gelman and Gabry, Stat Comput 2017;27:1413; Merkle, Furr and Rabe-Hesketh,
+    Psychometrika 2019;84:802 (integrated likelihoods); Vehtari et al., JMLR 2024;25:72 (Pareto k).
+    """
+    density = patient_log_likelihood(fit)
+    with warnings.catch_warnings():
+        # Said in the table, of each patient.
+        warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")
+        result = az.loo(_as_tree(density), var_name="grades_of_patient", pointwise=True, reff=1.0)
+    top = density.max(_SAMPLE)
+    share = xr.apply_ufunc(np.exp, density - top).mean(_SAMPLE)
+    seen = np.log(share.to_numpy()) + top.to_numpy()
+    return pd.DataFrame(
+        {
+            "patient": density["patient"].to_numpy().astype(str),
+            "elpd": np.asarray(result.elpd_i),
+            "log_density": seen,
+            "pareto_k": np.asarray(result.pareto_k),
+            "good_k": float(result.good_k),
+            "n_draws": density.sizes["chain"] * density.sizes["draw"],
+            "synthetic": bool(fit.attrs["synthetic"]),
+        }
+    )
 
 
 def compare_models(fits: Sequence[xr.DataTree]) -> pd.DataFrame:
@@ -184,11 +314,6 @@ def compare_models(fits: Sequence[xr.DataTree]) -> pd.DataFrame:
     ValueError
         When two models have one name, the fits are of different patients, or a model has effects
         that are not integrated out.
-
-    References
-    ----------
-    Vehtari, Gelman and Gabry, Stat Comput 2017;27:1413; Merkle, Furr and Rabe-Hesketh,
-    Psychometrika 2019;84:802 (integrated likelihoods); Vehtari et al., JMLR 2024;25:72 (Pareto k).
     """
     specs = [spec_of(fit) for fit in fits]
     names = [spec.name for spec in specs]
@@ -197,30 +322,24 @@ def compare_models(fits: Sequence[xr.DataTree]) -> pd.DataFrame:
     rows, pointwise = [], {}
     patients: list[str] | None = None
     for spec, fit in zip(specs, fits, strict=True):
-        density = patient_log_likelihood(fit)
-        labels = density["patient"].to_numpy().tolist()
+        each = left_out_by_importance(fit)
+        labels = each["patient"].tolist()
         if patients is not None and labels != patients:
             raise ValueError("These fits are of different patients; compare models of one cohort.")
-        patients = labels
-        tree = _as_tree(density)
-        with warnings.catch_warnings():
-            # Said in the table, of each model: how many patients, and how far.
-            warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")
-            result = az.loo(tree, var_name="grades_of_patient", pointwise=True, reff=1.0)
-        pointwise[spec.name] = np.asarray(result.elpd_i)
-        k = np.asarray(result.pareto_k)
+        patients, elpd, k = labels, each["elpd"].to_numpy(), each["pareto_k"]
+        pointwise[spec.name] = elpd
         rows.append(
             {
                 "model": spec.name,
                 "title": spec.title,
-                "elpd": float(pointwise[spec.name].sum()),
-                "se": float(len(k) ** 0.5 * pointwise[spec.name].std(ddof=1)),
-                "p_loo": float(result.p),
+                "elpd": float(elpd.sum()),
+                "se": float(len(elpd) ** 0.5 * elpd.std(ddof=1)),
+                "p_loo": float((each["log_density"] - each["elpd"]).sum()),
                 "worst_pareto_k": float(k.max()),
-                "good_k": float(result.good_k),
-                "n_above_good_k": int((k > result.good_k).sum()),
-                "n_patients": len(k),
-                "n_draws": density.sizes["chain"] * density.sizes["draw"],
+                "good_k": float(each["good_k"].iloc[0]),
+                "n_above_good_k": int((k > each["good_k"]).sum()),
+                "n_patients": len(each),
+                "n_draws": int(each["n_draws"].iloc[0]),
                 "synthetic": bool(fit.attrs["synthetic"]),
             }
         )

@@ -87,10 +87,11 @@ def learned(spec: ModelSpec, fits: pd.DataFrame, intervals: pd.DataFrame) -> pd.
     -------
     DataFrame
         One row: `n_patients`, `n_grades` (mean), `cohorts`, `covered` (intervals that hold the
-        truth), `credible_level`, `credible_interval`, `mean_width_days` and `prior_width_days` (of
-        the intervals), `mean_log_width_share` (of the prior's, on the scale of logarithms),
-        `variance_removed` (1 less the mean square of that share, as if both were normal), `says`,
-        `divergences`, `worst_r_hat`, `synthetic`.
+        truth), `truth_days`, `credible_level`, `credible_interval`, `mean_width_days` and
+        `prior_width_days` (of the intervals), `mean_log_width_share` (of the prior's, on the scale
+        of logarithms), `variance_removed` (1 less the mean square of that share, as if both were
+        normal), `says`, `divergences`, `worst_r_hat` and `least_ess_tail` (of the half-life),
+        `synthetic`.
     """
     own = intervals[intervals["parameter"] == PARAMETER]
     prior, level = spec.priors[PARAMETER], float(own["level"].iloc[0])
@@ -105,6 +106,7 @@ def learned(spec: ModelSpec, fits: pd.DataFrame, intervals: pd.DataFrame) -> pd.
             "n_grades": [float(fits["n_grades"].mean())],
             "cohorts": [len(own)],
             "covered": [int(own["covers"].sum())],
+            "truth_days": [float(own["truth"].iloc[0])],
             "credible_level": [level],
             "credible_interval": [str(own["interval"].iloc[0])],
             "mean_width_days": [float((own["upper"] - own["lower"]).mean())],
@@ -113,7 +115,8 @@ def learned(spec: ModelSpec, fits: pd.DataFrame, intervals: pd.DataFrame) -> pd.
             "variance_removed": [removed],
             "says": [f"the data say {words}"],
             "divergences": [int(fits["divergences"].sum())],
-            "worst_r_hat": [float(fits["worst_r_hat"].max())],
+            "worst_r_hat": [float(own["r_hat"].max())],
+            "least_ess_tail": [float(own["ess_tail"].min())],
             "synthetic": [bool(fits["synthetic"].all())],
         }
     )
@@ -136,4 +139,11 @@ def notes(table: pd.DataFrame) -> list[str]:
             else f"With {per_cycle} more visits a cycle, {largest} patients are not enough: "
             f"{100 * share:.0f} % of the prior's variance is removed."
         )
+    best = table.loc[table["mean_width_days"].idxmin()]
+    said.append(
+        f"To learn is not to know well: at the best, with {best['n_patients']} patients and "
+        f"{best['visits_a_cycle']} more visits a cycle, the {100 * best['credible_level']:g} % "
+        f"interval is {best['mean_width_days']:.0f} days wide around a truth of "
+        f"{best['truth_days']:g} (the prior's: {best['prior_width_days']:.0f} days)."
+    )
     return said
