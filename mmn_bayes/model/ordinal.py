@@ -247,7 +247,8 @@ def _many_logit() -> Any:
         quadrature.REACH,
     )
 
-    @numba.njit  # called from Python, which the graph's own decorator does not allow for
+    # Called from Python, which the graph's own decorator does not allow for; threads run beside it.
+    @numba.njit(nogil=True)
     def many(eta, cutpoints, sigma, code, first_row):  # type: ignore[no-untyped-def]
         top, n, sites = cutpoints.size, code.size, first_row.size - 1
         space, out = np.empty(room(sigma, first_row, step)), np.empty(n + top + 2)

@@ -1,7 +1,9 @@
 """How well models predict a patient they have not seen: leave-one-patient-out, by importance."""
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import arviz as az
@@ -159,14 +161,15 @@ def _evaluated(
     grid = grid.reshape(-1, max(len(groups), 1)) if groups else np.zeros((1, 0), dtype=int)
     base, slopes, cutpoints, sigma, memory = _linear(spec, design, posterior, groups)
     code, repeat = design["code"].to_numpy(), repeats(design)
-    found = np.empty((len(sigma), len(parts)))
     points = z[grid]  # (node, effect), standard normals
-    for place, (label, part) in enumerate(parts.items()):
-        centre, root = rule[label]
+
+    def of_patient(label: str) -> np.ndarray:
+        part, (centre, root) = parts[label], rule[label]
         own = centre + points @ root.T
         # The rule's normal density in the place of the effects' own.
         weighted = log_weight[grid].sum(axis=1) + np.log(np.diag(root)).sum()
         weighted += 0.5 * ((points**2).sum(axis=1) - (own**2).sum(axis=1))
+        logs = np.empty(len(sigma))
         for draw in range(len(sigma)):
             eta = np.broadcast_to(base[draw, part.rows], (len(grid), part.rows.size))
             if slopes:
@@ -177,8 +180,11 @@ def _evaluated(
                 memory=None if memory is None else memory[draw],
                 repeat=repeat[part.rows],
             )
-            found[draw, place] = np.logaddexp.reduce(weighted + values)
-    return found
+            logs[draw] = np.logaddexp.reduce(weighted + values)
+        return logs
+
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+        return np.stack(list(pool.map(of_patient, parts)), axis=1)
 
 
 def _of_patient(spec: ModelSpec) -> list[Group]:

@@ -139,7 +139,7 @@ def notes(table: pd.DataFrame) -> list[str]:
             else f"With {per_cycle} more visits a cycle, {largest} patients are not enough: "
             f"{100 * share:.0f} % of the prior's variance is removed."
         )
-    best = table.loc[table["mean_width_days"].idxmin()]
+    best = table.iloc[int(table["mean_width_days"].argmin())]
     said.append(
         f"To learn is not to know well: at the best, with {best['n_patients']} patients and "
         f"{best['visits_a_cycle']} more visits a cycle, the {100 * best['credible_level']:g} % "
