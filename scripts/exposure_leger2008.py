@@ -15,7 +15,7 @@ VARIANTS = ("strength_dose_rate", "strength_cumulative", "strength_no_exposure",
 CAPTIONS = {
     "variants": "The model's variants: response, effect of doses, prediction of a patient left out",
     "time_and_infusions": "What the data say of time and of infusions",
-    "first_months": "The same, of the first 200 days of patients infused every 4 weeks",
+    "first_months": "The same, of the first 195 days of patients infused every 4 weeks",
     "confounding": "The effect of doses, had something unmeasured confounded it",
 }
 
@@ -28,7 +28,7 @@ def main(folder: Path) -> None:
     strength = mb.read_spec(ROOT / "models" / "strength.toml")
     others = [mb.read_spec(ROOT / "models" / f"{name}.toml") for name in VARIANTS]
     fits = [fit, *(mb.fit(spec, cohort, seed=SEED) for spec in others)]
-    early = mb.fit(strength, mb.first_months(cohort, until_day=200, every_days=28), seed=SEED)
+    early = mb.fit(strength, mb.first_months(cohort, until_day=195, every_days=28), seed=SEED)
     for tree in (*fits[1:], early):
         mb.require_converged(mb.diagnose(tree))
     store.write_manifest(fits, folder / "manifest_exposure.json")

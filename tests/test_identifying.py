@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from trees import of_another_model, with_draws
 
 from mmn_bayes.cohort.exposure import dose_in_effect
 from mmn_bayes.cohort.recipe import with_compartment
@@ -15,6 +16,7 @@ from mmn_bayes.errors import CohortWarning
 from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior.confounding import confounding_bound, sd_within_patients
 from mmn_bayes.posterior.identifying import change_by_part, time_against_infusions
+from mmn_bayes.posterior.implied import prior_of
 from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.spec.reading import parse_spec, read_spec
@@ -29,17 +31,6 @@ def cohort():
 def tree(models, cohort):
     spec = read_spec(models / "strength.toml")
     return fit(spec, cohort, seed=2, chains=2, draws=150, tune=250, progress="off")
-
-
-def with_draws(tree, **values):
-    """The same fit with other draws of some parameters."""
-    posterior = tree["posterior"].to_dataset()
-    changed = {n: xr.zeros_like(posterior[n]) + v for n, v in values.items()}
-    other = xr.DataTree.from_dict(
-        {"posterior": posterior.assign(changed), "design": tree["design"].to_dataset()}
-    )
-    other.attrs = tree.attrs
-    return other
 
 
 # --- time and infusions ---------------------------------------------------------------------------
@@ -120,9 +111,39 @@ def test_what_cannot_be_told_apart_is_said_to_be_so(tree):
 
 
 @pytest.mark.slow
-def test_a_model_without_exposure_has_nothing_to_tell_apart(models, cohort):
-    spec = read_spec(models / "strength_no_exposure.toml")
-    tree = fit(spec, cohort, seed=2, chains=1, draws=5, tune=30, progress="off")
+def test_nothing_known_is_not_told_apart(tree):
+    table = time_against_infusions(prior_of(tree, seed=3, draws=300), seed=1)
+    said = table.loc[table["of"] == "both", "says"].item()
+    assert "told apart" not in said
+    assert "of one or both of which the data say little" in said
+
+
+@pytest.mark.slow
+def test_the_effects_of_days_cancel(models, tree):
+    """The same fresh effects of a day with and without infusions: nothing of them is a part."""
+    content = spec_of(tree).resolved
+    content["group"]["one_day"] = {"by": "patient:visit", "acts_on": "level"}
+    content["group"]["one_day"]["sd"] = {"distribution": "half_normal", "sd": 1.0, "why": "a"}
+    posterior = tree["posterior"].to_dataset()
+    still = with_draws(tree, infusions=0.0)
+    drawn = (
+        still["posterior"]
+        .to_dataset()
+        .assign(
+            one_day_sd=xr.full_like(posterior["gain"], 0.5),
+            one_day_z=xr.zeros_like(posterior["gain"]).expand_dims(
+                visit=["nobody, day 1"], axis=-1
+            ),
+        )
+    )
+    still["posterior"] = xr.DataTree(drawn)
+    other = of_another_model(still, parse_spec(content, "with_days"))
+    assert abs(change_by_part(other).sel(part="infusions")).max() < 1e-12
+
+
+@pytest.mark.slow
+def test_a_model_without_exposure_has_nothing_to_tell_apart(models, tree):
+    tree = of_another_model(tree, read_spec(models / "strength_no_exposure.toml"))
     with pytest.raises(ValueError, match="has no exposure to be told from time"):
         time_against_infusions(tree, seed=1)
     with pytest.raises(ValueError, match="has 0 exposures; the bound is of one"):
@@ -152,20 +173,24 @@ def test_the_bound_moves_the_effect_by_that_bias(tree):
     table = confounding_bound(tree, grades=[0.25, 0.5], correlations=[-0.5, 0.5])
     plain, *others = table.to_dict("records")
     spread = sd_within_patients(tree, spec_of(tree).exposures[0])
+    posterior = tree["posterior"].to_dataset()
+    effect = posterior["infusions"] / posterior["cutpoints"].diff("threshold").mean("threshold")
+    assert spread.std() > 0.0  # each draw has its own half-lives
     assert plain["grades"] == plain["correlation"] == 0.0
     for row in others:
-        moved = row["grades"] * row["correlation"] / spread
-        for column in ("estimate", "lower", "upper"):
-            assert row[column] == pytest.approx(plain[column] - moved)
-        assert row["sd_of_measure"] == spread
+        left = effect - row["grades"] * row["correlation"] / spread
+        assert row["estimate"] == pytest.approx(left.mean().item())
+        limits = np.quantile(left.to_numpy(), [0.025, 0.975])
+        assert [row["lower"], row["upper"]] == pytest.approx(limits.tolist(), abs=1e-3)
+        assert row["sd_of_measure"] == pytest.approx(spread.mean().item())
     # The correlation named brings the nearer limit of the interval to 0.
     strong = with_draws(tree, infusions=0.1)
     row = confounding_bound(strong, grades=[0.5], correlations=[0.1]).iloc[1]
     tip = row["tipping_correlation"]
     assert tip > 0
-    if tip < 1:
-        there = confounding_bound(strong, grades=[0.5], correlations=[tip]).iloc[1]
-        assert there["lower"] == pytest.approx(0.0, abs=1e-9)
+    there = confounding_bound(strong, grades=[0.5], correlations=[min(tip, 0.999)]).iloc[1]
+    if tip < 0.999:  # the share of draws below 0 is that beyond the limit
+        assert there["p_above"] == pytest.approx(0.975, abs=0.01)
 
 
 @pytest.mark.slow
@@ -179,23 +204,24 @@ def test_the_sd_within_patients_is_that_of_least_squares(tree):
         }
     )
     patient = design["patient_of_visit"].to_numpy()
+    at = {"chain": 1, "draw": 7}
     halves = {
-        f"{w}_half_life_days": float(posterior[f"infusions_{w}_half_life_days"].mean())
+        f"{w}_half_life_days": posterior[f"infusions_{w}_half_life_days"][at].item()
         for w in ("onset", "wearing_off")
     }
     who, day = design["patient"].to_numpy()[patient], design["day_of_visit"].to_numpy()
     measure = dose_in_effect(who, day, given, **halves)
-    half = float(posterior["half_time_days"].mean())
+    half = posterior["half_time_days"][at].item()
     grown = 1 - 0.5 ** (design["days_since_first_infusion"].to_numpy() / half)
     x = np.column_stack([grown, np.eye(design.sizes["patient"])[patient]])
     left = measure - x @ np.linalg.lstsq(x, measure, rcond=None)[0]
     free = measure.size - np.linalg.matrix_rank(x)
     expected = np.sqrt(left @ left / free)
-    assert sd_within_patients(tree, spec_of(tree).exposures[0]) == pytest.approx(expected)
+    assert sd_within_patients(tree, spec_of(tree).exposures[0])[at] == pytest.approx(expected)
 
 
 @pytest.mark.slow
-def test_a_bound_that_has_no_meaning_is_refused(tree, models, cohort):
+def test_a_bound_that_has_no_meaning_is_refused(tree, models):
     with pytest.raises(ValueError, match="Give grades above 0, and correlations between -1 and 1"):
         confounding_bound(tree, grades=[0.0])
     with pytest.raises(ValueError, match="Give grades above 0"):
@@ -207,8 +233,7 @@ def test_a_bound_that_has_no_meaning_is_refused(tree, models, cohort):
         "log_sd": 0.5,
         "why": "a reason",
     }
-    spec = parse_spec(content, "saturating")
-    other = fit(spec, cohort, seed=2, chains=1, draws=5, tune=30, progress="off")
+    other = of_another_model(tree, parse_spec(content, "saturating"))
     with pytest.raises(ValueError, match="without half_effect"):
         confounding_bound(other)
 
@@ -217,21 +242,45 @@ def test_a_bound_that_has_no_meaning_is_refused(tree, models, cohort):
 
 
 def test_the_first_months_are_those_of_a_fixed_schedule(cohort):
-    with pytest.warns(CohortWarning, match="Left out beyond day 200 or off a schedule of 28 days"):
-        early = first_months(cohort, until_day=200, every_days=28)
-    assert (early.grades["day"] <= 200).all()
-    assert (early.infusions["day"] <= 200).all()
+    with pytest.warns(CohortWarning, match="Left out beyond day 195 or off a schedule of 28 days"):
+        early = first_months(cohort, until_day=195, every_days=28)
+    assert (early.grades["day"] <= 195).all()
+    assert (early.infusions["day"] <= 195).all()
     kept = set(early.patients["patient"])
     assert 1 < len(kept) < len(cohort.patients)
+    doses = courses(early.infusions[early.infusions["day"] >= 0]).groupby("patient")[
+        "dose_g_per_kg"
+    ]
+    assert (doses.max() <= 1.1 * doses.min() + 1e-9).all()
     between = courses(early.infusions[early.infusions["day"] >= 0])["days_since_course"].dropna()
     assert between.between(21, 35).all()
     out = early.warnings[early.warnings["message"].str.contains("not on a schedule of 28 days")]
     assert set(out["patient"]) | kept == set(cohort.patients["patient"])
-    assert early.title.endswith(", to day 200, infused every 28 days")
+    assert early.title.endswith(", to day 195, infused every 28 days")
     assert early.synthetic
     with pytest.warns(CohortWarning, match=r"Left out beyond day 200: [0-9]+ of [0-9]+ grades"):
         everybody = first_months(cohort, until_day=200)
     assert len(everybody.patients) == len(cohort.patients)
+
+
+@pytest.mark.parametrize(
+    ("days", "doses", "kept"),
+    [
+        ([0, 28, 56, 84, 112, 140, 168], 2.0, True),
+        ([0, 28, 56, 84, 112, 140, 168], [0.5, 1, 1.5, 2, 2, 2, 2], False),  # titrated
+        ([0, 28, 56, 84], 2.0, False),  # stopped
+        ([0, 28], 2.0, False),
+        ([140, 168], 2.0, False),  # begun late
+        ([0, 28, 56, 70, 98, 126, 154, 182], 2.0, False),  # once sooner
+    ],
+)
+def test_who_is_on_a_fixed_schedule(cohort, days, doses, kept):
+    own = pd.DataFrame({"patient": "P01", "day": np.array(days, float), "dose_g_per_kg": doses})
+    other = cohort.infusions[cohort.infusions["patient"] != "P01"]
+    changed = replace(cohort, infusions=pd.concat([own, other], ignore_index=True))
+    with pytest.warns(CohortWarning, match="Left out"):
+        early = first_months(changed, until_day=182, every_days=28)
+    assert ("P01" in set(early.patients["patient"])) == kept
 
 
 def test_months_of_nobody_are_refused(cohort):

@@ -3,6 +3,7 @@
 import os
 import warnings
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import distributed
@@ -10,7 +11,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from measures import mean_of_intercept, no_measure, process_of
+from measures import label_of, mean_of_intercept, no_measure, no_row, process_of
 
 from mmn_bayes.errors import CohortWarning
 from mmn_bayes.posterior.recovery import simulated
@@ -103,6 +104,29 @@ def test_dask_runs_the_same_tasks(tasks, tmp_path):
     assert (there["error"] == "").all(), there["error"].tolist()
     assert there["mean"].tolist() == here["mean"].tolist()
     assert os.getpid() not in set(there["process"])
+
+
+def test_what_has_no_name_cannot_be_told_apart_and_is_refused(tasks, tmp_path):
+    for measure in (partial(mean_of_intercept, times=2.0), lambda tree: tree):
+        with pytest.raises(ValueError, match="The measure has no name of its own"):
+            run_tasks(tasks, measure, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_task_whose_data_cannot_be_used_is_a_row_too(tasks, tmp_path, models):
+    exposed = replace(tasks[0], name="no infusions", spec=read_spec(models / "strength.toml"))
+    exposed = replace(exposed, data=replace(exposed.data, infusions=None))
+    table = run_tasks([exposed, tasks[1]], mean_of_intercept, tmp_path, workers=1, progress=False)
+    assert table.loc[0, "error"].startswith("DataError: The model 'strength' cannot be fitted")
+    assert table.loc[1, "error"] == ""
+
+
+@pytest.mark.slow
+def test_text_stays_text_and_no_row_is_a_failure(tasks, tmp_path):
+    found = run_tasks(tasks[:1], label_of, tmp_path, workers=1, progress=False)
+    assert found.loc[0, "label"] == "007"
+    none = run_tasks(tasks[:1], no_row, tmp_path, workers=1, progress=False)
+    assert none["error"].tolist() == ["The measure gave no row."]
 
 
 def test_tasks_need_different_names(tasks, tmp_path):

@@ -1,12 +1,11 @@
 """Schedules of infusions, what they would do, and when that is beyond what was seen."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 from matplotlib.text import Text
+from trees import of_another_model, with_draws
 
 from mmn_bayes.cohort.recipe import with_compartment
 from mmn_bayes.cohort.schedules import courses, no_infusions, scenario_table, schedule
@@ -31,7 +30,6 @@ from mmn_bayes.report.scenarios import (
     trajectory_table,
 )
 from mmn_bayes.report.trajectory_figure import dose_response_figure, runs, trajectory_figure
-from mmn_bayes.spec.model_spec import spec_to_toml
 from mmn_bayes.spec.reading import parse_spec, read_spec
 
 DAYS = (0.0, 90.0, 182.0, 300.0)
@@ -52,14 +50,10 @@ def fitted(models, cohort):
 @pytest.fixture(scope="module")
 def effective(fitted):
     """The same fit, but infusions surely act, 0.1 for 1 g/kg with known half-lives, and alone."""
-    posterior = fitted["posterior"].to_dataset()
     known = {"infusions": 0.1, "infusions_onset_half_life_days": 6.0}
     known |= {"infusions_wearing_off_half_life_days": 28.0}
     known |= {"gain": 0.0, "naive_gain": 0.0, "patient_gain_sd": 0.0}
-    posterior = posterior.assign({n: xr.full_like(posterior[n], v) for n, v in known.items()})
-    tree = xr.DataTree.from_dict({"posterior": posterior, "design": fitted["design"].to_dataset()})
-    tree.attrs = fitted.attrs
-    return tree
+    return with_draws(fitted, **known)
 
 
 # --- schedules ------------------------------------------------------------------------------------
@@ -98,6 +92,28 @@ def test_all_defects_of_a_scenario_come_at_once():
         scenario_table(table, np.array(["A"]))
     with pytest.raises(ValueError, match="no column dose_g_per_kg"):
         scenario_table(table[["day"]], np.array(["A"]))
+
+
+def test_weekly_infusions_are_courses_of_their_own():
+    weekly = schedule(dose_g_per_kg=0.4, every_days=7, from_day=0, until_day=50)
+    found = courses(weekly.assign(patient="A"))
+    assert found["dose_g_per_kg"].to_numpy() == pytest.approx(0.4)
+    assert found["days_since_course"].dropna().tolist() == [7.0] * 7
+    over_a_weekend = pd.DataFrame({"patient": "A", "day": [0, 1, 4, 5], "dose_g_per_kg": 0.4})
+    found = courses(over_a_weekend)
+    assert found[["day", "last_day"]].to_numpy().tolist() == [[0, 5]]
+
+
+@pytest.mark.parametrize("kind", ["datetime64[ns]", "timedelta64[ns]", "bool"])
+def test_days_that_are_dates_are_refused(kind):
+    table = schedule(**MONTHLY)
+    with pytest.raises(ValueError, match=r"column day is of type .*; give numbers"):
+        scenario_table(table.assign(day=table["day"].astype("int64").astype(kind)), np.array(["A"]))
+    far = pd.DataFrame({"day": [150_000.0], "dose_g_per_kg": [1.0]})
+    with pytest.raises(ValueError, match="over 36525 days from inclusion"):
+        scenario_table(far, np.array(["A"]))
+    with pytest.raises(ValueError, match="dose_g_per_kg: given as text; give numbers"):
+        schedule(**(MONTHLY | {"dose_g_per_kg": "2"}))
 
 
 # --- what they would do ---------------------------------------------------------------------------
@@ -199,6 +215,11 @@ def test_what_lies_beyond_the_data_is_flagged(fitted):
         ({"patients": "P02", "by": "naive"}, "One patient has no groups"),
         ({"days": []}, "days is no list of days"),
         ({"scenario": {}}, "scenario is empty"),
+        ({"scenario": {"as infused": None}}, "A scenario is a table of infusions"),
+        ({"days": [0, 0]}, "days do not increase"),
+        ({"days": [30.0, 0.0]}, "days do not increase"),
+        ({"days": None}, "days is no list of days"),
+        ({"from_day": float("nan")}, "from_day is nan; give a day"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(fitted, changes, words):
@@ -237,13 +258,10 @@ def test_the_dose_that_keeps_a_share_keeps_it(effective):
 
 
 @pytest.mark.slow
-def test_a_model_without_compartment_has_no_kernel(models, cohort):
-    spec = read_spec(models / "strength_no_exposure.toml")
-    tree = fit(spec, cohort, seed=2, chains=1, draws=5, tune=30, progress="off")
+def test_a_model_without_compartment_has_no_kernel(models, fitted):
+    tree = of_another_model(fitted, read_spec(models / "strength_no_exposure.toml"))
     with pytest.raises(ValueError, match="has 0 exposures by an effect compartment"):
         dose_in_effect_kernel(tree, [1.0])
-    assert spec_of(tree).exposures == ()
-    assert replace(cohort).synthetic
 
 
 @pytest.mark.slow
@@ -255,7 +273,7 @@ def test_what_is_left_after_the_last_infusion_is_that_of_a_long_schedule(effecti
     cycle = np.arange(0.05, 28.0, 0.1)[:, None] + 28.0 * np.arange(400)
     mean = (0.5 ** (cycle / 28) * (1 - 0.5 ** (cycle / 6))).sum(axis=1).mean()
     assert drawn.to_numpy() == pytest.approx(np.broadcast_to(known / mean, drawn.shape), rel=1e-4)
-    with pytest.raises(ValueError, match="Give a dose and an interval above 0, and days"):
+    with pytest.raises(ValueError, match="Give days after the infusion, each 0 or more"):
         wearing_off_curve(effective, [-1.0], dose_g_per_kg=2.0, every_days=28)
 
 
@@ -266,8 +284,7 @@ def test_of_a_saturating_effect_the_share_is_of_the_effect(effective):
     fixed = {"distribution": "fixed", "why": "a reason"}
     halves = {"onset_half_life_days": 6.0, "wearing_off_half_life_days": 28.0, "half_effect": 1.5}
     content["exposure"]["infusions"] |= {n: {**fixed, "value": v} for n, v in halves.items()}
-    tree = xr.DataTree.from_dict({n: g.to_dataset() for n, g in effective.children.items()})
-    tree.attrs = effective.attrs | {"spec_toml": spec_to_toml(parse_spec(content, "strength"))}
+    tree = of_another_model(effective, parse_spec(content, "strength"))
 
     def lowest(dose, interval):
         u = interval * np.arange(1, 400)
@@ -298,7 +315,7 @@ def test_more_is_better_where_infusions_act_and_doses_beyond_are_marked(effectiv
         effective, patients="population", by="naive", scenario=no_infusions()
     )
     np.testing.assert_array_equal(drawn.sel(dose_g_per_kg=0.0).to_numpy(), none.to_numpy())
-    with pytest.raises(ValueError, match="Give one dose or more"):
+    with pytest.raises(ValueError, match="Give one dose or more of 0 g/kg or above"):
         dose_response(effective, [-1.0], every_days=28)
 
 
@@ -315,6 +332,38 @@ def test_the_course_of_one_patient_is_that_of_its_trajectory(fitted, cohort):
     )
     with pytest.raises(ValueError, match="no graded muscle of a patient 'X'"):
         patient_course(fitted, "X", days)
+
+
+@pytest.mark.slow
+def test_what_is_beyond_is_asked_of_those_whom_the_scenario_is_for(fitted, cohort):
+    """Of one patient, of a group: not of whoever else is in the cohort."""
+    days, plan = [30.0, 100.0], schedule(**MONTHLY)
+    for table in (plan, plan.assign(patient="P02")):
+        drawn = trajectory(fitted, scenario=table, patients="P02", days=days)
+        assert drawn["extrapolated"].to_numpy().tolist() == [False, False]
+    by = trajectory(fitted, scenario=no_infusions(), patients="population", days=days, by="naive")
+    assert by["extrapolated"].dims == ("naive", "day")
+    assert by["extrapolated"].sel(naive=True).all()
+    table = trajectory_table(by).set_index(["naive", "day"])
+    assert table.loc[(True, 30.0), "extrapolated"]
+    # Courses a week apart are not one.
+    weekly = schedule(dose_g_per_kg=0.4, every_days=7, from_day=0, until_day=182)
+    found = extrapolation(fitted, weekly, [6.0], patients=["P02"]).set_index("quantity")
+    assert found.loc["dose of a course (g/kg)", "upper"] == pytest.approx(0.4)
+    # A course that began before counts as a whole, where it goes on after.
+    first = cohort.infusions[cohort.infusions["patient"] == "P02"]["day"].iloc[0]
+    joined = pd.DataFrame({"day": [first + 2], "dose_g_per_kg": [20.0], "patient": ["P02"]})
+    found = extrapolation(fitted, joined, [first + 30], from_day=first + 1, patients=["P02"])
+    assert found.set_index("quantity").loc["dose of a course (g/kg)", "extrapolated"]
+
+
+@pytest.mark.slow
+def test_draws_of_the_prior_say_so(fitted):
+    prior = prior_of(fitted, seed=1, draws=20)
+    drawn = trajectory(prior, scenario=no_infusions(), patients="population", days=[10.0])
+    assert (trajectory_table(drawn)["distribution"] == "prior").all()
+    rates = response_probability(prior, patients="population")
+    assert rates.attrs["distribution"] == "prior"
 
 
 @pytest.mark.slow
@@ -380,8 +429,13 @@ def test_the_models_placebo_rate_stands_beside_the_published_one(fitted):
     drawn = response_probability(fitted, patients="population", by="naive", scenario=no_infusions())
     expected = drawn.sel(naive=True).mean().item()
     assert none.loc["naive", "estimate"] == pytest.approx(expected)
-    assert none["extrapolated"].all()
-    assert none["why"].str.contains("day with nothing infused so far").all()
+    assert none.loc["naive", "extrapolated"]
+    assert "day with nothing infused so far" in none.loc["naive", "why"]
+    assert "nothing infused so far" not in none.loc["previously treated", "why"]
+    with pytest.raises(ValueError, match="A scenario is called 'as infused'"):
+        scenario_response_table(fitted, {"as infused": no_infusions()})
+    with pytest.raises(ValueError, match="placebo is 20; it is a rate"):
+        scenario_response_table(fitted, SCENARIOS, placebo=20)
     published = table.iloc[-1]
     assert (published["estimate"], published["scenario"]) == (0.2, PUBLISHED)
     assert not published["synthetic"]

@@ -20,6 +20,7 @@ def first_months(
     until_day: float,
     every_days: float | None = None,
     within_days: float = 7.0,
+    within_dose: float = 0.1,
 ) -> Cohort:
     """Restrict a cohort to its first months, and to the patients who were on a fixed schedule then.
 
@@ -30,11 +31,13 @@ def first_months(
     until_day
         Last day that counts: later grades, infusions, blocks and states are left out.
     every_days
-        Interval of the schedule: only patients stay who had two courses or more from day 0 to
-        `until_day`, each begun within `within_days` of so many days after the one before. None
-        keeps all patients.
-    within_days
-        Tolerance of the intervals.
+        Interval of the schedule: only patients stay whose courses kept it from day 0 to
+        `until_day` (or to their last grade, where that is earlier): none began more than so many
+        days after the one before, day 0 standing in for the first, or sooner, but for
+        `within_days`; the last lies no further from the end; and the doses differ by no more than
+        `within_dose`. None keeps all patients.
+    within_days, within_dose
+        Tolerance of the intervals, and of the doses: the largest over the smallest, less 1.
 
     Returns
     -------
@@ -47,6 +50,11 @@ def first_months(
     ValueError
         When nobody would be left, or the days are not usable.
 
+    Notes
+    -----
+    Who stays on a schedule is no random part of the cohort: who got worse, or was cured, may have
+    left it. Within it doses did not answer to strength; it says nothing of the others.
+
     Warns
     -----
     CohortWarning
@@ -57,7 +65,7 @@ def first_months(
     everybody = cohort.patients["patient"]
     kept = set(everybody)
     if every_days is not None:
-        kept = _on_schedule(cohort, until_day, every_days, within_days)
+        kept = _on_schedule(cohort, until_day, every_days, within_days, within_dose)
     if not kept:
         raise ValueError(
             f"No patient had courses every {every_days:g} days ({within_days:g} more or less) up "
@@ -117,11 +125,18 @@ def _those(cohort: Cohort, patients: Collection[str], until_day: float) -> dict[
 
 
 def _on_schedule(
-    cohort: Cohort, until_day: float, every_days: float, within_days: float
+    cohort: Cohort, until_day: float, every_days: float, within_days: float, within_dose: float
 ) -> set[str]:
-    given = infusions_of(cohort)
-    inside = given[(given["day"] >= 0) & (given["day"] <= until_day)]
-    since = courses(inside).dropna(subset="days_since_course")
-    fits = (since["days_since_course"] - every_days).abs() <= within_days
-    all_fit = fits.groupby(since["patient"]).all()
-    return set(all_fit.index[all_fit])
+    every = courses(infusions_of(cohort))
+    inside = every[(every["day"] >= 0) & (every["day"] <= until_day)]
+    last_grade = cohort.grades.dropna(subset="grade").groupby("patient")["day"].max()
+    kept = set()
+    for patient, own in inside.groupby("patient"):
+        days, dose = own["day"].to_numpy(float), own["dose_g_per_kg"].to_numpy(float)
+        end = min(until_day, float(last_grade.get(patient, until_day)))
+        even = np.abs(np.diff(days) - every_days) <= within_days
+        at_most = every_days + within_days
+        ends = days[0] <= at_most and end - days[-1] <= at_most and days.size > 1
+        if even.all() and ends and dose.max() <= (1.0 + within_dose) * dose.min():
+            kept.add(str(patient))
+    return kept

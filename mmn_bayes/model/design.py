@@ -466,6 +466,7 @@ def _without_stratum(spec: ModelSpec, cohort: Cohort) -> list[str]:
 def _without_infusions(spec: ModelSpec, cohort: Cohort) -> list[str]:
     asks = [f"exposure.{exposure.name}" for exposure in spec.exposures]
     asks += ["gain"] if spec.gain is not None else []
+    asks += ["time"] if spec.time is not None and spec.time.since == "first_infusion" else []
     if cohort.infusions is not None or not asks:
         return []
     return [

@@ -7,7 +7,7 @@ import xarray as xr
 
 from mmn_bayes.cohort.schedules import courses, no_infusions, schedule
 from mmn_bayes.posterior.extrapolation import recorded_infusions
-from mmn_bayes.posterior.replicate import design_of, spec_of
+from mmn_bayes.posterior.replicate import design_of_grades, spec_of
 from mmn_bayes.posterior.response import response_probability
 
 
@@ -44,11 +44,13 @@ def dose_response(
     ValueError
         When a dose is below 0 or there is none; as for `schedule` and `response_probability`.
     """
-    doses = np.asarray(doses_g_per_kg, dtype=float)
-    if doses.size == 0 or not (doses >= 0).all() or np.unique(doses).size < doses.size:
-        raise ValueError("Give one dose or more, each once, of 0 g/kg or above.")
+    doses, design = np.asarray(doses_g_per_kg, dtype=float), design_of_grades(fit)
+    if doses.size == 0 or not (np.isfinite(doses) & (doses >= 0)).all():
+        raise ValueError("Give one dose or more of 0 g/kg or above.")
+    if not (np.diff(doses) > 0).all():
+        raise ValueError("doses_g_per_kg do not increase; name each once, the smallest first.")
     until = spec_of(fit).response.follow_up_day
-    had = courses(recorded_infusions(design_of(fit)))["dose_g_per_kg"]
+    had = courses(recorded_infusions(design))["dose_g_per_kg"]
     low, high = float(had.min()), float(had.max())
     parts = []
     for dose in doses:
@@ -63,7 +65,8 @@ def dose_response(
             )
         parts.append(response_probability(fit, patients="population", by=by, scenario=given))
     drawn = xr.concat(parts, "dose_g_per_kg", combine_attrs="override")
-    beyond = (doses < low - 1e-9) | (doses > high + 1e-9)
+    # Where the cohort had none, every dose is beyond.
+    beyond = ~((doses >= low - 1e-9) & (doses <= high + 1e-9))
     drawn = drawn.assign_coords(dose_g_per_kg=doses, extrapolated=("dose_g_per_kg", beyond))
     drawn.attrs["observed_doses"] = [low, high]
     drawn.attrs["schedule"] = f"dose of a course (g/kg), every {every_days:g} days from day 0"

@@ -8,7 +8,7 @@ import xarray as xr
 
 from mmn_bayes.cohort.exposure import days_since_last_infusion
 from mmn_bayes.cohort.schedules import courses, scenario_table
-from mmn_bayes.posterior.replicate import design_of
+from mmn_bayes.posterior.replicate import design_of_grades
 
 _ONE_SIDED = ("days since the last infusion", "day with nothing infused so far")
 
@@ -19,6 +19,7 @@ def extrapolation(
     days: Sequence[float],
     *,
     from_day: float = 0.0,
+    patients: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Compare a scenario with what the patients of the fit had.
 
@@ -26,6 +27,8 @@ def extrapolation(
     ----------
     fit, scenario, days, from_day
         As for `trajectory`; courses that begin on the last of the days or later do not count.
+    patients
+        Identifiers of those whom the scenario is for; by default all. What was seen is of all.
 
     Returns
     -------
@@ -35,18 +38,35 @@ def extrapolation(
         visits), day: `quantity`, `lower` and
         `upper` of the scenario, `observed_lower`, `observed_upper`, `extrapolated`, `why` (a
         sentence where it is), `synthetic`.
+
+    Raises
+    ------
+    ValueError
+        When the fit has no grades, no day is named, or the scenario is not usable.
     """
-    design = design_of(fit)
+    design = design_of_grades(fit)
     asked = np.asarray(days, dtype=float)
-    found = _ranges(design, scenario, asked, from_day)
+    if asked.size == 0:
+        raise ValueError("days is empty; name at least one day.")
+    label = design["patient"].to_numpy()
+    whose = np.full(label.size, True) if patients is None else np.isin(label, list(patients))
+    found = _ranges(design, scenario, asked, from_day, whose)
     return found.assign(synthetic=bool(fit.attrs["synthetic"]))
 
 
 def beyond(
-    design: xr.Dataset, scenario: pd.DataFrame, days: np.ndarray, from_day: float
+    design: xr.Dataset,
+    scenario: pd.DataFrame,
+    days: np.ndarray,
+    from_day: float,
+    whose: np.ndarray,
 ) -> np.ndarray:
-    """Say of each day whether it, or the schedule up to it, lies beyond what the cohort had."""
-    each = (_ranges(design, scenario, np.array([day]), from_day)["extrapolated"] for day in days)
+    """Say of each day whether it, or the schedule up to it, lies beyond what the cohort had.
+
+    `whose`, shape (patient,): whom the scenario is for.
+    """
+    ranges = (_ranges(design, scenario, np.array([day]), from_day, whose) for day in days)
+    each = (found["extrapolated"] for found in ranges)
     return np.array([bool(flags.any()) for flags in each])
 
 
@@ -62,18 +82,27 @@ def recorded_infusions(design: xr.Dataset) -> pd.DataFrame:
 
 
 def _ranges(
-    design: xr.Dataset, scenario: pd.DataFrame, days: np.ndarray, from_day: float
+    design: xr.Dataset,
+    scenario: pd.DataFrame,
+    days: np.ndarray,
+    from_day: float,
+    whose: np.ndarray,
 ) -> pd.DataFrame:
-    """Ranges of a scenario, of its courses begun before the last of the days, and of the cohort."""
-    recorded, label = recorded_infusions(design), design["patient"].to_numpy()
+    """Ranges of a scenario up to the last of the days, for some patients, and of the cohort."""
+    recorded, everybody = recorded_infusions(design), design["patient"].to_numpy()
+    label = everybody[whose]
     when = design["day_of_visit"].to_numpy()
     had = courses(recorded)
-    new = scenario_table(scenario, label)
+    new = scenario_table(scenario, everybody)
     # A course may have begun before: its doses belong together, and so do the days in between.
     table = pd.concat([recorded[recorded["day"] < from_day], new], ignore_index=True)
-    planned = courses(table)
-    planned = planned[(planned["day"] >= from_day) & (planned["day"] < days.max())]
-    seen = _since(recorded, label[design["patient_of_visit"].to_numpy()], when)
+    table = table[table["patient"].isin(label)]
+    planned = courses(table)  # whole ones, those too that the last of the days lies within
+    planned = planned[(planned["last_day"] >= from_day) & (planned["day"] < days.max())]
+    own = courses(new[new["patient"].isin(label)])
+    most = own.loc[own["day"] < days.max(), "dose_g_per_kg"].max()
+    whole = planned["dose_g_per_kg"].min()
+    seen = _since(recorded, everybody[design["patient_of_visit"].to_numpy()], when)
     asked = _since(table, np.repeat(label, days.size), np.tile(days, label.size))
     observed = {
         "dose of a course (g/kg)": had["dose_g_per_kg"],
@@ -83,7 +112,9 @@ def _ranges(
         "day": pd.Series(when),
     }
     stated = {
-        "dose of a course (g/kg)": planned["dose_g_per_kg"],
+        # The smallest with what was given of it before, the largest without: where a course was
+        # under way when the scenario begins, neither a part of one nor the two together is strange.
+        "dose of a course (g/kg)": pd.Series([np.minimum(whole, most), most]),
         # Of the schedule's own: its first course may follow at any distance from what was given.
         "days between courses": planned["days_since_course"].where(
             planned["day"] - planned["days_since_course"] >= from_day

@@ -1,6 +1,7 @@
 """What the data say of time and of infusions, and whether they tell the two apart."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from mmn_bayes.model.design import at_rows
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.posterior.groups import Groups, groups_of
 from mmn_bayes.posterior.implied import draw_prior
-from mmn_bayes.posterior.replicate import design_of, spec_of, thinned
+from mmn_bayes.posterior.replicate import design_of_grades, drawn_from, spec_of, thinned
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.spec.model_spec import ModelSpec
 from mmn_bayes.spec.vocabulary import DISTRIBUTIONS
@@ -45,13 +46,13 @@ def change_by_part(fit: xr.DataTree, *, by: str | None = None) -> xr.DataArray:
     ValueError
         When the fit has no grades, or `by` makes no groups.
     """
-    spec, design = spec_of(fit), _of_grades(fit)
+    spec, design = spec_of(fit), design_of_grades(fit)
     groups = groups_of(fit, by)
     posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
     drawn = _changes(spec, design, posterior, groups)
     return drawn.assign_attrs(
         synthetic=bool(fit.attrs["synthetic"]),
-        distribution="posterior",
+        distribution=drawn_from(fit),
         quantity=f"change of strength by day {spec.response.follow_up_day:g}, in grades",
     )
 
@@ -88,7 +89,7 @@ def time_against_infusions(
     ValueError
         When the fit has no grades or no exposure, or `by` makes no groups.
     """
-    spec, design = spec_of(fit), _of_grades(fit)
+    spec, design = spec_of(fit), design_of_grades(fit)
     if not spec.exposures:
         raise ValueError(f"The model '{spec.name}' has no exposure to be told from time.")
     prior = draw_prior(spec, design, draws=_DRAWS, seed=seed)
@@ -100,6 +101,7 @@ def time_against_infusions(
         for name, draws in both[of].items():
             row = _row(name, of, draws, before[of][name], level)
             partners = {n: _correlation(draws, d) for n, d in both[other].items()}
+            partners = {n: r for n, r in partners.items() if np.isfinite(r)}
             if partners:
                 along = max(partners, key=lambda n: abs(partners[n]))
                 row |= {"goes_along_with": along, "correlation": partners[along]}
@@ -107,13 +109,6 @@ def time_against_infusions(
     groups = groups_of(fit, by)
     rows += _part_rows(change_by_part(fit, by=by), _changes(spec, design, prior, groups), by, level)
     return pd.DataFrame(rows).assign(synthetic=bool(fit.attrs["synthetic"]))
-
-
-def _of_grades(fit: xr.DataTree) -> xr.Dataset:
-    spec = spec_of(fit)
-    if spec.outcome != "grade":
-        raise ValueError(f"The fit of '{spec.name}' is of outcome '{spec.outcome}', not of grades.")
-    return design_of(fit)
 
 
 def _changes(
@@ -129,9 +124,10 @@ def _changes(
     shape = (draws.sizes["chain"], draws.sizes["draw"])
     noise = draws["noise"].to_numpy().reshape(-1, 1) if spec.noise is not None else 1.0
     without = draws.assign({e.name: xr.zeros_like(draws[e.name]) for e in spec.exposures})
-    rng = np.random.default_rng(0)  # effects of days nobody was graded on: they cancel on average
     found = {}
     for part, own in ((BOTH, draws), (TIME, without)):
+        # Effects of days nobody was graded on: the same ones in both, so that they cancel.
+        rng = np.random.default_rng(0)
         blocks = predict(
             *(spec, rows, own, ["eta_without_site", "scaled_cutpoints"]), purpose="recover", rng=rng
         )
@@ -201,6 +197,8 @@ def _row(
 
 
 def _correlation(one: xr.DataArray, other: xr.DataArray) -> float:
+    if one.std() == 0.0 or other.std() == 0.0:
+        return np.nan
     return float(np.corrcoef(one.to_numpy().ravel(), other.to_numpy().ravel())[0, 1])
 
 
@@ -235,10 +233,14 @@ def _part_rows(
             if part != BOTH:
                 other = INFUSIONS if part == TIME else TIME
                 row |= {"goes_along_with": other, "correlation": r}
-            yield row | {"says": _part_says(part, own, r)}
+            removed = [
+                _row(p, p, own.sel(part=p), before.sel(part=p), level)["variance_removed"]
+                for p in (TIME, INFUSIONS)
+            ]
+            yield row | {"says": _part_says(part, own, r, removed)}
 
 
-def _part_says(part: str, own: xr.DataArray, r: float) -> str:
+def _part_says(part: str, own: xr.DataArray, r: float, removed: list[Any]) -> str:
     sd = {name: float(own.sel(part=name).std()) for name in (TIME, INFUSIONS, BOTH)}
     if part != BOTH:
         return f"Known to {sd[part]:.2f} grades (sd)."
@@ -249,4 +251,8 @@ def _part_says(part: str, own: xr.DataArray, r: float) -> str:
             f"{known}, each to no better than {parts:.2f}: how the change is shared between them "
             f"the data do not tell (correlation {r:.2f})."
         )
+    if not np.isfinite(r):
+        return f"{known}; one of the two changes nothing in this model."
+    if min(removed) < LITTLE:
+        return f"{known}, of one or both of which the data say little beyond the prior."
     return f"{known}, each to {parts:.2f} or more; they are told apart (correlation {r:.2f})."

@@ -32,11 +32,10 @@ def dose_in_effect_kernel(fit: xr.DataTree, days: Sequence[float]) -> xr.DataArr
     Raises
     ------
     ValueError
-        When the model has no effect compartment, or several.
+        When the model has no effect compartment, or several, or a day is before the infusion.
     """
-    own = compartment_of(fit)
-    u = xr.DataArray(np.asarray(days, dtype=float), dims="day")
-    u = u.assign_coords(day=u.to_numpy())
+    own, since = compartment_of(fit), _days(days)
+    u = xr.DataArray(since, dims="day", coords={"day": since})
     share = 2.0 ** (-u / own.wearing_off) * -np.expm1(-np.log(2.0) * u / own.onset)
     size = fit["posterior"].to_dataset()[own.name]
     if own.half_effect is not None:
@@ -119,9 +118,9 @@ def wearing_off_curve(
     ValueError
         When a number is not usable, or the model has no single effect compartment.
     """
-    asked = np.asarray(days, dtype=float)
-    if not dose_g_per_kg > 0 or not every_days > 0 or asked.size == 0 or (asked < 0).any():
-        raise ValueError("Give a dose and an interval above 0, and days of 0 or more.")
+    asked = _days(days)
+    if not 0 < dose_g_per_kg < np.inf or not 0 < every_days < np.inf:
+        raise ValueError("Give a dose and an interval above 0.")
     own = compartment_of(fit)
     off, both = 1.0 / own.wearing_off, 1.0 / own.wearing_off + 1.0 / own.onset
 
@@ -176,7 +175,9 @@ def dose_to_keep(
     ValueError
         When a number is not usable, or the model has no single effect compartment.
     """
-    if not 0 < share <= 1 or not dose_g_per_kg > 0 or min([every_days, *other_every_days]) <= 0:
+    intervals = np.array([every_days, *other_every_days], dtype=float)
+    usable = np.isfinite(intervals).all() and (intervals > 0).all() and intervals.size > 1
+    if not 0 < share <= 1 or not 0 < dose_g_per_kg < np.inf or not usable:
         raise ValueError("Give a share above 0 and at most 1, a dose and intervals above 0.")
     own = compartment_of(fit)
     off, both = 1.0 / own.wearing_off, 1.0 / own.wearing_off + 1.0 / own.onset
@@ -200,6 +201,14 @@ def dose_to_keep(
         quantity=f"dose of a course that keeps {share:g} of the effect that {dose_g_per_kg:g} g/kg "
         f"every {every_days:g} days have before the next",
     )
+
+
+def _days(days: Sequence[float]) -> np.ndarray:
+    """Days after an infusion: one or more, each a number of 0 or more."""
+    asked = np.asarray(days, dtype=float)
+    if asked.ndim != 1 or asked.size == 0 or not (np.isfinite(asked) & (asked >= 0)).all():
+        raise ValueError("Give days after the infusion, each 0 or more.")
+    return asked
 
 
 def _saturated(own: Compartment, in_effect: Any) -> Any:

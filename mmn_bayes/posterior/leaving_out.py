@@ -57,6 +57,7 @@ def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataA
         When the model has effects that are not integrated out here.
     """
     spec, design = spec_of(fit), design_of(fit)
+    _of_patient(spec)  # before anything is computed
     posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
     parts = _rows_of_patients(design)
     rule = {label: centre_of(fit, label) for label in parts}
@@ -296,6 +297,33 @@ def left_out_by_importance(fit: xr.DataTree) -> pd.DataFrame:
     )
 
 
+def _require_one_data(specs: Sequence[ModelSpec], fits: Sequence[xr.DataTree]) -> None:
+    """Raise unless all fits are of the same grades."""
+    first = _grades_of(specs[0], fits[0])
+    for spec, fit in zip(specs[1:], fits[1:], strict=True):
+        own = _grades_of(spec, fit)
+        if any(not np.array_equal(a, b) for a, b in zip(first, own, strict=True)):
+            raise ValueError(
+                f"The fits of '{specs[0].name}' and '{spec.name}' are of different grades (other "
+                "patients, muscles, days or scale); compare models of one cohort and scale."
+            )
+
+
+def _grades_of(spec: ModelSpec, fit: xr.DataTree) -> tuple[np.ndarray, ...]:
+    """Scale, and patient, muscle, side, day and grade of each row: what a density is of."""
+    _of_patient(spec)
+    design = design_of(fit)
+    site = design["site_of_row"].to_numpy()
+    return (
+        np.array(spec.scale),
+        design["patient"].to_numpy()[design["patient_of_site"].to_numpy()[site]],
+        design["muscle"].to_numpy()[design["muscle_of_site"].to_numpy()[site]],
+        design["side_of_site"].to_numpy()[site],
+        design["day_of_visit"].to_numpy()[design["visit_of_row"].to_numpy()],
+        design["code"].to_numpy(),
+    )
+
+
 def compare_models(fits: Sequence[xr.DataTree]) -> pd.DataFrame:
     """Compare models by how well they predict the grades of a patient left out.
 
@@ -318,21 +346,21 @@ def compare_models(fits: Sequence[xr.DataTree]) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        When two models have one name, the fits are of different patients, or a model has effects
-        that are not integrated out.
+        When two models have one name, the fits are of different grades (of other patients, days or
+        muscles, or on another scale, where densities are no measure of either), or a model has
+        effects that are not integrated out.
     """
     specs = [spec_of(fit) for fit in fits]
     names = [spec.name for spec in specs]
     if len(set(names)) < len(names):
         raise ValueError(f"Two of the models have one name: {', '.join(names)}.")
+    if not names:
+        raise ValueError("There is nothing to compare; give two fits or more.")
+    _require_one_data(specs, fits)
     rows, pointwise = [], {}
-    patients: list[str] | None = None
     for spec, fit in zip(specs, fits, strict=True):
         each = left_out_by_importance(fit)
-        labels = each["patient"].tolist()
-        if patients is not None and labels != patients:
-            raise ValueError("These fits are of different patients; compare models of one cohort.")
-        patients, elpd, k = labels, each["elpd"].to_numpy(), each["pareto_k"]
+        elpd, k = each["elpd"].to_numpy(), each["pareto_k"]
         pointwise[spec.name] = elpd
         rows.append(
             {

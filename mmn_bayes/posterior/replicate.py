@@ -24,6 +24,25 @@ def design_of(fit: xr.DataTree) -> xr.Dataset:
     return fit["design"].to_dataset()
 
 
+def design_of_grades(fit: xr.DataTree) -> xr.Dataset:
+    """Return the design of a fit of grades.
+
+    Raises
+    ------
+    ValueError
+        When the fit is of another outcome.
+    """
+    spec = spec_of(fit)
+    if spec.outcome != "grade":
+        raise ValueError(f"The fit of '{spec.name}' is of outcome '{spec.outcome}', not of grades.")
+    return design_of(fit)
+
+
+def drawn_from(fit: xr.DataTree) -> str:
+    """Return what the draws of a fit are of: "posterior", or "prior" (`prior_of`)."""
+    return str(fit.attrs.get("distribution", "posterior"))
+
+
 def thinned(fit: xr.DataTree, most: int) -> xr.DataTree:
     """Return the fit with evenly spaced draws of its posterior, at most so many in all chains."""
     posterior = fit["posterior"].to_dataset()

@@ -14,6 +14,7 @@ from mmn_bayes.posterior.replicate import (
     Occasions,
     choose_patients,
     design_of,
+    drawn_from,
     planned_occasions,
     recorded_occasions,
     replicate_panels,
@@ -368,7 +369,7 @@ def _as_draws(fit: xr.DataTree, rates: np.ndarray, groups: Groups, meaning: str)
         name="response_probability",
         attrs={
             "synthetic": bool(fit.attrs["synthetic"]),
-            "distribution": "predictive" if meaning == "replicated" else "posterior",
+            "distribution": "predictive" if meaning == "replicated" else drawn_from(fit),
             "quantity": "probability of response",
             "meaning": MEANINGS[meaning],
         },

@@ -10,7 +10,13 @@ import xarray as xr
 from mmn_bayes.cohort.schedules import scenario_table
 from mmn_bayes.posterior.extrapolation import beyond, recorded_infusions
 from mmn_bayes.posterior.groups import Groups, groups_of
-from mmn_bayes.posterior.replicate import choose_patients, design_of, spec_of, thinned
+from mmn_bayes.posterior.replicate import (
+    choose_patients,
+    design_of_grades,
+    drawn_from,
+    spec_of,
+    thinned,
+)
 from mmn_bayes.posterior.shares import SiteDays, mean_cdf
 
 _DRAWS = 400  # of the fit, evenly spaced
@@ -47,6 +53,13 @@ def with_infusions(design: xr.Dataset, scenario: pd.DataFrame, from_day: float) 
     ValueError
         As `scenario_table`; or when the scenario begins before `from_day`.
     """
+    if not isinstance(scenario, pd.DataFrame):
+        raise ValueError(  # noqa: TRY004 - one kind of error for whatever cannot be asked
+            "A scenario is a table of infusions, such as `schedule` or `no_infusions` gives, not "
+            f"{type(scenario).__name__}."
+        )
+    if not np.isfinite(from_day):
+        raise ValueError(f"from_day is {from_day}; give a day.")
     recorded = recorded_infusions(design)
     new = scenario_table(scenario, design["patient"].to_numpy())
     if (new["day"] < from_day).any():
@@ -113,29 +126,52 @@ def trajectory(
     A scenario says what the model predicts for a schedule that does not answer to strength. Where
     doses followed strength in the cohort, that is no effect of the dose alone.
     """
-    spec, design = spec_of(fit), design_of(fit)
-    if spec.outcome != "grade":
-        raise ValueError(f"The fit of '{spec.name}' is of outcome '{spec.outcome}', not of grades.")
-    asked = np.asarray(days, dtype=float)
-    if asked.ndim != 1 or asked.size == 0 or not np.isfinite(asked).all():
-        raise ValueError("days is no list of days; name at least one.")
+    design, asked = design_of_grades(fit), days_asked(days)
     named = scenario if isinstance(scenario, Mapping) else {"scenario": scenario}
     if not named:
         raise ValueError("scenario is empty; name at least one.")
     chosen, groups, members = _chosen(fit, design, patients, by)
+    # Of new patients those of the cohort that they are like.
+    whose = groups.members if patients == "population" else members
     parts = []
     for table in named.values():
         given = with_infusions(design, table, from_day)
         own = given if chosen is None else choose_patients(given, chosen)
         shares = _shares(fit, own, asked, groups, members, patients)
-        flag = beyond(design, table, asked, from_day)
-        parts.append(shares.assign(extrapolated=("day", flag)))
+        parts.append(shares.assign(extrapolated=_flags(design, table, shares, from_day, whose)))
     whole = xr.concat(parts, pd.Index(list(named), name="scenario"))
     whole = whole if isinstance(scenario, Mapping) else whole.isel(scenario=0, drop=True)
     whole.attrs = parts[0].attrs
     for name in whole.data_vars:
         whole[name].attrs = {**parts[0][name].attrs, **whole.attrs}
     return whole
+
+
+def days_asked(days: Sequence[float]) -> np.ndarray:
+    """Return days that were asked about, each once and in their order; an error if they are not."""
+    try:
+        asked = np.asarray(days, dtype=float)
+    except (TypeError, ValueError):
+        asked = np.empty(0)
+    if asked.ndim != 1 or asked.size == 0 or not np.isfinite(asked).all():
+        raise ValueError("days is no list of days; name at least one, in numbers.")
+    if not (np.diff(asked) > 0).all():
+        raise ValueError("days do not increase; name each once, the earliest first.")
+    return asked
+
+
+def _flags(
+    design: xr.Dataset,
+    scenario: pd.DataFrame,
+    shares: xr.Dataset,
+    from_day: float,
+    members: Mapping[Any, np.ndarray],
+) -> xr.DataArray:
+    """What is extrapolated, by day and, where there are groups, by group."""
+    days = shares["day"].to_numpy()
+    flags = [beyond(design, scenario, days, from_day, whose) for whose in members.values()]
+    dims = [d for d in shares["expected_sum"].dims if d not in ("chain", "draw", "day")]
+    return xr.DataArray(flags if dims else flags[0], dims=[*dims, "day"])
 
 
 def _chosen(
@@ -227,7 +263,7 @@ def _laid_out(
     kind = patients if patients in ("cohort", "population") else "one"
     whole.attrs = {
         "synthetic": bool(fit.attrs["synthetic"]),
-        "distribution": "posterior",
+        "distribution": drawn_from(fit),
         "meaning": MEANINGS[kind].format(label=patients),
     }
     quantities = {
@@ -264,14 +300,11 @@ def patient_course(fit: xr.DataTree, patient: str, days: Sequence[float]) -> xr.
     ValueError
         When the fit has no grades, the patient is not in it or has no muscle, or no day is named.
     """
-    spec, design = spec_of(fit), design_of(fit)
-    asked = np.asarray(days, dtype=float)
-    if spec.outcome != "grade":
-        raise ValueError(f"The fit of '{spec.name}' is of outcome '{spec.outcome}', not of grades.")
+    spec, design, asked = spec_of(fit), design_of_grades(fit), days_asked(days)
     label = design["patient"].to_numpy()[design["patient_of_site"].to_numpy()]
     site = np.flatnonzero(label == patient)
-    if site.size == 0 or asked.size == 0:
-        raise ValueError(f"There is no graded muscle of a patient {patient!r}, or no day is named.")
+    if site.size == 0:
+        raise ValueError(f"There is no graded muscle of a patient {patient!r}.")
     posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
     cell = np.arange(site.size * asked.size)
     pairs = SiteDays(np.repeat(site, asked.size), np.tile(asked, site.size), cell, cell.size)
@@ -292,7 +325,7 @@ def patient_course(fit: xr.DataTree, patient: str, days: Sequence[float]) -> xr.
         },
         attrs={
             "synthetic": bool(fit.attrs["synthetic"]),
-            "distribution": "posterior",
+            "distribution": drawn_from(fit),
             "quantity": "expected grade, in steps of the scale above its lowest",
             "patient": patient,
         },

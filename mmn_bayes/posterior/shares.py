@@ -11,7 +11,7 @@ from mmn_bayes.cohort.response import NOT_GRADED
 from mmn_bayes.model.design import at_rows
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.posterior.groups import Groups, groups_of
-from mmn_bayes.posterior.replicate import design_of, spec_of, thinned
+from mmn_bayes.posterior.replicate import design_of, design_of_grades, spec_of, thinned
 from mmn_bayes.spec.model_spec import ModelSpec
 
 _DRAWS = 400  # of the fit, evenly spaced: the Monte Carlo error of a band is below its line width
@@ -91,7 +91,7 @@ def observed_shares(
     ValueError
         When `by` makes no groups.
     """
-    spec, design, groups = spec_of(fit), design_of(fit), groups_of(fit, by)
+    spec, design, groups = spec_of(fit), design_of_grades(fit), groups_of(fit, by)
     name = groups.by or "group"
     patient = design["patient_of_site"].to_numpy()[design["site_of_row"].to_numpy()]
     rows = pd.DataFrame(

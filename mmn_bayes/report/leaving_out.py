@@ -8,9 +8,9 @@ import xarray as xr
 
 from mmn_bayes.cohort.restricting import of_patients
 from mmn_bayes.cohort.schema import Cohort
-from mmn_bayes.model.design import make_design
+from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.posterior.leaving_out import centre_of, left_out_density
-from mmn_bayes.posterior.replicate import design_of, spec_of
+from mmn_bayes.posterior.replicate import design_of, design_of_grades, spec_of
 from mmn_bayes.report.running import Task, run_tasks, task_seed
 
 LENGTHS = {"chains": 2, "draws": 500, "tune": 400}
@@ -56,11 +56,15 @@ def leave_patients_out(
         When the fit is not of this cohort, or its model's effects are not integrated out.
     """
     spec, design = spec_of(fit), design_of(fit)
-    everybody = design["patient"].to_numpy().tolist()
-    if everybody != cohort.patients["patient"].tolist():
-        raise ValueError("The fit is not of these patients; give the cohort that it is of.")
+    everybody = design_of_grades(fit)["patient"].to_numpy().tolist()
+    now = fingerprint(spec, make_design(spec, cohort), int(fit.attrs["seed"]))
+    if now != fit.attrs["fingerprint"]:
+        raise ValueError("The fit is not of this cohort; give the one that it is of.")
     with_grades = set(design["patient"].to_numpy()[design["patient_of_site"].to_numpy()])
     chosen = [p for p in everybody if p in with_grades] if patients is None else list(patients)
+    unknown = [str(p) for p in chosen if p not in with_grades]
+    if unknown:
+        raise ValueError(f"'{unknown[0]}' is no patient of the fit with a grade.")
     tasks = []
     for patient in chosen:
         centre, root = centre_of(fit, patient)
@@ -100,7 +104,7 @@ def importance_against_exact(importance: pd.DataFrame, exact: pd.DataFrame) -> p
         whose `error` says how many are missing.
     """
     own = exact.rename(columns={"task": "patient", "elpd": "exact_elpd"})
-    own = own[["patient", "exact_elpd", "mcse", "error"]]
+    own = own.reindex(columns=["patient", "exact_elpd", "mcse", "error"])
     table = importance.merge(own, on="patient", validate="one_to_one")
     table["difference"] = table["elpd"] - table["exact_elpd"]
     known = table[table["exact_elpd"].notna()]

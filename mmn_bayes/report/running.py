@@ -16,7 +16,7 @@ import xarray as xr
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.model.sampling import fit
-from mmn_bayes.report.store import write_table
+from mmn_bayes.report.store import write_columns
 from mmn_bayes.spec.model_spec import ModelSpec
 
 _SHORT = 16  # characters of a fingerprint in the name of a file
@@ -98,8 +98,9 @@ def run_tasks(
     measure
         A function of a module, called as measure(fit, **task.extra): the table to keep.
     folder
-        Each result is written there whole, as soon as it is there, under the name of the measure
-        and the task's fingerprint: an interrupted run goes on. Other files are left alone.
+        Each result is written there whole (Parquet, which keeps types), as soon as it is there,
+        named by task and measure: an interrupted run goes on. Other files are left alone. What a
+        measure does is not part of the name: after a change of it, empty the folder.
     workers
         Tasks at a time, one thread each; by default as many as the machine has cores, or the
         cluster workers.
@@ -115,31 +116,49 @@ def run_tasks(
     Raises
     ------
     ValueError
-        When two tasks have one name, or there is none.
+        When two tasks have one name, there is none, or the measure has no name of its own.
     """
+    what = f"{getattr(measure, '__module__', '')}.{getattr(measure, '__qualname__', '')}"
+    if "<" in what or what.endswith("."):
+        raise ValueError(
+            "The measure has no name of its own; give a function of a module (a partial one's "
+            "arguments go into Task.extra)."
+        )
     names = [task.name for task in tasks]
     if not names or len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"Tasks need different names, and one at least; twice: {twice}.")
-    marks = {task.name: task.fingerprint for task in tasks}
-    what = getattr(measure, "__name__", "measured")
-    files = {name: folder / f"{what}_{mark[:_SHORT]}.csv" for name, mark in marks.items()}
-    todo = [task for task in tasks if not files[task.name].is_file()]
     failed: dict[str, str] = {}
+    marks = {task.name: _mark(task, what, failed) for task in tasks}
+    files = {name: folder / f"{mark[:_SHORT]}.parquet" for name, mark in marks.items()}
+    todo = [t for t in tasks if t.name not in failed and not files[t.name].is_file()]
     started = time.perf_counter()
     for number, (name, table, error) in enumerate(_run(todo, measure, workers), start=1):
         if table is None:
             failed[name] = error
         else:
-            write_table(table, files[name])
+            write_columns(table, files[name])
         if progress:
             print(_said(number, len(todo), name, error, started), file=sys.stderr, flush=True)
     parts = []
     for name in names:
-        own = pd.DataFrame([{}]) if name in failed else pd.read_csv(files[name])
+        own = pd.DataFrame([{}]) if name in failed else pd.read_parquet(files[name])
         head = {"task": name, "fingerprint": marks[name], "error": failed.get(name, "")}
         parts.append(own.assign(**head)[[*head, *own.columns]])
     return pd.concat(parts, ignore_index=True)
+
+
+def _mark(task: Task, what: str, failed: dict[str, str]) -> str:
+    """Fingerprint of a task and its measure; why it has none, where its data cannot be used."""
+    try:
+        return hashlib.sha256(f"{what} {task.fingerprint}".encode()).hexdigest()
+    except Exception as error:  # as in `measured`: the others go on
+        failed[task.name] = _in_words(error)
+        return ""
+
+
+def _in_words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _run(
@@ -176,9 +195,10 @@ def measured(task: Task, measure: Measure) -> tuple[str, pd.DataFrame | None, st
             cores=1,
             **task.lengths,
         )
-        return task.name, measure(tree, **task.extra), ""
+        table = measure(tree, **task.extra)
     except Exception as error:  # a failed task is a row with its error
-        return task.name, None, f"{type(error).__name__}: {error}"
+        return task.name, None, _in_words(error)
+    return (task.name, None, "The measure gave no row.") if table.empty else (task.name, table, "")
 
 
 def _said(number: int, total: int, name: str, error: str, started: float) -> str:

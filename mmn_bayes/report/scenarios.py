@@ -6,8 +6,8 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.posterior.extrapolation import extrapolation
-from mmn_bayes.posterior.groups import ALL
-from mmn_bayes.posterior.replicate import spec_of
+from mmn_bayes.posterior.groups import ALL, groups_of
+from mmn_bayes.posterior.replicate import design_of_grades, spec_of
 from mmn_bayes.posterior.response import response_probability
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.tables import group_label
@@ -46,15 +46,19 @@ def trajectory_table(
     ValueError
         When there is no such quantity.
     """
-    if quantity not in drawn or "chain" not in drawn[quantity].dims:
-        legal = [str(name) for name in drawn if "chain" in drawn[name].dims]
-        raise ValueError(f"quantity is {quantity!r}; it is one of {', '.join(legal)}.")
+    _require_quantity(drawn, quantity)
     table = summarise(drawn[quantity], level=level, interval="eti", above=above)
     flags = drawn["extrapolated"]
     keys = [str(dim) for dim in flags.dims]
     beyond = flags.to_dataframe()["extrapolated"].reset_index()[[*keys, "extrapolated"]]
     table = table.merge(beyond, on=keys, how="left", validate="many_to_one")
     return table.assign(quantity=str(drawn[quantity].attrs["quantity"]))
+
+
+def _require_quantity(drawn: xr.Dataset, quantity: str) -> None:
+    legal = [str(name) for name in drawn if "chain" in drawn[name].dims]
+    if quantity not in legal:
+        raise ValueError(f"quantity is {quantity!r}; it is one of {', '.join(legal)}.")
 
 
 def scenario_response_table(
@@ -90,21 +94,32 @@ def scenario_response_table(
     Raises
     ------
     ValueError
-        As for `response_probability`.
+        As for `response_probability`; when a scenario has the name of the infusions recorded, or
+        `placebo` is no rate.
     """
+    if AS_INFUSED in scenarios:
+        raise ValueError(f"A scenario is called '{AS_INFUSED}', as the infusions recorded are.")
+    if placebo is not None and not 0 <= placebo <= 1:
+        raise ValueError(f"placebo is {placebo}; it is a rate, from 0 to 1.")
     column = by or "group"
+    groups = groups_of(fit, by)
+    label = design_of_grades(fit)["patient"].to_numpy()
     follow_up = spec_of(fit).response.follow_up_day
     parts = []
     for name, scenario in {AS_INFUSED: None, **scenarios}.items():
         draws = response_probability(fit, patients="population", by=by, scenario=scenario)
         rows = summarise(draws, level=level, interval="eti")
         labels = [group_label(by, value) for value in rows[by]] if by else [ALL] * len(rows)
-        why = ""
+        why = [""] * len(rows)
         if scenario is not None:
-            beyond = extrapolation(fit, scenario, [follow_up])
-            why = " ".join(beyond["why"][beyond["extrapolated"]])
-        rows = rows.assign(**{column: labels}, scenario=name, extrapolated=bool(why), why=why)
-        parts.append(rows)
+            # Of each group: who was treated before has had infusions, whatever the scenario.
+            found = [
+                extrapolation(fit, scenario, [follow_up], patients=label[member].tolist())
+                for member in groups.members.values()
+            ]
+            why = [" ".join(table["why"][table["extrapolated"]]) for table in found]
+        rows = rows.assign(**{column: labels}, scenario=name, why=why)
+        parts.append(rows.assign(extrapolated=[bool(text) for text in why]))
     if placebo is not None:
         row = {column: "all published", "scenario": PUBLISHED, "estimate": placebo}
         row |= {"extrapolated": False, "why": "", "synthetic": False, "interval": ""}
@@ -143,7 +158,10 @@ def contrast_table(
     ValueError
         When a scenario or the quantity is not there.
     """
+    _require_quantity(drawn, quantity)
     known = drawn["scenario"].to_numpy().tolist() if "scenario" in drawn.dims else []
+    if not pairs or any(len(pair) != 2 for pair in pairs):
+        raise ValueError("pairs is a list of pairs of scenarios; give one pair at least.")
     absent = sorted({name for pair in pairs for name in pair} - set(known))
     if absent:
         raise ValueError(f"There is no scenario {absent[0]!r}; there are {', '.join(known)}.")

@@ -152,6 +152,25 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     return write_text(table.to_csv(index=index, lineterminator="\n"), path)
 
 
+def write_columns(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
+    """Write a table as Parquet: every type is kept, for what reads it back.
+
+    Parameters
+    ----------
+    table, path
+        As for `write_table`.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    file = Path(path)
+    with _replacing(file) as partial:
+        table.to_parquet(partial, index=False)
+    return file
+
+
 def write_markdown(
     table: pd.DataFrame,
     path: str | os.PathLike[str],

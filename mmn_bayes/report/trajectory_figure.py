@@ -249,7 +249,8 @@ def dose_response_figure(
         panel.set_xlim(dose.min() - 0.02 * np.ptp(dose), dose.max() + 0.02 * np.ptp(dose))
         low, high = draws.attrs["observed_doses"]
         left, right = panel.get_xlim()
-        for edges in ((left, low), (high, right)):
+        outside = ((left, low), (high, right)) if np.isfinite(low) else ((left, right),)
+        for edges in outside:
             if edges[0] < edges[1]:
                 panel.axvspan(*edges, color="0.92", zorder=0, linewidth=0)
         if placebo is not None:

@@ -56,7 +56,8 @@ def variants_table(
         parts.append(rows.assign(**{column: worth.loc[name, column] for column in OF_MODEL}))
     table = pd.concat(parts, ignore_index=True)
     first = ["model", "quantity", "estimate", "lower", "upper", "level", "interval", "p_above"]
-    return table[[*first, "ess_bulk", "ess_tail", "r_hat", "mcse", *OF_MODEL, "synthetic"]]
+    kept = [*first, "ess_bulk", "ess_tail", "r_hat", "mcse", *OF_MODEL, "synthetic"]
+    return table.reindex(columns=kept)
 
 
 def _responses(fit: xr.DataTree, by: str, level: float) -> pd.DataFrame:
