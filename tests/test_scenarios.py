@@ -20,6 +20,7 @@ from mmn_bayes.posterior.response import response_probability
 from mmn_bayes.posterior.scenarios import patient_course, trajectory, with_infusions
 from mmn_bayes.posterior.shares import grade_shares, observed_shares
 from mmn_bayes.posterior.summary import contrast
+from mmn_bayes.report.dose_figure import dose_response_figure
 from mmn_bayes.report.formatting import to_text
 from mmn_bayes.report.kernel_figure import kernel_figure
 from mmn_bayes.report.patient_figure import patient_figure
@@ -29,7 +30,7 @@ from mmn_bayes.report.scenarios import (
     scenario_response_table,
     trajectory_table,
 )
-from mmn_bayes.report.trajectory_figure import dose_response_figure, runs, trajectory_figure
+from mmn_bayes.report.trajectory_figure import runs, trajectory_figure
 from mmn_bayes.spec.reading import parse_spec, read_spec
 
 DAYS = (0.0, 90.0, 182.0, 300.0)

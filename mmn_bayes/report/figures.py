@@ -2,12 +2,13 @@
 
 from mmn_bayes.report.definitions_figure import definitions_figure
 from mmn_bayes.report.delta_figure import delta_figure
+from mmn_bayes.report.dose_figure import dose_response_figure
 from mmn_bayes.report.history_figure import conflict_figure, history_figure
 from mmn_bayes.report.kernel_figure import kernel_figure
 from mmn_bayes.report.patient_figure import patient_figure
 from mmn_bayes.report.response_figure import response_figure
 from mmn_bayes.report.shares_figure import shares_figure
-from mmn_bayes.report.trajectory_figure import dose_response_figure, trajectory_figure
+from mmn_bayes.report.trajectory_figure import trajectory_figure
 
 __all__ = [
     "conflict_figure",
