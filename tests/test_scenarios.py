@@ -178,6 +178,8 @@ def test_no_infusion_is_the_models_own_placebo_rate(effective):
         effective, patients="population", by="naive", scenario=no_infusions()
     )
     assert float(none.sel(naive=True).mean()) < float(treated.sel(naive=True).mean()) - 0.1
+    with pytest.raises(ValueError, match="from_day is of a scenario"):
+        response_probability(effective, patients="population", from_day=30.0)
     with pytest.raises(ValueError, match="needs patients='population'"):
         response_probability(effective, patients="cohort", scenario=no_infusions())
 

@@ -13,6 +13,7 @@ from mmn_bayes.posterior.replicate import (
     design_of,
     design_of_grades,
     drawn_from,
+    grade_gap,
     spec_of,
     thinned,
 )
@@ -86,9 +87,8 @@ def confounding_bound(
     fit = thinned(fit, _DRAWS)
     posterior = fit["posterior"].to_dataset()
     spread = sd_within_patients(fit, exposure)
-    gap = posterior["cutpoints"].diff("threshold").mean("threshold")
     about = {"synthetic": bool(fit.attrs["synthetic"]), "distribution": drawn_from(fit)}
-    effect = (posterior[exposure.name] / gap).assign_attrs(about)
+    effect = (posterior[exposure.name] / grade_gap(fit)).assign_attrs(about)
     # What U of size 1 and correlation 1 must be, to make the effect of a draw vanish.
     needed = summarise((effect * spread).assign_attrs(about), level=level, interval="eti").iloc[0]
     limits = float(needed["lower"]), float(needed["upper"])

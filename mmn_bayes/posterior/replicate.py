@@ -43,6 +43,11 @@ def drawn_from(fit: xr.DataTree) -> str:
     return str(fit.attrs.get("distribution", "posterior"))
 
 
+def grade_gap(fit: xr.DataTree) -> xr.DataArray:
+    """Return the mean gap between the cutpoints in each draw: one grade, in units of the model."""
+    return fit["posterior"].to_dataset()["cutpoints"].diff("threshold").mean("threshold")
+
+
 def thinned(fit: xr.DataTree, most: int) -> xr.DataTree:
     """Return the fit with evenly spaced draws of its posterior, at most so many in all chains."""
     posterior = fit["posterior"].to_dataset()

@@ -121,6 +121,8 @@ def response_probability(
             "A scenario is of new patients; it needs patients='population' and a model of outcome "
             "'grade'."
         )
+    if scenario is None and from_day:
+        raise ValueError("from_day is of a scenario; give one, or leave it out.")
     if standardised and (patients != "population" or by is None):
         raise ValueError("standardised rates are of new patients, by a group; give both.")
     groups = groups_of(fit, by)

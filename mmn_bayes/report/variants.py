@@ -6,7 +6,7 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.posterior.leaving_out import compare_models
-from mmn_bayes.posterior.replicate import spec_of
+from mmn_bayes.posterior.replicate import grade_gap, spec_of
 from mmn_bayes.posterior.response import response_probability
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.tables import group_label
@@ -70,7 +70,7 @@ def _responses(fit: xr.DataTree, by: str, level: float) -> pd.DataFrame:
 
 def _effects(fit: xr.DataTree, level: float) -> list[pd.DataFrame]:
     posterior = fit["posterior"].to_dataset()
-    gap = posterior["cutpoints"].diff("threshold").mean("threshold")
+    gap = grade_gap(fit)
     found = []
     for exposure in spec_of(fit).exposures:
         effect = (posterior[exposure.name] / gap).assign_attrs(synthetic=fit.attrs["synthetic"])
