@@ -2,12 +2,16 @@
 # make results    everything the README shows, into results/
 # make recovery   the recovery study, into results/recovery: minutes, or half an hour on a slow machine; goes on after an interruption
 # make visits     the study of visits a cycle, into results/visits: a quarter of an hour; goes on after an interruption
+# make predictors candidate predictors, model by model, into results/predictors: minutes
+# make calls      the study of candidates with known effects, into results/calls: a quarter of an hour; goes on
+# make worth      what each candidate is worth to patients left out, into results/worth: 20 minutes; goes on
+# make left-out   patients left out by importance and for good, into results/leaving_out: 12 minutes; goes on
 # make benchmark  this package beside others, into results/benchmark and the README: takes hours
 # make test       every test, the slow ones too; make test-fast leaves those out
 # make lint       what must be clean before a change goes in; make format mends what it can
 # make lock       both locks anew from pyproject.toml (needs uv); LOCK_FLAGS=--upgrade takes newer ones
 
-.PHONY: setup results recovery visits benchmark test test-fast lint format lock
+.PHONY: setup results recovery visits predictors calls worth left-out benchmark test test-fast lint format lock
 .DELETE_ON_ERROR:
 
 PYTHON := .venv/bin/python
@@ -35,6 +39,18 @@ recovery: .venv/.ready
 
 visits: .venv/.ready
 	$(PYTHON) scripts/study_visits.py
+
+predictors: .venv/.ready
+	$(PYTHON) scripts/predictors_leger2008.py
+
+calls: .venv/.ready
+	$(PYTHON) scripts/study_calls.py
+
+worth: .venv/.ready
+	$(PYTHON) scripts/study_worth.py
+
+left-out: .venv/.ready
+	$(PYTHON) scripts/study_leave_out.py
 
 benchmark: .venv/.benchmark
 	$(PYTHON) scripts/benchmark.py $(BENCHMARK_FLAGS)

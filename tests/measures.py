@@ -1,8 +1,11 @@
 """What the tests of the runner measure: in a module of its own, which workers can import."""
 
 import os
+from pathlib import Path
 
 import pandas as pd
+
+HERE = str(Path(__file__).resolve().parent)
 
 
 def mean_of_intercept(tree, times=1.0):
@@ -23,3 +26,7 @@ def label_of(tree):
 
 def no_row(tree):
     return pd.DataFrame({"mean": []})
+
+
+def columns_of_the_run(tree):
+    return pd.DataFrame({"fingerprint": ["1"], "mean": [1.0], "error": [0.1]})

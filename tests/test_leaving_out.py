@@ -17,8 +17,8 @@ from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior.leaving_out import (
     compare_models,
     left_out_by_importance,
-    patient_log_likelihood,
 )
+from mmn_bayes.posterior.patient_density import patient_log_likelihood
 from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.posterior.replicate import design_of
 from mmn_bayes.report.leaving_out import importance_against_exact, leave_patients_out
@@ -164,6 +164,9 @@ def test_models_of_different_grades_are_not_compared(fits, cohort, models):
         compare_models([fits[0], early])
     with pytest.raises(ValueError, match="nothing to compare"):
         compare_models([])
+    for given in (fits[0], "fit", [fits[0], "fit"], [fits[0].to_dict()], {"a": fits[0]}):
+        with pytest.raises(ValueError, match="Give a list of fits"):
+            compare_models(given)
     with pytest.raises(ValueError, match="The fit is not of this cohort"):
         leave_patients_out(fits[0], quietly(first_months, cohort, until_day=200), ".", seed=1)
     with pytest.raises(ValueError, match="'nobody' is no patient of the fit with a grade"):

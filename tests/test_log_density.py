@@ -1,6 +1,7 @@
 """Every model file's log-density against a second author's, who read `models/README.md` alone."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.cohort.simulate import simulate_cohort
 from mmn_bayes.model.build import build
 from mmn_bayes.model.design import make_design
+from mmn_bayes.model.effects import SHARED_PRIORS
 from mmn_bayes.model.priors import MAKERS, LogOdds, parameter
 from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.spec.model_spec import Exposure, Group, ModelSpec, Prior
@@ -124,11 +126,21 @@ class Answers:
             self.infusions[row.patient].append((float(row.day), float(row.dose_g_per_kg)))
 
     def predictors(self, point: Point, acts_on: str, patient: str) -> float:
-        return sum(
-            float(point[p.name]) * (float(self.columns.loc[patient, p.column]) - p.centre) / p.per
-            for p in self.spec.predictors
-            if p.acts_on == acts_on
-        )
+        shrunk = shrunk_by_hand(self, point)
+        total = 0.0
+        for p in self.spec.predictors:
+            if p.acts_on != acts_on:
+                continue
+            value = self.columns.loc[patient, p.column]
+            effect = np.atleast_1d(shrunk.get(p.name, point.get(p.name)))
+            if p.kind == "category":
+                total += float(effect[p.levels.index(value) - 1]) if value != p.levels[0] else 0.0
+            elif p.kind == "ordered":
+                passed = p.levels.index(value)
+                total += float(effect[0] * np.sum(point[f"{p.name}_steps"][:passed]))
+            else:
+                total += float(effect[0]) * (float(value) - p.centre) / p.per
+        return total
 
     def doses(self, patient: str, first: float, before: float) -> float:
         return sum(dose for day, dose in self.infusions[patient] if first <= day < before)
@@ -332,6 +344,7 @@ class Answers:
                 total += log_lkj(prior["shape"], correlations(self.spec, point), point[name])
             else:
                 total += log_prior(prior, point[name])
+        total += log_prior_of_shrinkage(self.spec, point)
         if self.spec.relaxed is not None:
             total += float(ss.norm.logpdf(point["relaxed_z"]).sum())
         for exposure in scaled(self.spec):
@@ -349,6 +362,62 @@ class Answers:
             if balanced(self.spec, group):
                 total -= float(np.log(spreads(self, group, point)).sum())
         return total
+
+
+def log_prior_of_shrinkage(spec: ModelSpec, point: Point) -> float:
+    """Of everything that effects with a common prior are made of, as the page states it."""
+    if spec.shrinkage is None:
+        return 0.0
+    prior, n = spec.shrinkage.prior, len(point["shrinkage_z"])
+    total = float(ss.norm.logpdf(point["shrinkage_z"]).sum())
+    if prior.distribution == "horseshoe":
+        total += float(ss.halfcauchy.logpdf(point["shrinkage_local"]).sum())
+        scale = prior["relevant"] / (n - prior["relevant"]) * prior["residual_sd"]
+        scale /= np.sqrt(float(point["patients_of_the_likelihood"]))
+        total += float(ss.halfcauchy.logpdf(point["shrinkage_global"], scale=scale))
+        half = prior["slab_df"] / 2.0
+        slab = ss.invgamma(half, scale=half * prior["slab_sd"] ** 2)
+        return total + float(slab.logpdf(point["shrinkage_slab"]))
+    a, b = (m * prior["r2_precision"] for m in (prior["r2_mean"], 1.0 - prior["r2_mean"]))
+    total += float(ss.beta.logpdf(point["shrinkage_r2"], a, b))
+    return total + float(ss.dirichlet.logpdf(point["shrinkage_share"], [prior["shape"]] * n))
+
+
+def shrunk_by_hand(answers: Answers, point: Point) -> dict[str, np.ndarray]:
+    """Effects with a common prior, in the units of the file, by predictor."""
+    spec = answers.spec
+    if spec.shrinkage is None:
+        return {}
+    prior, columns = spec.shrinkage.prior, answers.columns
+    if spec.outcome == "response":
+        columns = columns.loc[list(judged_by_hand(spec, answers.cohort))]
+    own: dict[str, list[np.ndarray]] = {}
+    for p in spec.predictors:
+        values = columns[p.column]
+        if p.name not in spec.shrinkage.of:
+            continue
+        if p.kind == "category":
+            own[p.name] = [(values == level).to_numpy(float) for level in p.levels[1:]]
+        elif p.kind == "ordered":
+            own[p.name] = [values.map(p.levels.index).to_numpy(float) / (len(p.levels) - 1)]
+        else:
+            own[p.name] = [values.to_numpy(float) / p.per]
+    effects, place = {}, 0
+    for name, parts in own.items():
+        found = []
+        for x in parts:
+            if prior.distribution == "horseshoe":
+                slab = float(point["shrinkage_slab"])
+                free = float(point["shrinkage_global"] * point["shrinkage_local"][place])
+                sd = np.sqrt(slab * free**2 / (slab + free**2))
+            else:
+                r2 = float(point["shrinkage_r2"])
+                share = float(point["shrinkage_share"][place])
+                sd = prior["residual_sd"] * np.sqrt(share * r2 / (1.0 - r2))
+            found.append(float(point["shrinkage_z"][place]) * sd / np.std(x))
+            place += 1
+        effects[name] = np.array(found)
+    return effects
 
 
 def scaled(spec: ModelSpec) -> list[Exposure]:
@@ -460,11 +529,16 @@ def some_point(spec: ModelSpec, cohort: Cohort, seed: int) -> dict[str, np.ndarr
             point[name] = SCIPY[prior.distribution](prior).rvs(n, rng)
         elif prior.distribution == "dirichlet":
             point[name] = rng.dirichlet(3.0 + np.array(prior["concentration"]))
+        elif name in (categories := {p.name: p for p in spec.predictors if p.kind == "category"}):
+            n = len(categories[name].levels) - 1
+            point[name] = SCIPY[prior.distribution](prior).rvs(n, rng)
         else:
             point[name] = np.array(SCIPY[prior.distribution](prior).ppf(rng.uniform(0.2, 0.8)))
     if spec.relaxed is not None:
         n = len({group for _, group in spec.relaxed.groups}) or 1
         point["relaxed_z"] = rng.normal(size=(n, len(spec.scale) - 2))
+    if spec.shrinkage is not None:
+        point |= some_scales(spec, cohort, rng)
     grades = cohort.grades.dropna(subset="grade")
     muscles = grades["muscle"].nunique()
     members = {
@@ -479,6 +553,28 @@ def some_point(spec: ModelSpec, cohort: Cohort, seed: int) -> dict[str, np.ndarr
         elif group is not spec.site_group:
             point[f"{group.name}_z"] = rng.normal(size=members[group.by])
     return point
+
+
+def some_scales(spec: ModelSpec, cohort: Cohort, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """What effects with a common prior are made of, and by how many patients."""
+    of = [p for p in spec.predictors if p.name in spec.shrinkage.of]
+    n = sum(len(p.levels) - 1 if p.kind == "category" else 1 for p in of)
+    evaluable = len(judged_by_hand(spec, cohort))
+    graded = cohort.grades.dropna(subset="grade")["patient"].nunique()
+    point = {
+        "shrinkage_z": rng.normal(size=n),
+        "patients_of_the_likelihood": np.array(evaluable if spec.outcome == "response" else graded),
+    }
+    if spec.shrinkage.prior.distribution == "horseshoe":
+        return point | {
+            "shrinkage_local": rng.uniform(0.3, 3.0, size=n),
+            "shrinkage_global": rng.uniform(0.1, 0.5, size=()),
+            "shrinkage_slab": rng.uniform(0.5, 2.0, size=()),
+        }
+    return point | {
+        "shrinkage_r2": rng.uniform(0.1, 0.6, size=()),
+        "shrinkage_share": rng.dirichlet(np.full(n, 3.0)),
+    }
 
 
 def forward(model: pm.Model, point: Point, case: "Case | None" = None) -> dict[str, np.ndarray]:
@@ -519,14 +615,17 @@ class Case:
 
 @pytest.fixture(scope="module", params=FILES, ids=lambda path: path.stem)
 def case(request: pytest.FixtureRequest) -> Case:
-    return Case(read_spec(request.param), simulated(8, seed=3))
+    # A file that is based on another differs from it by what the interpreter shows as well.
+    mode = INTERPRETED if "based_on" in request.param.read_text(encoding="utf-8") else None
+    return Case(read_spec(request.param), simulated(8, seed=3), mode)
 
 
 # --- tests -------------------------------------------------------------------------------------
 
 
 def test_the_makers_of_priors_are_those_of_the_vocabulary() -> None:
-    assert set(MAKERS) == set(DISTRIBUTIONS) == {*SCIPY, "fixed"}
+    assert {*MAKERS, *SHARED_PRIORS} == set(DISTRIBUTIONS) == {*SCIPY, "fixed", *SHARED_PRIORS}
+    assert all(DISTRIBUTIONS[name].support == "effects" for name in SHARED_PRIORS)
     fixed = Prior("fixed", (("value", 24.0),), "a reason")
     with pm.Model() as model:
         assert parameter("x", fixed).eval() == 24.0
@@ -542,6 +641,10 @@ def test_the_parameters_of_the_graph_are_those_of_the_file(case: Case) -> None:
     }
     in_units = {exposure.name for exposure in scaled(case.spec)}
     stated = {f"{name}_scaled" if name in in_units else name for name in case.spec.priors}
+    shared = {"horseshoe": {"local", "global", "slab", "z"}, "r2d2": {"r2", "share", "z"}}
+    shrinkage = case.spec.shrinkage
+    scales = shared[shrinkage.prior.distribution] if shrinkage is not None else set()
+    own |= {f"shrinkage_{name}" for name in scales}
     assert {rv.name for rv in case.model.free_RVs} == stated | own
 
 
@@ -573,7 +676,7 @@ def test_the_gradient_is_the_slope_of_the_log_density(case: Case) -> None:
     assert gradient == pytest.approx(np.array(expected), rel=1e-5, abs=1e-5 * scale)
 
 
-@pytest.mark.parametrize("name", [name for name in DISTRIBUTIONS if name != "fixed"])
+@pytest.mark.parametrize("name", [name for name in MAKERS if name != "fixed"])
 def test_every_distribution_is_that_of_the_page(name: str) -> None:
     stated: dict[str, Any] = {"mean": 0.7, "sd": 1.3, "df": 4.0, "median": 0.6, "log_sd": 0.5}
     stated |= {"shape": 2.5, "alpha": 1.5, "beta": 4.0}
@@ -660,7 +763,41 @@ SLOPE = {"since": "inclusion", "per_days": 365.25, "size": NORMAL}
 MALE = {"column": "male", "kind": "yes_no", "prior": NORMAL}
 CORRELATION = {"distribution": "lkj", "shape": 2.0, "why": "a reason"}
 BETA = {"distribution": "beta", "alpha": 1, "beta": 4, "why": "a reason"}
+REGION = {"column": "region", "kind": "category", "levels": ["north", "south", "east"]}
+STAGE = {"column": "stage", "kind": "ordered", "levels": ["early", "middle", "late"]}
+STAGE |= {"steps": {"distribution": "dirichlet", "concentration": [1, 2], "why": "a reason"}}
+HORSESHOE = {"distribution": "horseshoe", "relevant": 1.5, "residual_sd": 0.3, "slab_df": 5}
+HORSESHOE |= {"slab_sd": 0.4, "why": "a reason"}
+R2D2 = {"distribution": "r2d2", "r2_mean": 0.3, "r2_precision": 6, "shape": 0.7}
+R2D2 |= {"residual_sd": 0.2, "why": "a reason"}
+OF_EVERY_KIND = {"age": AGE, "male": MALE, "region": REGION, "stage": STAGE}
+
+
+def candidates(acts_on: str, **shared: Any) -> dict[str, Any]:
+    """Predictors of every kind, with priors of their own or a common one."""
+    own = {} if shared else {"prior": NORMAL}
+    tables = {
+        name: {k: v for k, v in table.items() if k != "prior"} | own | {"acts_on": acts_on}
+        for name, table in OF_EVERY_KIND.items()
+    }
+    shrinkage = {"shrinkage": {"of": [*tables], "prior": shared}} if shared else {}
+    return {"predictor": tables, **shrinkage}
+
+
 VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
+    "predictors of every kind": lambda: variant(**candidates("level")),
+    "predictors of every kind under a horseshoe": lambda: variant(
+        **candidates("gain", **HORSESHOE)
+    ),
+    "predictors of every kind under R2D2": lambda: variant(**candidates("level", **R2D2)),
+    "wearing-off by predictors of every kind under a horseshoe": lambda: variant(
+        exposure={"infusions": COMPARTMENT, "lasting": COMPARTMENT},
+        **candidates("wearing_off", **HORSESHOE),
+    ),
+    "responses by predictors of every kind": lambda: response_with(candidates("response")),
+    "responses by predictors of every kind under R2D2": lambda: response_with(
+        candidates("response", **R2D2)
+    ),
     "a sum of doses beside the rate": lambda: variant(
         exposure={"total": {"measure": "cumulative_dose", "prior": NORMAL}}
     ),
@@ -793,6 +930,23 @@ VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
 }
 
 
+def response_with(changes: Mapping[str, Any]) -> ModelSpec:
+    content = read_spec(STRENGTH.with_name("response.toml")).resolved
+    predictors = content["predictor"] | changes["predictor"]
+    return parse_spec({**content, **changes, "predictor": predictors}, "variant")
+
+
+def with_levels(cohort: Cohort) -> Cohort:
+    """The cohort with a column of a category and one of an ordered kind; every level is there."""
+    n = len(cohort.patients)
+    columns = {
+        "region": np.array(["south", "north", "east", "south"])[np.arange(n) % 4],
+        "stage": np.array(["late", "early", "middle"])[np.arange(n) % 3],
+    }
+    male = np.arange(n) % 2 == 0
+    return replace(cohort, patients=cohort.patients.assign(**columns, male=male))
+
+
 def response_by(link: str) -> ModelSpec:
     content = read_spec(STRENGTH.with_name("response.toml")).resolved
     return parse_spec({**content, "link": link}, "variant")
@@ -819,7 +973,8 @@ def without_change() -> ModelSpec:
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_what_no_file_uses_yet_has_the_density_of_the_page_too(name: str) -> None:
-    case = Case(VARIANTS[name](), simulated(3, seed=5), INTERPRETED)
+    cohort = simulated(3 if "every kind" not in name else 5, seed=5)
+    case = Case(VARIANTS[name](), with_levels(cohort), INTERPRETED)
     point = some_point(case.spec, case.cohort, 6)
     expected = case.answers.log_density(point)
     assert case.log_density(forward(case.model, point, case)) == pytest.approx(

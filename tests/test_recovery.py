@@ -1,12 +1,18 @@
 """Known truth, recovered: a fresh simulated cohort, fitted for real; results/recovery has 20."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import binom
 
 from mmn_bayes.cohort.recipe import with_compartment
 from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior.recovery import simulated
+from mmn_bayes.posterior.recovery import (
+    fits_and_intervals,
+    simulated,
+    truth_intervals,
+)
+from mmn_bayes.posterior.recovery import recovered as kept_of
 from mmn_bayes.posterior.response import check_response
 from mmn_bayes.spec.reading import read_spec
 
@@ -53,3 +59,27 @@ def test_replicated_responder_rate_covers_the_observed(recovered):
     table = check_response(tree, by="naive")
     assert table["covers"].all(), table
     assert tree["sample_stats"]["diverging"].sum() == 0
+
+
+@pytest.mark.slow
+def test_what_a_study_keeps_of_a_fit_comes_apart_again(recovered):
+    cohort, tree = recovered
+    later = tree.copy()
+    later.attrs["seed"] = 2
+    table = pd.concat([kept_of(t, truth=cohort.truth, level=0.8) for t in (later, tree)])
+    fits, intervals = fits_and_intervals(table)
+    assert fits["seed"].tolist() == [1, 2]
+    expected = truth_intervals(tree, cohort.truth, 0.8)
+    own = intervals[intervals["seed"] == 1]
+    pd.testing.assert_frame_equal(own.drop(columns="seed"), expected)
+    assert len(intervals) == 2 * len(expected)
+    row = fits.loc[0]
+    assert row["n_patients"] == cohort.grades["patient"].nunique() == 40
+    assert row["n_grades"] == cohort.grades["grade"].notna().sum()
+    assert row[["chains", "draws", "tune", "divergences"]].tolist() == [2, 400, 300, 0]
+    assert row["worst_r_hat"] == own["r_hat"].max()
+    assert row["least_ess_bulk"] == own["ess_bulk"].min()
+    assert row["least_ess_tail"] == own["ess_tail"].min()
+    for name in ("fingerprint", "sampler", "versions", "seconds_compiling", "seconds_sampling"):
+        assert row[name] == tree.attrs[name]
+    assert row["synthetic"]

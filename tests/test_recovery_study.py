@@ -1,7 +1,7 @@
 """The stored recovery study is of this model and this truth; its tests are those of its counts."""
 
 import json
-import shutil
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,8 @@ from scipy.stats import binomtest
 
 from mmn_bayes.cohort.recipe import truth_of
 from mmn_bayes.frequentist.coverage import POOLED, coverage
-from mmn_bayes.posterior.recovery import truth_intervals
-from mmn_bayes.report import recovery
+from mmn_bayes.posterior.recovery import simulated, truth_intervals
+from mmn_bayes.report import recovery, running
 from mmn_bayes.spec.reading import parse_spec, read_spec
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -206,30 +206,108 @@ def test_coverage_refuses_what_it_cannot_count():
         coverage(intervals.assign(level=[0.9, 0.8] * 3))
 
 
-def test_an_interrupted_run_goes_on(spec, study, tmp_path, monkeypatch):
-    seeds, asked = SEEDS[:3], []
-    fits, intervals = (part[part["seed"].isin(seeds)].reset_index(drop=True) for part in study)
+class FakeFits:
+    """Stands for `fit`: quick, the same for the same seed, and keeps what it was asked for."""
 
-    def recovered(spec, todo, settings, recipe, processes):
-        asked.append(list(todo))
-        for seed in reversed(todo):
-            yield fits[fits["seed"] == seed], intervals[intervals["seed"] == seed]
+    def __init__(self):
+        self.asked, self.raises = [], {}
 
-    monkeypatch.setattr(recovery, "_recovered", recovered)
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    recovery.run_study(spec, seeds, whole)
-    shutil.copytree(whole, broken)
-    # Ended between the two files: the intervals of cohort 3 are there, its row is not.
-    recovery.write_table(fits[fits["seed"] < 3], broken / "fits.csv")
-    recovery.run_study(spec, seeds, broken)
-    recovery.run_study(spec, seeds, broken)
-    assert asked == [[1, 2, 3], [3], []]
-    for name in ("fits.csv", "intervals.csv", "coverage.csv", "manifest.json"):
+    def __call__(self, spec, data, *, seed, chains, draws, tune, **_):
+        self.asked.append(seed)
+        if seed in self.raises:
+            raise self.raises[seed]
+        rng = np.random.default_rng(seed)
+        dims, size = ("chain", "draw"), (chains, 40)
+        named = {n: (dims, rng.normal(data.truth[n], 0.1, size)) for n in ("noise", "gain")}
+        tree = fake_fit(**named)
+        tree["sample_stats"] = xr.DataTree(xr.Dataset({"diverging": (dims, np.zeros(size, bool))}))
+        rows = np.zeros(len(data.grades))
+        patients = data.grades["patient"].unique()
+        tree["design"] = xr.DataTree(xr.Dataset({"code": ("row", rows)}, {"patient": patients}))
+        tree.attrs |= {"seed": seed, "chains": chains, "draws": draws, "tune": tune}
+        tree.attrs |= {"seconds_compiling": 1.0, "seconds_sampling": 2.0, "sampler": "none"}
+        tree.attrs |= {"fingerprint": f"of {spec.fingerprint} {seed}", "versions": "{}"}
+        return tree
+
+
+COHORTS = cache(simulated)
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    fits = FakeFits()
+    monkeypatch.setattr(running, "fit", fits)
+    monkeypatch.setattr(recovery, "simulated", COHORTS)
+    return fits
+
+
+FILES = ("fits.csv", "intervals.csv", "coverage.csv", "manifest.json")
+
+
+def run(spec, seeds, folder, **settings):
+    stated = {"settings": {"n_patients": 6, **settings}, "workers": 1, "progress": False}
+    return recovery.run_study(spec, seeds, folder, **stated)
+
+
+def test_an_interrupted_run_goes_on(spec, study, table, tmp_path, fake):
+    whole, broken, seeds = tmp_path / "whole", tmp_path / "broken", [2, 1]
+    run(spec, seeds, whole)
+    _check_written(spec, study, table, whole)
+    fake.raises = {1: KeyboardInterrupt()}
+    with pytest.raises(KeyboardInterrupt):
+        run(spec, seeds, broken)
+    assert [path.name for path in broken.iterdir()] == ["tasks"]
+    fake.raises = {}
+    run(spec, seeds, broken)
+    run(spec, seeds, broken)
+    assert fake.asked == [2, 1, 2, 1, 1]
+    for name in FILES:
         assert (broken / name).read_bytes() == (whole / name).read_bytes(), name
     # Of other settings or another model nothing is kept.
-    recovery.run_study(spec, seeds, broken, settings={"draws": 7})
+    run(spec, [2], broken, draws=7)
+    run(spec, [2], broken, level=0.8)
     changed = spec.resolved
     changed["noise"]["prior"]["median"] = 0.06
-    other = parse_spec(changed, "strength")
-    recovery.run_study(other, seeds, whole)
-    assert asked[3:] == [[1, 2, 3], [1, 2, 3]]
+    run(parse_spec(changed, "strength"), [2], broken)
+    assert fake.asked[5:] == [2, 2, 2]
+
+
+def _check_written(spec, study, table, folder):
+    """Files of seeds 2 and 1: by seed, and made like those that are stored."""
+    fits, intervals = recovery.read_study(folder)
+    assert list(fits) == list(study[0])
+    assert list(intervals) == list(study[1])
+    assert fits["seed"].tolist() == [1, 2]
+    assert intervals["seed"].tolist() == [1, 1, 2, 2]
+    assert intervals["parameter"].tolist() == ["noise", "gain"] * 2
+    assert (intervals["member"] == "").all()
+    assert (fits[["n_patients", "chains", "draws", "tune"]] == [6, 2, 1000, 400]).all(axis=None)
+    assert fits["fingerprint"].tolist() == [f"of {spec.fingerprint} {seed}" for seed in (1, 2)]
+    assert list(pd.read_csv(folder / "coverage.csv")) == list(table)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    stored = json.loads((RESULTS / "manifest.json").read_text(encoding="utf-8"))
+    assert list(manifest) == list(stored)
+    assert manifest["seeds"] == [2, 1]
+    assert manifest["settings"] == stored["settings"] | {"n_patients": 6}
+
+
+def test_a_failed_cohort_ends_the_study_after_the_others(spec, tmp_path, fake):
+    fake.raises = {3: ValueError("no such luck"), 2: RuntimeError("nor here")}
+    said = (
+        r"2 of 3 cohorts failed: cohort 3 \(ValueError: no such luck\); "
+        r"cohort 2 \(RuntimeError: nor here\)"
+    )
+    with pytest.raises(RuntimeError, match=said):
+        run(spec, [3, 1, 2], tmp_path)
+    assert fake.asked == [3, 1, 2]
+    assert [path.name for path in tmp_path.iterdir()] == ["tasks"]
+    fake.raises = {}
+    run(spec, [3, 1, 2], tmp_path)
+    assert fake.asked[3:] == [3, 2]
+    assert recovery.read_study(tmp_path)[0]["seed"].tolist() == [1, 2, 3]
+
+
+def test_a_setting_that_there_is_not_is_refused(spec, tmp_path, monkeypatch):
+    monkeypatch.setattr(recovery, "simulated", COHORTS)
+    with pytest.raises(RuntimeError, match=r"cohort 1 .* unexpected keyword argument 'drawz'"):
+        run(spec, [1], tmp_path, drawz=7)

@@ -4,21 +4,28 @@ import os
 import warnings
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import distributed
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from measures import label_of, mean_of_intercept, no_measure, no_row, process_of
+from measures import (
+    HERE,
+    columns_of_the_run,
+    label_of,
+    mean_of_intercept,
+    no_measure,
+    no_row,
+    process_of,
+)
 
 from mmn_bayes.errors import CohortWarning
 from mmn_bayes.posterior.recovery import simulated
+from mmn_bayes.report import running
 from mmn_bayes.report.running import Task, run_tasks, task_seed
 from mmn_bayes.spec.reading import read_spec
 
-HERE = str(Path(__file__).resolve().parent)
 LENGTHS = {"chains": 1, "draws": 20, "tune": 30}
 
 
@@ -127,6 +134,13 @@ def test_text_stays_text_and_no_row_is_a_failure(tasks, tmp_path):
     assert found.loc[0, "label"] == "007"
     none = run_tasks(tasks[:1], no_row, tmp_path, workers=1, progress=False)
     assert none["error"].tolist() == ["The measure gave no row."]
+
+
+def test_columns_of_the_run_are_no_measures(tasks, tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "fit", lambda *_, **__: None)
+    found = run_tasks(tasks[:1], columns_of_the_run, tmp_path, workers=1, progress=False)
+    said = "The measure's columns fingerprint, error are the run's own; name them otherwise."
+    assert found["error"].tolist() == [said]
 
 
 def test_tasks_need_different_names(tasks, tmp_path):

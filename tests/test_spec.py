@@ -374,7 +374,10 @@ def test_a_wrong_prior_is_named(dotted: str, prior: Any, words: str) -> None:
     assert only_defect(changed(dotted, prior)).startswith(f"{dotted}: {words}")
 
 
-@pytest.mark.parametrize("name", DISTRIBUTIONS)
+OF_ONE = [name for name, known in DISTRIBUTIONS.items() if known.support != "effects"]
+
+
+@pytest.mark.parametrize("name", OF_ONE)
 def test_every_distribution_needs_each_parameter_its_sign_and_a_reason(name: str) -> None:
     distribution = DISTRIBUTIONS[name]
     path = {"real": "gain.size", "positive": "noise.prior", "simplex": "threshold.prior"}
@@ -406,6 +409,120 @@ def test_every_distribution_needs_each_parameter_its_sign_and_a_reason(name: str
 
 
 LKJ = {"distribution": "lkj", "shape": 2, "why": "a reason"}
+
+
+def candidates(prior: str, **changes: Any) -> dict[str, Any]:
+    """The file with that shared prior, its parameters changed (or left out: ...)."""
+    stated = content(f"candidates_response_{prior}")
+    for name, value in changes.items():
+        if value is ...:
+            del stated["shrinkage"]["prior"][name]
+        else:
+            stated["shrinkage"]["prior"][name] = value
+    return stated
+
+
+@pytest.mark.parametrize("name", ["horseshoe", "r2d2"])
+def test_a_shared_prior_needs_each_parameter_its_sign_and_a_reason(name: str) -> None:
+    for parameter in (*DISTRIBUTIONS[name].parameters, "why"):
+        said = only_defect(candidates(name, **{parameter: ...}))
+        assert said.startswith("shrinkage.prior: ")
+    for parameter in DISTRIBUTIONS[name].positive:
+        said = only_defect(candidates(name, **{parameter: 0}))
+        assert said == f"shrinkage.prior: parameter '{parameter}' must be above 0."
+    for parameter in DISTRIBUTIONS[name].shares:
+        said = only_defect(candidates(name, **{parameter: 1}))
+        assert said == f"shrinkage.prior: parameter '{parameter}' must be below 1."
+
+
+def test_what_a_shared_prior_contradicts_is_named() -> None:
+    assert only_defect(candidates("horseshoe", relevant=5)).startswith(
+        "shrinkage.prior: 5 of 5 effects are expected to be relevant"
+    )
+    unknown = candidates("horseshoe")
+    unknown["shrinkage"]["of"][0] = "age"
+    assert [d for d in defects(unknown) if d.startswith("shrinkage.of: 'age' is no predictor")]
+    assert [d for d in defects(unknown) if d.startswith("predictor.age_onset.prior: not stated")]
+    twice = candidates("r2d2")
+    twice["predictor"]["male"]["prior"] = NORMAL
+    assert only_defect(twice).startswith("predictor.male.prior: its effect follows from [shrink")
+    alone = candidates("r2d2")
+    for name in alone["shrinkage"]["of"][1:]:
+        alone["predictor"][name]["prior"] = NORMAL
+    alone["shrinkage"]["of"] = alone["shrinkage"]["of"][:1]
+    assert only_defect(alone).startswith("shrinkage.of: R2 cannot be shared by one effect")
+    apart = content("candidates_gain_horseshoe")
+    apart["predictor"]["male"]["acts_on"] = "level"
+    assert only_defect(apart).startswith("shrinkage.of: these act on gain and level")
+    given = content("candidates_response_map")
+    given["shrinkage"] = candidates("r2d2")["shrinkage"] | {"of": ["naive", "male"]}
+    del given["predictor"]["male"]["prior"]
+    assert only_defect(given).startswith("shrinkage.of: the effect of 'naive' follows from [hist")
+
+
+MARGIN = {"scale": "grades", "value": 0.1, "why": "a reason"}
+LEVELS = {"column": "region", "kind": "category", "acts_on": "level", "prior": NORMAL}
+LEVELS |= {"levels": ["north", "south"], "margin": MARGIN}
+STEPS = {"distribution": "dirichlet", "concentration": [1, 1], "why": "a reason"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"levels": ...}, "levels: belongs to a predictor of kind 'category', and to no other; s"),
+        ({"levels": ["north"]}, "levels: ['north'] is not a list of two or more different texts"),
+        ({"centre": 3}, "centre: belongs to a predictor of kind 'number', and to no other."),
+        ({"unit": "years"}, "unit: belongs to a predictor of kind 'number', and to no other."),
+        ({"steps": STEPS}, "steps: belongs to a predictor of kind 'ordered', and to no other."),
+        (
+            {"kind": "ordered", "steps": STEPS},
+            "steps: concentration needs 1 numbers, one for each step between levels.",
+        ),
+        (
+            {"kind": "ordered", "levels": ["a", "b", "c"]},
+            "steps: belongs to a predictor of kind 'ordered', and to no other; state it.",
+        ),
+        ({"margin": {"scale": "grades"}}, "margin.value: not stated; a margin has scale, value"),
+        ({"margin": MARGIN | {"scale": "odds_ratio"}}, "margin.scale: 'odds_ratio' has no meanin"),
+        ({"margin": MARGIN | {"scale": "response", "value": 1.5}}, "margin.value: a change of 1.5"),
+        ({"margin": MARGIN | {"value": 0}}, "margin.value: 0 is not a number above 0."),
+        ({"acts_on": "wearing_off"}, "margin.scale: an effect on a half-life is not of grades"),
+    ],
+)
+def test_what_a_predictor_with_levels_contradicts_is_named(
+    changes: dict[str, Any], words: str
+) -> None:
+    stated = content()
+    table = {**LEVELS, **changes}
+    stated["predictor"]["region"] = {k: v for k, v in table.items() if v is not ...}
+    assert any(d.startswith(f"predictor.region.{words}") for d in defects(stated)), defects(stated)
+
+
+def test_a_candidate_keeps_its_levels_unit_and_margin() -> None:
+    stated = content()
+    ordered = LEVELS | {"kind": "ordered", "levels": ["a", "b", "c"], "steps": STEPS}
+    stated["predictor"] |= {"region": LEVELS, "stage": ordered}
+    spec = parse_spec(stated, "more")
+    assert [p.name for p in spec.candidates] == ["region", "stage"]
+    region, stage = spec.candidates
+    assert (region.levels, region.n_columns, stage.n_columns) == (("north", "south"), 1, 1)
+    assert region.margin is not None
+    assert (region.margin.scale, region.margin.value) == ("grades", 0.1)
+    assert set(spec.priors) >= {"region", "stage", "stage_steps"}
+    shared = read_spec(MODELS / "candidates_response_horseshoe.toml")
+    assert {p.name for p in shared.shrunk} == {p.name for p in shared.candidates}
+    assert set(shared.priors) == {"intercept", "naive"}
+
+
+def test_events_have_no_levels_and_what_is_relaxed_none_either() -> None:
+    stated = content("trial_leger2001")
+    name = next(iter(stated["predictor"]))
+    stated["predictor"][name] |= {"kind": "category"}
+    assert any("has no meaning for outcome 'events'" in defect for defect in defects(stated))
+    stated = content()
+    stated["predictor"]["region"] = LEVELS
+    stated["relaxed"] = {"by": "region", "sd": stated["group"]["muscle"]["sd"]}
+    assert only_defect(stated).startswith("relaxed.by: 'region' has levels")
 
 
 def test_the_noise_or_the_spread_between_muscles_is_the_unit() -> None:
@@ -880,7 +997,7 @@ def test_the_scale_on_the_page_is_one_edit(folder: Any) -> None:
 
 def test_the_predictors_on_the_page_are_one_edit(folder: Any) -> None:
     examples = re.findall(r"```toml\n(\[predictor.*?)```", PAGE, re.S)
-    assert len(examples) == 2
+    assert len(examples) == 3
     for example in examples:
         spec = folder(f'based_on = "strength"\n{example}', "more")
-        assert len(spec.predictors) == 3
+        assert len(spec.predictors) == 2 + example.count("[predictor.")

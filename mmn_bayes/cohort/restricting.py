@@ -114,6 +114,44 @@ def of_patients(cohort: Cohort, patients: Collection[str]) -> Cohort:
     return replace(cohort, **_those(cohort, patients, np.inf))
 
 
+def with_blanks(cohort: Cohort, columns: Collection[str], *, share: float, seed: int) -> Cohort:
+    """Return a cohort with some covariates blanked at random, to see what filling them in does.
+
+    Parameters
+    ----------
+    cohort
+        The cohort.
+    columns
+        Of its table `patients`, each blanked by itself.
+    share
+        Of the patients, rounded, between 0 and 1.
+    seed
+        Of who is blanked.
+
+    Returns
+    -------
+    Cohort
+        Its title says so; values that were missing before stay missing.
+
+    Raises
+    ------
+    ValueError
+        When there is no such column, or the share is not between 0 and 1.
+    """
+    unknown = [name for name in columns if name not in cohort.predictors]
+    if unknown or not 0.0 < share < 1.0:
+        raise ValueError(
+            f"Blank columns of {', '.join(cohort.predictors)}, for a share between 0 and 1."
+        )
+    rng = np.random.default_rng(seed)
+    patients = cohort.patients.copy()
+    for name in columns:
+        gone = rng.choice(len(patients), size=round(share * len(patients)), replace=False)
+        patients[name] = patients[name].mask(np.isin(np.arange(len(patients)), gone))
+    title = f"{cohort.title or 'Cohort'}, {', '.join(columns)} blanked for {share:.0%}"
+    return replace(cohort, patients=patients, title=title)
+
+
 def _those(cohort: Cohort, patients: Collection[str], until_day: float) -> dict[str, Any]:
     """The tables of some patients, up to a day."""
     parts = {}

@@ -14,13 +14,13 @@ from mmn_bayes.model.components import (
     cutpoints,
     group_effects,
     pair_labels,
-    predictor_sum,
     relaxed_cutpoints,
     standard_effects,
     strength_change,
     strength_level,
 )
 from mmn_bayes.model.design import parts_of_rows, repeats
+from mmn_bayes.model.effects import predictor_sum
 from mmn_bayes.model.events import counted_events
 from mmn_bayes.model.ordinal import (
     cumulative_probability,
@@ -180,5 +180,7 @@ def _responses(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> Non
     if purpose == "predict":
         pm.Deterministic("response_probability", pt.sigmoid(log_odds), dims="patient")
         return
-    evaluable = response.eval() >= 0
-    pm.Bernoulli("responses", logit_p=log_odds[evaluable], observed=response.eval()[evaluable])
+    # Responses are data and no constants of the graph, so that another cohort of as many patients
+    # is the same code: 1 or 0, and -1 of who is not evaluable, who has no part in the sum.
+    each = -pt.softplus(pt.switch(pt.eq(response, 1), -log_odds, log_odds))
+    pm.Potential("responses", (each * pt.ge(response, 0)).sum())

@@ -12,13 +12,14 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from mmn_bayes.model.compartment import dose_in_effect
+from mmn_bayes.model.effects import predictor_sum
 from mmn_bayes.model.priors import (
     increasing,
     parameter,
     parameter_in_units,
     partial_correlations,
 )
-from mmn_bayes.spec.model_spec import Exposure, Group, ModelSpec, Predictor, Prior
+from mmn_bayes.spec.model_spec import Exposure, Group, ModelSpec, Prior
 
 Arrays = Mapping[str, Any]
 Effects = Mapping[str, Any]
@@ -236,27 +237,6 @@ def pair_labels(spec: ModelSpec) -> list[str]:
     """Names of the pairs of groups by patient, in the order of their correlations."""
     names = [group.name for group in spec.groups if group.by == "patient"]
     return [f"{one}, {other}" for one, other in combinations(names, 2)]
-
-
-def predictor_sum(
-    spec: ModelSpec, acts_on: str, arrays: Arrays, known: Mapping[str, Any] | None = None
-) -> Any:
-    """Sum of the effects of the predictors that act on one thing; shape (patient,), or 0.
-
-    `known` has the effects, by the names of their predictors, that follow from something else.
-    """
-    known = known or {}
-    return sum(
-        _effect(predictor, known) * arrays[f"x_{predictor.name}"]
-        for predictor in spec.predictors
-        if predictor.acts_on == acts_on
-    )
-
-
-def _effect(predictor: Predictor, known: Mapping[str, Any]) -> Any:
-    if predictor.name in known:
-        return known[predictor.name]
-    return parameter(predictor.name, _stated(predictor.prior))
 
 
 def strength_level(spec: ModelSpec, arrays: Arrays, effects: Effects) -> Any:

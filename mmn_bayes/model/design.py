@@ -27,9 +27,10 @@ from mmn_bayes.cohort.response import (
 )
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.errors import DataError
+from mmn_bayes.model.covariates import unusable, with_covariates
 from mmn_bayes.model.events import events_design
 from mmn_bayes.model.timing import infusion_events, time_basis
-from mmn_bayes.spec.model_spec import Exposure, ModelSpec, Predictor
+from mmn_bayes.spec.model_spec import Exposure, ModelSpec
 
 
 def make_design(
@@ -69,7 +70,7 @@ def make_design(
         )
     defects = [
         *_without_history(spec, historical),
-        *(d for predictor in spec.predictors for d in _unusable(predictor, cohort)),
+        *(d for predictor in spec.predictors for d in unusable(predictor, cohort)),
         *_without_infusions(spec, cohort),
         *_without_stratum(spec, cohort),
     ]
@@ -132,12 +133,8 @@ def _of_patients(
         "reason": judged["reason"].to_numpy(dtype=object).astype(str),
         "baseline_day": pair.baseline_day,
         "follow_up_day": pair.follow_up_day,
-        **{
-            f"x_{predictor.name}": predictor_values(predictor, cohort.patients)
-            for predictor in spec.predictors
-        },
     }
-    return xr.Dataset(
+    design = xr.Dataset(
         {name: ("patient", values) for name, values in variables.items()},
         coords={"patient": patients.to_numpy(dtype=object).astype(str)},
         attrs={
@@ -146,12 +143,7 @@ def _of_patients(
             "source": cohort.source,
         },
     )
-
-
-def predictor_values(predictor: Predictor, patients: pd.DataFrame) -> np.ndarray:
-    """Return a column as the model sees it: 0 or 1, or steps of `per` from `centre`; (patient,)."""
-    values = patients[predictor.column].to_numpy(dtype=float)
-    return (values - predictor.centre) / predictor.per
+    return with_covariates(design, spec, cohort.patients)
 
 
 def at_rows(
@@ -348,37 +340,6 @@ def _with_grades(
     )
 
 
-def _unusable(predictor: Predictor, cohort: Cohort) -> list[str]:
-    """Why a predictor of the model cannot be taken from the patients table; empty when it can."""
-    name, table = predictor.column, cohort.patients
-    if name not in table:
-        return [
-            f"patients: there is no column '{name}', which predictor.{predictor.name} asks for; "
-            f"the table has {', '.join(map(str, table.columns))}."
-        ]
-    yes_no = pd.api.types.is_bool_dtype(table[name].dtype)
-    if predictor.kind == "number" and (yes_no or not pd.api.types.is_numeric_dtype(table[name])):
-        return [
-            f"patients: column '{name}' does not hold numbers, as predictor.{predictor.name} says."
-        ]
-    values = table[name]
-    zero_one = pd.api.types.is_numeric_dtype(values) and values.dropna().isin([0, 1]).all()
-    if predictor.kind == "yes_no" and not (yes_no or zero_one):
-        return [
-            f"patients: column '{name}' does not hold yes or no, as predictor.{predictor.name} "
-            "says."
-        ]
-    blank = table.loc[values.isna(), "patient"]
-    if len(blank):
-        shown = ", ".join(f"'{patient}'" for patient in blank.head(5))
-        return [
-            f"patients: column '{name}' is blank for {len(blank)} of {len(table)} patients "
-            f"(first: {shown}); the model cannot use a patient without it: fill it in, or leave "
-            f"predictor.{predictor.name} out of the model."
-        ]
-    return []
-
-
 def _set_of_row(
     spec: ModelSpec, design: xr.Dataset, site: np.ndarray, visit: np.ndarray
 ) -> np.ndarray:
@@ -426,7 +387,6 @@ __all__ = [
     "fingerprint",
     "make_design",
     "parts_of_rows",
-    "predictor_values",
     "repeats",
     "without_rows",
 ]

@@ -11,7 +11,7 @@ import xarray as xr
 
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.errors import DataError
-from mmn_bayes.model.components import predictor_sum
+from mmn_bayes.model.effects import predictor_sum
 from mmn_bayes.model.priors import parameter
 from mmn_bayes.spec.model_spec import Evidence, ModelSpec, Predictor, Unit
 

@@ -56,7 +56,9 @@ def groups_of(fit: xr.DataTree, by: str | None) -> Groups:
     if by is None:
         return Groups(None, {ALL: np.full(design.sizes["patient"], True)})
     predictors = [name for name in map(str, design.data_vars) if name.startswith("x_")]
-    yes_no = [name for name in predictors if np.isin(design[name].to_numpy(), (0, 1)).all()]
+    # Places of levels are whole numbers, yes and no are not.
+    numbers = [name for name in predictors if design[name].dtype.kind == "f"]
+    yes_no = [name for name in numbers if np.isin(design[name].to_numpy(), (0, 1)).all()]
     legal = list(dict.fromkeys(["naive", *(name.removeprefix("x_") for name in yes_no)]))
     if by not in legal:
         raise ValueError(

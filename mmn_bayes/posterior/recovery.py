@@ -12,11 +12,10 @@ from mmn_bayes.cohort.recipe import Recipe
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.cohort.simulate import simulate_cohort
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior.summary import summarise
-from mmn_bayes.spec.model_spec import ModelSpec
 
 _KEPT = ("estimate", "sd", "lower", "upper", "level", "interval", "ess_bulk", "ess_tail", "r_hat")
+_OF_FIT = "fit_"  # before the names of the columns that are of a whole fit
 
 
 def truth_intervals(
@@ -76,57 +75,57 @@ def simulated(n_patients: int, seed: int, recipe: Recipe | None = None) -> Cohor
         return simulate_cohort(n_patients, seed=seed, recipe=recipe)
 
 
-def recover(
-    spec: ModelSpec,
-    seed: int,
-    *,
-    n_patients: int,
-    level: float,
-    chains: int,
-    draws: int,
-    tune: int,
-    recipe: Recipe | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Simulate one cohort, fit it, and return how it went and the intervals.
+def recovered(fit: xr.DataTree, *, truth: Mapping[str, object], level: float) -> pd.DataFrame:
+    """Return what a study keeps of one fit, in one table: the intervals, and how the fit went.
 
     Parameters
     ----------
-    spec
-        The model.
-    seed
-        Seed of the cohort and of the fit.
-    n_patients, level, chains, draws, tune
-        Size of the cohort, probability of the intervals, and lengths of the chains.
-    recipe
-        The truth; by default that of the reproduction cohort.
+    fit, truth, level
+        As for `truth_intervals`.
 
     Returns
     -------
     DataFrame
-        One row: `seed`, `n_patients`, `n_grades`, the lengths, `divergences`; `worst_r_hat`,
-        `least_ess_bulk` and `least_ess_tail` of the parameters with a truth; seconds, `fingerprint`
-        of model, data and seed, `sampler`, `versions` and `synthetic`.
-    DataFrame
-        The table of `truth_intervals`, with `seed`.
+        The rows of `truth_intervals` after `seed`, each with the fit's row in columns `fit_...`:
+        `fits_and_intervals` takes them apart.
     """
-    cohort = simulated(n_patients, seed, recipe)
-    lengths: dict[str, Any] = {"chains": chains, "draws": draws, "tune": tune}
-    # One chain after the other: the study runs several cohorts at a time.
-    tree = fit(spec, cohort, seed=seed, progress="off", cores=1, **lengths)
-    intervals = truth_intervals(tree, cohort.truth or {}, level)
+    intervals = truth_intervals(fit, truth, level)
+    intervals.insert(0, "seed", fit.attrs["seed"])
+    design = fit["design"].to_dataset()
     row = {
-        "seed": seed,
-        "n_patients": n_patients,
-        "n_grades": int(cohort.grades["grade"].notna().sum()),
-        **lengths,
-        "divergences": int(tree["sample_stats"]["diverging"].sum()),
+        "seed": fit.attrs["seed"],
+        "n_patients": design.sizes["patient"],
+        "n_grades": design.sizes["row"],
+        **{name: fit.attrs[name] for name in ("chains", "draws", "tune")},
+        "divergences": int(fit["sample_stats"]["diverging"].sum()),
         "worst_r_hat": intervals["r_hat"].max(skipna=False),
         "least_ess_bulk": intervals["ess_bulk"].min(skipna=False),
         "least_ess_tail": intervals["ess_tail"].min(skipna=False),
-        "seconds_compiling": tree.attrs["seconds_compiling"],
-        "seconds_sampling": tree.attrs["seconds_sampling"],
-        **{name: tree.attrs[name] for name in ("fingerprint", "sampler", "versions")},
-        "synthetic": bool(tree.attrs["synthetic"]),
+        **{name: fit.attrs[name] for name in ("seconds_compiling", "seconds_sampling")},
+        **{name: fit.attrs[name] for name in ("fingerprint", "sampler", "versions")},
+        "synthetic": bool(fit.attrs["synthetic"]),
     }
-    intervals.insert(0, "seed", seed)
-    return pd.DataFrame([row]), intervals
+    return intervals.assign(**{f"{_OF_FIT}{name}": value for name, value in row.items()})
+
+
+def fits_and_intervals(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Take apart what `recovered` joined, in the order of the seeds.
+
+    Parameters
+    ----------
+    table
+        The rows of several fits, of different seeds.
+
+    Returns
+    -------
+    DataFrame
+        One row a fit: `seed`, `n_patients`, `n_grades`, the lengths of the chains, `divergences`;
+        `worst_r_hat`, `least_ess_bulk` and `least_ess_tail` of the parameters with a truth;
+        seconds, `fingerprint` of model, data and seed, `sampler`, `versions` and `synthetic`.
+    DataFrame
+        The rows of `truth_intervals`, with `seed`.
+    """
+    table = table.sort_values("seed", kind="stable", ignore_index=True)
+    of_fit = [name for name in table.columns if name.startswith(_OF_FIT)]
+    fits = table.drop_duplicates("seed")[of_fit].reset_index(drop=True)
+    return fits.rename(columns=lambda name: name.removeprefix(_OF_FIT)), table.drop(columns=of_fit)

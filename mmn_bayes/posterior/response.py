@@ -1,6 +1,6 @@
 """The probability of response: of these patients, and of new patients like them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -162,13 +162,17 @@ def _with_design(fit: xr.DataTree, design: xr.Dataset) -> xr.DataTree:
     return other
 
 
-def new_patients(groups: Groups) -> tuple[np.ndarray, dict[object, np.ndarray]]:
+def new_patients(
+    groups: Groups, at_least: int = _NEW_PATIENTS
+) -> tuple[np.ndarray, dict[object, np.ndarray]]:
     """Lay out new patients of each group, like those of the cohort, each of these equally often.
 
     Parameters
     ----------
     groups
         The groups of a cohort.
+    at_least
+        How many of each group.
 
     Returns
     -------
@@ -177,7 +181,7 @@ def new_patients(groups: Groups) -> tuple[np.ndarray, dict[object, np.ndarray]]:
         it has.
     """
     copies = [
-        np.tile(np.flatnonzero(member), -(-_NEW_PATIENTS // int(member.sum())))
+        np.tile(np.flatnonzero(member), -(-at_least // int(member.sum())))
         for member in groups.members.values()
     ]
     group = np.repeat(np.arange(len(copies)), [copy.size for copy in copies])
@@ -295,30 +299,107 @@ def _standardised(spec: ModelSpec, fit: xr.DataTree, groups: Groups) -> np.ndarr
 
     Each group by itself, so that all have the same random numbers.
     """
-    design = design_of(fit)
-    everybody: dict[object, np.ndarray] = {ALL: np.full(design.sizes["patient"], True)}
     named = {p.name: p.column for p in spec.predictors}
     column = named.get(str(groups.by), "naive")
-    rates = []
+    settings, donors = [], []
     for label, member in groups.members.items():
         ours = {f"x_{name}": float(bool(label)) for name, of in named.items() if of == column}
-        ours |= {"naive": bool(label)} if column == "naive" else {}
-        own = design.assign(
-            {n: ("patient", np.full_like(design[n].to_numpy(), v)) for n, v in ours.items()}
-        )
-        if spec.outcome == "response":
-            rates.append(_patient_level(spec, fit, own, everybody, "population"))
-            continue
-        who, members = new_patients(Groups(None, everybody))
-        chosen = choose_patients(own, who)
-        if column == "naive":
+        settings.append(ours | ({"naive": bool(label)} if column == "naive" else {}))
+        donors.append(member if column == "naive" else None)
+    return rates_with(fit, settings, infused_as=donors)
+
+
+def rates_with(
+    fit: xr.DataTree,
+    settings: Sequence[Mapping[str, float]],
+    *,
+    n_new: int = _NEW_PATIENTS,
+    infused_as: Sequence[np.ndarray | None] | None = None,
+) -> np.ndarray:
+    """Rates of response of new patients like the whole cohort, with some variables set for all.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "grade" or "response".
+    settings
+        For each rate variables of the design of patients (such as `x_<predictor>`), with the value
+        that all have.
+    n_new
+        How many new patients a draw, at least; of outcome "grade" only.
+    infused_as
+        For each rate whose infusions the new patients have, drawn from these, shape (patient,);
+        None: each those of the patient it is like. Of outcome "grade" only.
+
+    Returns
+    -------
+    ndarray
+        Shape (draw, setting); the random numbers are those of the seed of the fit in every setting,
+        so that two rates differ by what was set.
+    """
+    spec, design = spec_of(fit), design_of(fit)
+    everybody: dict[object, np.ndarray] = {ALL: np.full(design.sizes["patient"], True)}
+    if spec.outcome == "response":
+        # All at once: one graph to compile.
+        n = design.sizes["patient"]
+        number = np.repeat(np.arange(len(settings)), n)
+        own = design.isel(patient=np.tile(np.arange(n), len(settings)))
+        for place, values in enumerate(settings):
+            own = _with_values(own, values, number == place)
+        members: dict[object, np.ndarray] = {p: number == p for p in range(len(settings))}
+        return _patient_level(spec, fit, own, members, "population")
+    who, of_all = new_patients(Groups(None, everybody), n_new)
+    rates = []
+    for values, donors in zip(settings, infused_as or [None] * len(settings), strict=True):
+        chosen = choose_patients(_with_values(design, values), who)
+        if donors is not None:
             rng = np.random.default_rng([int(fit.attrs["seed"]), 5])
-            donor = rng.choice(np.flatnonzero(member), size=who.size)
+            donor = rng.choice(np.flatnonzero(donors), size=who.size)
             # Infusions are found by the label of their patient.
             chosen = chosen.assign_coords(patient=design["patient"].to_numpy()[donor])
         judged = _judged(fit, chosen, planned_occasions(spec, chosen), "population")
-        rates.append(_rates(fit, judged, members))
-    return np.concatenate(rates, axis=1)
+        rates.append(_rates(fit, judged, of_all)[:, 0])
+    return np.stack(rates, axis=1)
+
+
+def _with_values(
+    design: xr.Dataset, values: Mapping[str, float], who: np.ndarray | None = None
+) -> xr.Dataset:
+    """The design with some variables set to one value, for some patients or for all."""
+    changed = {}
+    for name, value in values.items():
+        own = design[name].to_numpy().copy()
+        own[slice(None) if who is None else who] = value
+        changed[name] = ("patient", own)
+    return design.assign(changed)
+
+
+def rates_by_patient(fit: xr.DataTree, n_draws: int, *, copies: int = 20) -> np.ndarray:
+    """Probability of response of a new patient like each one of the cohort, draw by draw.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "grade" or "response".
+    n_draws
+        Of how many evenly spaced draws, at most.
+    copies
+        New patients like each, of outcome "grade": the share of them who respond.
+
+    Returns
+    -------
+    ndarray
+        Shape (draw, patient); missing where the rule can judge none of the new patients.
+    """
+    spec, design, fit = spec_of(fit), design_of(fit), thinned(fit, n_draws)
+    if spec.outcome == "response":
+        posterior, names = fit["posterior"].to_dataset(), ["response_probability"]
+        return np.concatenate([p for _, (p,) in predict(spec, design, posterior, names)])
+    n = design.sizes["patient"]
+    who = np.tile(np.arange(n), copies)
+    chosen = choose_patients(design, who)
+    judged = _judged(fit, chosen, planned_occasions(spec, chosen), "population")
+    return _rates(fit, judged, {patient: who == patient for patient in range(n)})
 
 
 def _patient_level(

@@ -49,8 +49,8 @@ def run_visits_study(
     spec
         `strength.toml`, whose wearing-off half-life has a lognormal prior.
     folder
-        Where `visits.csv` and `visits.md` go, and a folder of `run_study` for each design; what an
-        earlier run left there is kept.
+        Where `visits.csv` and `visits.md` go, and a folder of `run_study` for each design: an
+        interrupted run goes on.
     sizes, seeds, settings
         Numbers of patients, seeds of each design, and what differs from the recovery study's.
 

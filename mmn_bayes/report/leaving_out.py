@@ -8,9 +8,10 @@ import xarray as xr
 
 from mmn_bayes.cohort.restricting import of_patients
 from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.model.covariates import in_likelihood
 from mmn_bayes.model.design import fingerprint, make_design
-from mmn_bayes.posterior.leaving_out import centre_of, left_out_density
-from mmn_bayes.posterior.replicate import design_of, design_of_grades, spec_of
+from mmn_bayes.posterior.patient_density import alone_design, centre_of, left_out_density
+from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.report.running import Task, run_tasks, task_seed
 
 LENGTHS = {"chains": 2, "draws": 500, "tune": 400}
@@ -40,7 +41,8 @@ def leave_patients_out(
     seed
         Of the run; each task has its own (`task_seed`).
     patients
-        Those to leave out, one at a time; by default all who have a grade.
+        Those to leave out, one at a time; by default all who have a grade (of outcome "response"
+        all who are evaluable).
     lengths
         Of the chains of each fit.
 
@@ -56,19 +58,21 @@ def leave_patients_out(
         When the fit is not of this cohort, or its model's effects are not integrated out.
     """
     spec, design = spec_of(fit), design_of(fit)
-    everybody = design_of_grades(fit)["patient"].to_numpy().tolist()
+    everybody = design["patient"].to_numpy().tolist()
     now = fingerprint(spec, make_design(spec, cohort), int(fit.attrs["seed"]))
     if now != fit.attrs["fingerprint"]:
         raise ValueError("The fit is not of this cohort; give the one that it is of.")
-    with_grades = set(design["patient"].to_numpy()[design["patient_of_site"].to_numpy()])
+    with_grades = set(design["patient"].to_numpy()[in_likelihood(spec, design)])
     chosen = [p for p in everybody if p in with_grades] if patients is None else list(patients)
     unknown = [str(p) for p in chosen if p not in with_grades]
     if unknown:
-        raise ValueError(f"'{unknown[0]}' is no patient of the fit with a grade.")
+        raise ValueError(
+            f"'{unknown[0]}' is no patient of the fit with a grade (or, of responses, evaluable)."
+        )
     tasks = []
     for patient in chosen:
         centre, root = centre_of(fit, patient)
-        alone = make_design(spec, of_patients(cohort, [patient]))
+        alone = alone_design(spec, cohort, patient)
         tasks.append(
             Task(
                 patient,

@@ -1,11 +1,8 @@
-"""The recovery study: many simulated cohorts fitted, each kept as soon as it is done."""
+"""The recovery study: many simulated cohorts fitted by the one runner, its files written."""
 
 import datetime
 import json
-import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +11,8 @@ import pandas as pd
 from mmn_bayes.cohort.recipe import Recipe, with_compartment
 from mmn_bayes.frequentist.coverage import coverage
 from mmn_bayes.model.design import fingerprint, make_design
-from mmn_bayes.posterior.recovery import recover, simulated
+from mmn_bayes.posterior.recovery import fits_and_intervals, recovered, simulated
+from mmn_bayes.report.running import HEAD, Task, run_tasks
 from mmn_bayes.report.store import write_table, write_text
 from mmn_bayes.spec.model_spec import ModelSpec
 
@@ -30,9 +28,10 @@ def run_study(
     seeds: Sequence[int],
     folder: Path,
     *,
-    processes: int = 2,
-    settings: dict[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
     recipe: Recipe = RECIPE,
+    workers: int | None = None,
+    progress: bool = True,
 ) -> pd.DataFrame:
     """Fit a model to simulated cohorts and write how often its intervals cover the truth.
 
@@ -41,83 +40,62 @@ def run_study(
     spec
         The model: one whose parameters `simulate_cohort` has a truth for.
     seeds
-        Seeds of the cohorts.
+        Seeds of the cohorts, each also that of the fit.
     folder
-        Where `fits.csv`, `intervals.csv`, `coverage.csv` and `manifest.json` go. What an earlier
-        run left there is kept where it is of the same model, data, seed and settings, so that a
-        run that was interrupted goes on.
-    processes
-        How many cohorts at a time, each in a process of its own.
+        Where `fits.csv`, `intervals.csv`, `coverage.csv` and `manifest.json` go when all cohorts
+        are done. What `run_tasks` keeps of each goes into `tasks` there: an interrupted run goes
+        on.
     settings
         What differs from `SETTINGS`.
     recipe
         The truth of the cohorts.
+    workers, progress
+        As for `run_tasks`.
 
     Returns
     -------
     DataFrame
         The table of `coverage`.
+
+    Raises
+    ------
+    RuntimeError
+        When a cohort failed, after the others are done and kept.
     """
-    stated = SETTINGS | (settings or {})
-    fits, intervals = _kept(spec, seeds, folder, stated, recipe)
-    todo = [seed for seed in seeds if seed not in set(fits.get("seed", []))]
-    print(f"{len(seeds) - len(todo)} of {len(seeds)} cohorts are there.", file=sys.stderr)
-    for new_fit, new_intervals in _recovered(spec, todo, stated, recipe, processes):
-        fits = pd.concat([fits, new_fit]).sort_values("seed", ignore_index=True)
-        intervals = pd.concat([intervals, new_intervals])
-        intervals = intervals.sort_values("seed", kind="stable", ignore_index=True)
-        # The row in fits.csv says that a cohort is done: it comes last.
-        write_table(intervals, folder / "intervals.csv")
-        write_table(fits, folder / "fits.csv")
-        seconds = new_fit[["seconds_compiling", "seconds_sampling"]].sum(axis=1).item()
-        print(f"Cohort {new_fit['seed'].item()}: {seconds:.0f} s.", file=sys.stderr, flush=True)
-    table = coverage(intervals)
-    write_table(table, folder / "coverage.csv")
+    stated = {**SETTINGS, **(settings or {})}
+    tasks = [_task(spec, seed, stated, recipe) for seed in seeds]
+    kept = folder / "tasks"
+    table = run_tasks(tasks, recovered, kept, workers=workers, progress=progress)
+    _require_all(table, kept)
+    fits, intervals = fits_and_intervals(table.drop(columns=[*HEAD]))
+    write_table(intervals, folder / "intervals.csv")
+    write_table(fits, folder / "fits.csv")
+    covered = coverage(intervals)
+    write_table(covered, folder / "coverage.csv")
     write_text(
         json.dumps(_manifest(spec, seeds, stated, recipe, fits), indent=2), folder / "manifest.json"
     )
-    return table
+    return covered
 
 
-def _recovered(
-    spec: ModelSpec,
-    seeds: Sequence[int],
-    settings: dict[str, Any],
-    recipe: Recipe,
-    processes: int,
-) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Yield each cohort's tables when they are done, in whatever order that is."""
-    # Processes and not threads, and new ones and not copies: the compiler of graphs is not
-    # thread-safe, and a copy of a process that has threads may wait forever.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        tasks = [pool.submit(recover, spec, seed, recipe=recipe, **settings) for seed in seeds]
-        try:
-            for task in as_completed(tasks):
-                yield task.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+def _task(spec: ModelSpec, seed: int, settings: Mapping[str, Any], recipe: Recipe) -> Task:
+    """The fit of one cohort; what is not said of cohort or intervals is an argument of the fit."""
+    cohort = simulated(settings["n_patients"], seed, recipe)
+    lengths = {n: value for n, value in settings.items() if n not in ("n_patients", "level")}
+    extra = {"truth": cohort.truth or {}, "level": settings["level"]}
+    return Task(f"cohort {seed}", spec, cohort, seed, lengths, extra=extra)
 
 
-def _kept(
-    spec: ModelSpec,
-    seeds: Sequence[int],
-    folder: Path,
-    settings: dict[str, Any],
-    recipe: Recipe,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What an earlier run left that is of the same model, data, seeds and settings."""
-    if not (folder / "fits.csv").is_file():
-        return pd.DataFrame(), pd.DataFrame()
-    fits, intervals = read_study(folder)
-    level = intervals.groupby("seed")["level"].first().reindex(fits["seed"]).to_numpy()
-    same = fits["seed"].isin(list(seeds)) & (level == settings["level"])
-    for name in ("n_patients", "chains", "draws", "tune"):
-        same &= fits[name] == settings[name]
-    for row in fits[same].itertuples():
-        now = fingerprint_of(spec, int(row.seed), settings["n_patients"], recipe)
-        same &= (fits["seed"] != row.seed) | (row.fingerprint == now)
-    fits = fits[same].reset_index(drop=True)
-    return fits, intervals[intervals["seed"].isin(fits["seed"])].reset_index(drop=True)
+def _require_all(table: pd.DataFrame, kept: Path) -> None:
+    """Raise unless every cohort was fitted, with the name of each that was not, and why."""
+    failed = table[table["error"] != ""]
+    if failed.empty:
+        return
+    said = "; ".join(f"{row.task} ({row.error})" for row in failed.itertuples())
+    raise RuntimeError(
+        f"{len(failed)} of {table['task'].nunique()} cohorts failed: {said}. The others are kept "
+        f"in '{kept}', no table is written; run the study again: only those that failed are tried."
+    )
 
 
 def read_study(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -133,7 +111,7 @@ def read_study(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     DataFrame, DataFrame
         One row a cohort, and one row a cohort and parameter.
     """
-    intervals = pd.read_csv(folder / "intervals.csv")
+    intervals = pd.read_csv(folder / "intervals.csv", dtype={"member": str})
     fits = pd.read_csv(folder / "fits.csv")
     return fits, intervals.fillna({"member": ""})
 

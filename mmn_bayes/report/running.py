@@ -19,6 +19,7 @@ from mmn_bayes.model.sampling import fit
 from mmn_bayes.report.store import write_columns
 from mmn_bayes.spec.model_spec import ModelSpec
 
+HEAD = ("task", "fingerprint", "error")  # columns of the run, before those of the measure
 _SHORT = 16  # characters of a fingerprint in the name of a file
 _INNER = {"inner_max_num_threads": 1}  # a fit of a task has one thread; tasks fill the cores
 
@@ -96,7 +97,8 @@ def run_tasks(
     tasks
         The fits; their order is that of the rows.
     measure
-        A function of a module, called as measure(fit, **task.extra): the table to keep.
+        A function of a module, called as measure(fit, **task.extra): the table to keep, without
+        columns of the run's own names.
     folder
         Each result is written there whole (Parquet, which keeps types), as soon as it is there,
         named by task and measure: an interrupted run goes on. Other files are left alone. What a
@@ -143,7 +145,7 @@ def run_tasks(
     parts = []
     for name in names:
         own = pd.DataFrame([{}]) if name in failed else pd.read_parquet(files[name])
-        head = {"task": name, "fingerprint": marks[name], "error": failed.get(name, "")}
+        head = dict(zip(HEAD, (name, marks[name], failed.get(name, "")), strict=True))
         parts.append(own.assign(**head)[[*head, *own.columns]])
     return pd.concat(parts, ignore_index=True)
 
@@ -198,6 +200,10 @@ def measured(task: Task, measure: Measure) -> tuple[str, pd.DataFrame | None, st
         table = measure(tree, **task.extra)
     except Exception as error:  # a failed task is a row with its error
         return task.name, None, _in_words(error)
+    taken = ", ".join(name for name in HEAD if name in table)
+    if taken:
+        said = f"The measure's columns {taken} are the run's own; name them otherwise."
+        return task.name, None, said
     return (task.name, None, "The measure gave no row.") if table.empty else (task.name, table, "")
 
 

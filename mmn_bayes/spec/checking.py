@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+from mmn_bayes.spec.checking_predictors import predictor_contradictions
 from mmn_bayes.spec.vocabulary import (
     DISTRIBUTIONS,
     FILE_KEYS,
@@ -26,7 +27,8 @@ _RESERVED = (
     *("unit_sd", "unit_z", "unit_balanced", "historical_rate", "event_probability"),
     *("patient_correlation", "patient_partial_correlation", "grades", "responses"),
     *("eta_without_site", "scaled_cutpoints", "site_sigma", "grade_cdf"),
-    "response_probability",
+    *("response_probability", "shrinkage_z", "shrinkage_local", "shrinkage_global"),
+    *("shrinkage_slab", "shrinkage_r2", "shrinkage_share", "shrinkage_factor", "sd_of_shrunk"),
     # Columns of tables of estimates, which draws split by a predictor of that name would hide.
     *("estimate", "sd", "lower", "upper", "level", "interval", "mcse", "n", "events", "missing"),
     *("ess_bulk", "ess_tail", "r_hat", "p_above", "p_below", "p_within", "synthetic", "source"),
@@ -36,7 +38,7 @@ _RESERVED = (
 _DIMENSIONS = (
     *("patient", "muscle", "site", "row", "visit", "grade", "threshold", "infusion"),
     *("site_edge", "pair", "stratum", "relaxed", "gap", "chain", "draw", "unit", "component"),
-    *("event", "patient_edge", "gap_length", "knot", "visit_knot", "scenario"),
+    *("event", "patient_edge", "gap_length", "knot", "visit_knot", "scenario", "shrunk"),
 )
 
 
@@ -228,6 +230,8 @@ def _wrong_prior(prior: Any, supports: str) -> Iterator[str]:
             yield f"parameter '{name}' is not stated as a number."
         elif name in distribution.positive and min(values) <= 0:
             yield f"parameter '{name}' must be above 0."
+        elif name in distribution.shares and max(values) >= 1:
+            yield f"parameter '{name}' must be below 1."
     why = prior.get("why")
     if not isinstance(why, str) or not why.strip():
         yield "no reason given; state `why` in clinical words."
@@ -246,6 +250,12 @@ def _bad_names(content: Mapping[str, Any]) -> Iterator[str]:
         f"{exposure}_{part}"
         for exposure in (exposures if isinstance(exposures, dict) else ())
         for part in ("onset_half_life_days", "wearing_off_half_life_days", "half_effect", "scaled")
+    }
+    predictors = content.get("predictor")
+    derived |= {
+        name
+        for predictor in (predictors if isinstance(predictors, dict) else ())
+        for name in (f"{predictor}_steps", f"level_of_{predictor}", f"step_of_{predictor}")
     }
     for head in _NAMED:
         tables = content.get(head, {})
@@ -284,49 +294,12 @@ def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
             yield f"response.{occasion}_day: lies outside response.{occasion}_window_days."
     if rule["baseline_window_days"][1] >= rule["follow_up_window_days"][0]:
         yield "response.follow_up_window_days: begins before the baseline window has ended."
-    for name, predictor in content.get("predictor", {}).items():
-        yield from _predictor_contradictions(f"predictor.{name}", predictor, content["outcome"])
-    yield from _historical_contradictions(content)
+    yield from predictor_contradictions(content)
     match content["outcome"]:
         case "grade":
             yield from _grade_contradictions(content)
         case "events":
             yield from _events_contradictions(content)
-
-
-def _predictor_contradictions(path: str, table: Mapping[str, Any], outcome: str) -> Iterator[str]:
-    if path == "predictor.naive" and table["column"] != "naive":
-        yield f"{path}: this name is that of the column 'naive'; choose another."
-    for key in ("centre", "per"):
-        if (table["kind"] == "number") != (key in table):
-            yield f"{path}.{key}: belongs to a predictor of kind 'number', and to no other."
-    if (outcome == "grade") == (table["acts_on"] == "response"):
-        yield f"{path}.acts_on: '{table['acts_on']}' has no meaning for outcome '{outcome}'."
-
-
-def _historical_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
-    """A predictor has a prior of its own, or its effect follows from the historical one."""
-    predictors, historical = content.get("predictor", {}), content.get("historical")
-    of = historical["of"] if historical is not None else None
-    for name, predictor in predictors.items():
-        if name != of and "prior" not in predictor:
-            yield (
-                f"predictor.{name}.prior: not stated; nothing has a default. It says: "
-                f"{KEYS['predictor.*.prior'].text}."
-            )
-        elif name == of and "prior" in predictor:
-            yield (
-                f"predictor.{name}.prior: its effect follows from [historical]; leave the prior "
-                "out, or [historical]."
-            )
-    if historical is None:
-        return
-    yes_no = [name for name, predictor in predictors.items() if predictor["kind"] == "yes_no"]
-    if of not in yes_no:
-        known = ", ".join(yes_no) or "none"
-        yield f"historical.of: '{of}' is no predictor of kind yes_no; this file has: {known}."
-    if content["link"] != "logit":
-        yield "link: [historical] is a prior of a probability by its log odds; take logit."
 
 
 def _events_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
@@ -381,6 +354,8 @@ def _relaxed_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
             f"relaxed.by: '{by}' is neither muscle nor the gain nor a predictor of the model; take "
             f"one of {', '.join(known)}."
         )
+    elif by in predictors and predictors[by]["kind"] not in ("yes_no", "number"):
+        yield f"relaxed.by: '{by}' has levels; only a predictor yes_no or number can be relaxed."
     if (by == "muscle") != ("groups" in content["relaxed"]):
         yield 'relaxed.groups: belongs to by = "muscle", which needs it, and to nothing else.'
     if len(content["scale"]["grades"]) < 3:

@@ -203,10 +203,21 @@ class Historical:
 
 
 @dataclass(frozen=True)
-class Predictor:
-    """An effect of one column of `patients`: of yes against no, or of `per` units of a number.
+class Margin:
+    """Below which an effect is clinically negligible: on which scale, how much, and why."""
 
-    `prior` is None where the effect follows from a historical prior.
+    scale: str
+    value: float
+    why: str
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """An effect of one column of `patients`.
+
+    Of yes against no, of `per` units of a number, of each of the `levels` of a category against the
+    first, or of the last of ordered levels against the first, which `steps` shares out. `prior` is
+    None where the effect follows from a historical prior or is shrunk together with others.
     """
 
     name: str
@@ -215,7 +226,24 @@ class Predictor:
     acts_on: str
     centre: float
     per: float
+    unit: str
+    levels: tuple[str, ...]
+    steps: Prior | None
+    margin: Margin | None
     prior: Prior | None
+
+    @property
+    def n_columns(self) -> int:
+        """How many columns of numbers it is to a model: those of a category are its levels."""
+        return len(self.levels) - 1 if self.kind == "category" else 1
+
+
+@dataclass(frozen=True)
+class Shrinkage:
+    """Predictors whose effects share a prior that shrinks them, by their names."""
+
+    of: tuple[str, ...]
+    prior: Prior
 
 
 @dataclass(frozen=True)
@@ -247,6 +275,7 @@ class ModelSpec:
     time: Time | None
     exposures: tuple[Exposure, ...]
     predictors: tuple[Predictor, ...]
+    shrinkage: Shrinkage | None
     unit: Unit | None
     evidence: Evidence | None
     robust: Robust | None
@@ -275,8 +304,22 @@ class ModelSpec:
         return next(g for g in self.groups if (g.by, g.acts_on) == ("patient:muscle", "level"))
 
     @property
+    def candidates(self) -> tuple[Predictor, ...]:
+        """The predictors with a margin: those that are reported as candidates."""
+        return tuple(p for p in self.predictors if p.margin is not None)
+
+    @property
+    def shrunk(self) -> tuple[Predictor, ...]:
+        """The predictors that share a prior."""
+        of = self.shrinkage.of if self.shrinkage is not None else ()
+        return tuple(p for p in self.predictors if p.name in of)
+
+    @property
     def priors(self) -> dict[str, Prior]:
-        """Every prior by the name of its parameter in the fit; groups and the like by name."""
+        """Every prior by the name of its parameter in the fit; groups and the like by name.
+
+        That of effects which share one (`shrinkage`) is not among them.
+        """
         found: dict[str, Prior | None] = {
             self.threshold_parameter: self.threshold,
             "noise": self.noise,
@@ -299,6 +342,7 @@ class ModelSpec:
         for exposure in self.exposures:
             found |= {exposure.name: exposure.prior, **exposure.shape}
         found |= {predictor.name: predictor.prior for predictor in self.predictors}
+        found |= {f"{p.name}_steps": p.steps for p in self.predictors}
         return {name: prior for name, prior in found.items() if prior is not None}
 
 

@@ -17,12 +17,14 @@ from mmn_bayes.spec.model_spec import (
     Gain,
     Group,
     Historical,
+    Margin,
     Memory,
     ModelSpec,
     Predictor,
     Prior,
     Relaxed,
     Robust,
+    Shrinkage,
     Slope,
     Time,
     Unit,
@@ -181,8 +183,8 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
     gain, slope, course, relaxed, memory = (
         content.get(table) for table in ("gain", "slope", "time", "relaxed", "memory")
     )
-    unit, evidence, robust, historical = (
-        content.get(table) for table in ("unit", "evidence", "robust", "historical")
+    unit, evidence, robust, historical, shrinkage = (
+        content.get(table) for table in ("unit", "evidence", "robust", "historical", "shrinkage")
     )
     return ModelSpec(
         name=name,
@@ -240,17 +242,9 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
             for key, table in content.get("exposure", {}).items()
         ),
         predictors=tuple(
-            Predictor(
-                key,
-                table["column"],
-                table["kind"],
-                table["acts_on"],
-                float(table.get("centre", 0.0)),
-                float(table.get("per", 1.0)),
-                _prior(table.get("prior")),
-            )
-            for key, table in content.get("predictor", {}).items()
+            _predictor(key, table) for key, table in content.get("predictor", {}).items()
         ),
+        shrinkage=shrinkage and Shrinkage(tuple(shrinkage["of"]), _stated(shrinkage["prior"])),
         unit=unit and Unit(unit["by"], _stated(unit["sd"])),
         evidence=evidence
         and Evidence(
@@ -261,6 +255,23 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
         robust=robust and Robust(float(robust["weight"]), _stated(robust["prior"])),
         historical=historical and Historical(**historical),
         canonical=canonical,
+    )
+
+
+def _predictor(name: str, table: Mapping[str, Any]) -> Predictor:
+    margin = table.get("margin")
+    return Predictor(
+        name,
+        table["column"],
+        table["kind"],
+        table["acts_on"],
+        float(table.get("centre", 0.0)),
+        float(table.get("per", 1.0)),
+        table.get("unit", ""),
+        tuple(table.get("levels", ())),
+        _prior(table.get("steps")),
+        margin and Margin(margin["scale"], float(margin["value"]), margin["why"]),
+        _prior(table.get("prior")),
     )
 
 

@@ -14,19 +14,22 @@ class Distribution:
     Parameters
     ----------
     support
-        "real", "positive", "share", "simplex", "correlation" or "fixed".
+        "real", "positive", "share", "simplex", "correlation", "effects" or "fixed".
     parameters
         Names of its parameters, all to be stated, in the order of `models/README.md`.
     positive
         Those of them that must be above 0.
     text
         What it is, in a line.
+    shares
+        Those of them that must be below 1 too.
     """
 
     support: str
     parameters: tuple[str, ...]
     positive: tuple[str, ...]
     text: str
+    shares: tuple[str, ...] = ()
 
 
 DISTRIBUTIONS: Mapping[str, Distribution] = {
@@ -49,6 +52,19 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
     ),
     "lkj": Distribution(
         "correlation", ("shape",), ("shape",), "LKJ; 1 is uniform over correlation matrices"
+    ),
+    "horseshoe": Distribution(
+        "effects",
+        ("relevant", "residual_sd", "slab_df", "slab_sd"),
+        ("relevant", "residual_sd", "slab_df", "slab_sd"),
+        "regularised horseshoe; its global scale by the expected number of relevant effects",
+    ),
+    "r2d2": Distribution(
+        "effects",
+        ("r2_mean", "r2_precision", "shape", "residual_sd"),
+        ("r2_mean", "r2_precision", "shape", "residual_sd"),
+        "R2D2; a beta on R2 by its mean and precision, shared out by a Dirichlet of that shape",
+        shares=("r2_mean",),
     ),
     "fixed": Distribution("fixed", ("value",), ("value",), "known: one value, nothing to estimate"),
 }
@@ -87,6 +103,7 @@ _GRADE = ("grade",)
 _RESPONSE = ("response",)
 _EVENTS = ("events",)
 _NOT_GRADE = ("response", "events")
+_PATIENTS = ("grade", "response")
 
 # A `*` stands for a name that the author of the file chooses; it names the parameter in the fit.
 KEYS: Mapping[str, Key] = {
@@ -329,7 +346,12 @@ KEYS: Mapping[str, Key] = {
     ),
     "time.step": Key("prior on real", "change from each knot to the next", outcomes=_GRADE),
     "predictor.*.column": Key("text", "column of the table `patients`"),
-    "predictor.*.kind": Key("choice", "kind of the column", choices=("yes_no", "number")),
+    "predictor.*.kind": Key(
+        "choice",
+        "kind of the column; levels of an ordered one each add to the one before, in one "
+        "direction; events: yes_no or number",
+        choices=("yes_no", "number", "category", "ordered"),
+    ),
     "predictor.*.acts_on": Key(
         "choice",
         "level of strength, gain, slope, logarithm of the wearing-off half-life (outcome grade), "
@@ -340,10 +362,59 @@ KEYS: Mapping[str, Key] = {
     "predictor.*.per": Key(
         "positive number", "the effect is that of so many units; numbers only", required=False
     ),
+    "predictor.*.unit": Key(
+        "text", "what a number counts, as it is printed; numbers only", required=False
+    ),
+    "predictor.*.levels": Key(
+        "labels",
+        "values of the column: of a category the reference first, of an ordered one the lowest",
+        required=False,
+        outcomes=_PATIENTS,
+    ),
+    "predictor.*.steps": Key(
+        "prior on simplex",
+        "how the effect of the highest against the lowest level is shared by the steps between; "
+        "ordered only",
+        required=False,
+        outcomes=_PATIENTS,
+    ),
     "predictor.*.prior": Key(
         "prior on real",
-        "effect of yes against no, or of `per` units; not stated where [historical] gives it",
+        "effect of yes against no, of `per` units, of each level against the first (category), or "
+        "of the last against the first (ordered); not stated where [historical] or [shrinkage] "
+        "gives it",
         required=False,
+    ),
+    "predictor.*.margin.scale": Key(
+        "choice",
+        "what the margin is on: odds ratio (outcome response), grades (outcome grade), or change "
+        "in the probability of response",
+        required=False,
+        outcomes=_PATIENTS,
+        choices=("odds_ratio", "grades", "response"),
+    ),
+    "predictor.*.margin.value": Key(
+        "positive number",
+        "an effect nearer than this to none, in either direction, is clinically negligible",
+        required=False,
+        outcomes=_PATIENTS,
+    ),
+    "predictor.*.margin.why": Key(
+        "text",
+        "why it is negligible; a predictor with a margin is a candidate, and reported as one",
+        required=False,
+        outcomes=_PATIENTS,
+    ),
+    "shrinkage.of": Key(
+        "words",
+        "predictors whose effects share a prior, by their names; they act on one thing",
+        outcomes=_PATIENTS,
+    ),
+    "shrinkage.prior": Key(
+        "prior on effects",
+        "of the effects of standardised columns; `residual_sd` is the sd of what one patient tells "
+        "of an effect",
+        outcomes=_PATIENTS,
     ),
 }
 

@@ -1,0 +1,309 @@
+"""How likely everything recorded of a patient is, its own effects integrated out."""
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.cohort.restricting import of_patients
+from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.model.design import make_design, repeats
+from mmn_bayes.model.ordinal import log_densities
+from mmn_bayes.model.predicting import predict
+from mmn_bayes.posterior.replicate import design_of, spec_of, thinned
+from mmn_bayes.spec.model_spec import Group, ModelSpec
+
+_DRAWS = 400  # evenly spaced
+_NODES = 7  # of Gauss and Hermite, for each effect of a patient
+
+
+class Part(NamedTuple):
+    """The rows of one patient, site after site; the first of each site, and how many there are."""
+
+    rows: np.ndarray
+    first_row: np.ndarray
+
+
+def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataArray:
+    """Evaluate the log-likelihood of all that is recorded of each patient, given what is shared.
+
+    Of outcome "response" that of its response. Of outcome "grade" that of all its grades, its own
+    effects integrated out: those of its sites by the likelihood's own grid, those of the patient
+    (level, gain, slope) by the rule of Gauss and Hermite around what the draws say of them: the
+    strength is linear in them. What is left are parameters that patients share, so that a patient
+    says little about them and importance sampling can leave it out.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "response"; or of outcome "grade", without effects by patient:visit, gains or
+        slopes of single sites, correlated effects of a patient or relaxed cutpoints.
+    nodes
+        Of the rule, for each effect.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `patient`; patients without a grade (or who are not evaluable) are
+        left out. Of grades from evenly spaced draws, at most 400.
+
+    Raises
+    ------
+    ValueError
+        When the model has effects that are not integrated out here.
+    """
+    spec, design = spec_of(fit), design_of(fit)
+    if spec.outcome == "response":
+        return _of_responses(fit)
+    of_patient_groups(spec)  # before anything is computed
+    posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
+    parts = _rows_of_patients(design)
+    rule = {label: centre_of(fit, label) for label in parts}
+    found = _evaluated(spec, design, posterior, parts, rule, nodes)
+    return _by_patient(fit, found, posterior, list(parts))
+
+
+def _of_responses(fit: xr.DataTree) -> xr.DataArray:
+    """Log-probability of each response, of the evaluable patients."""
+    spec, design = spec_of(fit), design_of(fit)
+    posterior = fit["posterior"].to_dataset()
+    names = ["response_probability"]
+    rates = np.concatenate([p for _, (p,) in predict(spec, design, posterior, names)])
+    known = design["response"].to_numpy() >= 0
+    logs = log_bernoulli(rates[:, known], design["response"].to_numpy()[known] == 1)
+    return _by_patient(fit, logs, posterior, design["patient"].to_numpy()[known].tolist())
+
+
+def log_bernoulli(probability: np.ndarray, happened: np.ndarray) -> np.ndarray:
+    """Return log-probabilities of what happened, shapes as given; rates of 0 and 1 are bounded."""
+    inside = np.clip(probability, 1e-12, 1.0 - 1e-12)
+    return np.where(happened, np.log(inside), np.log1p(-inside))
+
+
+def _by_patient(
+    fit: xr.DataTree, logs: np.ndarray, posterior: xr.Dataset, patients: Sequence[str]
+) -> xr.DataArray:
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], len(patients))
+    return xr.DataArray(
+        logs.reshape(shape),
+        dims=("chain", "draw", "patient"),
+        coords={
+            "chain": posterior["chain"].to_numpy(),
+            "draw": posterior["draw"].to_numpy(),
+            "patient": list(patients),
+        },
+        name="patient_log_likelihood",
+        attrs={"synthetic": bool(fit.attrs["synthetic"])},
+    )
+
+
+def left_out_density(
+    fit: xr.DataTree,
+    *,
+    left_out: Mapping[str, Any],
+    centre: Sequence[float] = (),
+    root: Sequence[Sequence[float]] = (),
+    nodes: int = 2 * _NODES + 1,
+) -> pd.DataFrame:
+    """Evaluate the predictive density of a patient at a fit that has not seen it.
+
+    Parameters
+    ----------
+    fit
+        As for `patient_log_likelihood`, of all other patients.
+    left_out
+        The design of the patient alone, as `Dataset.to_dict` gives it.
+    centre, root
+        Where the patient's effects are and how far they reach (`centre_of`), of the rule of Gauss
+        and Hermite; they change its accuracy alone.
+    nodes
+        Of the rule, for each effect.
+
+    Returns
+    -------
+    DataFrame
+        One row: `elpd`, the logarithm of the mean density (of grades over evenly spaced draws), its
+        Monte Carlo standard error `mcse` (draws taken as independent), `n_draws`, `divergences`,
+        `synthetic`.
+
+    Raises
+    ------
+    ValueError
+        As for `patient_log_likelihood`; or when the patient has a muscle that nobody else has.
+    """
+    spec, alone = spec_of(fit), xr.Dataset.from_dict(dict(left_out))
+    if spec.outcome == "response":
+        return _density_row(fit, _log_density_of_response(fit, alone))
+    design = _among(design_of(fit), alone)
+    posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
+    sample = posterior["chain"] * posterior["draw"]
+    own = {"patient": design["patient"].to_numpy()}
+    none = xr.zeros_like(sample, dtype=float).expand_dims(own, axis=-1)
+    posterior = posterior.drop_dims(["patient", "site"], errors="ignore")
+    posterior = posterior.assign({f"{g.name}_z": none for g in of_patient_groups(spec)})
+    parts = _rows_of_patients(design)
+    rule = {label: (np.asarray(centre), np.asarray(root)) for label in parts}
+    return _density_row(fit, _evaluated(spec, design, posterior, parts, rule, nodes)[:, 0])
+
+
+def _log_density_of_response(fit: xr.DataTree, alone: xr.Dataset) -> np.ndarray:
+    design = _standardised_as(design_of(fit), alone)
+    posterior = fit["posterior"].to_dataset()
+    names = ["response_probability"]
+    rates = np.concatenate([p for _, (p,) in predict(spec_of(fit), design, posterior, names)])
+    return log_bernoulli(rates, design["response"].to_numpy() == 1)[:, 0]
+
+
+def _density_row(fit: xr.DataTree, logs: np.ndarray) -> pd.DataFrame:
+    share = np.exp(logs - logs.max())
+    return pd.DataFrame(
+        {
+            "elpd": [float(np.log(share.mean()) + logs.max())],
+            "mcse": [float(share.std(ddof=1) / share.mean() / np.sqrt(share.size))],
+            "n_draws": [share.size],
+            "divergences": [int(fit["sample_stats"]["diverging"].sum())],
+            "synthetic": [bool(fit.attrs["synthetic"])],
+        }
+    )
+
+
+def _standardised_as(seen: xr.Dataset, design: xr.Dataset) -> xr.Dataset:
+    """The design with the columns' sds of the patients that were seen: one alone has none."""
+    if "sd_of_shrunk" not in seen:
+        return design
+    return design.assign(sd_of_shrunk=seen["sd_of_shrunk"])
+
+
+def _among(seen: xr.Dataset, design: xr.Dataset) -> xr.Dataset:
+    """The design of a patient alone, its muscles numbered as those of the fit."""
+    muscles = pd.Index(seen["muscle"].to_numpy())
+    own = design["muscle"].to_numpy()
+    number = muscles.get_indexer(pd.Index(own))
+    if (number < 0).any():
+        raise ValueError(f"Nobody else has the muscle '{own[np.argmin(number)]}'.")
+    of_site = number[design["muscle_of_site"].to_numpy()]
+    return (
+        _standardised_as(seen, design)
+        .drop_dims("muscle")
+        .assign(muscle_of_site=("site", of_site))
+        .assign_coords(muscle=seen["muscle"].to_numpy())
+    )
+
+
+def _evaluated(
+    spec: ModelSpec,
+    design: xr.Dataset,
+    posterior: xr.Dataset,
+    parts: Mapping[str, Part],
+    rule: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    nodes: int,
+) -> np.ndarray:
+    """Log-likelihood of each patient at each draw, its own effects integrated out."""
+    groups = of_patient_groups(spec)
+    z, weight = np.polynomial.hermite_e.hermegauss(nodes)
+    log_weight = np.log(weight / weight.sum())
+    grid = np.stack(np.meshgrid(*[np.arange(nodes)] * len(groups), indexing="ij"), -1)
+    grid = grid.reshape(-1, max(len(groups), 1)) if groups else np.zeros((1, 0), dtype=int)
+    base, slopes, cutpoints, sigma, memory = _linear(spec, design, posterior, groups)
+    code, repeat = design["code"].to_numpy(), repeats(design)
+    points = z[grid]  # (node, effect), standard normals
+
+    def of_patient(label: str) -> np.ndarray:
+        part, (centre, root) = parts[label], rule[label]
+        own = centre + points @ root.T
+        # The rule's normal density in the place of the effects' own.
+        weighted = log_weight[grid].sum(axis=1) + np.log(np.diag(root)).sum()
+        weighted += 0.5 * ((points**2).sum(axis=1) - (own**2).sum(axis=1))
+        logs = np.empty(len(sigma))
+        for draw in range(len(sigma)):
+            eta = np.broadcast_to(base[draw, part.rows], (len(grid), part.rows.size))
+            if slopes:
+                eta = eta + own @ np.stack([slope[draw, part.rows] for slope in slopes])
+            values = log_densities(
+                *(eta, cutpoints[draw], sigma[draw], code[part.rows], part.first_row),
+                link=spec.link,
+                memory=None if memory is None else memory[draw],
+                repeat=repeat[part.rows],
+            )
+            logs[draw] = np.logaddexp.reduce(weighted + values)
+        return logs
+
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+        return np.stack(list(pool.map(of_patient, parts)), axis=1)
+
+
+def of_patient_groups(spec: ModelSpec) -> list[Group]:
+    """Groups by patient; an error where the model has effects that would not be integrated out."""
+    others = [
+        f"group.{g.name}"
+        for g in spec.groups
+        if g.by == "patient:visit" or (g.by == "patient:muscle" and g is not spec.site_group)
+    ]
+    others += ["relaxed"] if spec.relaxed is not None else []
+    others += ["correlation.patient"] if spec.correlation is not None else []
+    if spec.outcome != "grade" or others:
+        what = " and ".join(others) or f"outcome '{spec.outcome}'"
+        raise ValueError(
+            f"The patients of '{spec.name}' cannot be left out this way: its {what} would not be "
+            "integrated out; fit the model anew without each patient."
+        )
+    return [g for g in spec.groups if g.by == "patient"]
+
+
+def alone_design(spec: ModelSpec, cohort: Cohort, patient: str) -> xr.Dataset:
+    """Return the design of one patient of a cohort, as `left_out_density` takes it.
+
+    One patient has no spread by which columns could be standardised; those of the others' fit is
+    put in there.
+    """
+    return make_design(replace(spec, shrinkage=None), of_patients(cohort, [patient]))
+
+
+def centre_of(fit: xr.DataTree, patient: str) -> tuple[np.ndarray, np.ndarray]:
+    """Mean, and root of the covariance, of the effects of a patient among all draws of a fit."""
+    posterior = fit["posterior"].to_dataset()
+    spec = spec_of(fit)
+    names = [f"{g.name}_z" for g in of_patient_groups(spec)] if spec.outcome == "grade" else []
+    if not names:
+        return np.zeros(0), np.zeros((0, 0))
+    drawn = np.stack([posterior[n].sel(patient=patient).to_numpy().ravel() for n in names])
+    covariance = np.atleast_2d(np.cov(drawn)) + 1e-6 * np.eye(len(names))
+    return drawn.mean(axis=1), np.linalg.cholesky(covariance)
+
+
+def _linear(
+    spec: ModelSpec, design: xr.Dataset, posterior: xr.Dataset, groups: Sequence[Group]
+) -> tuple[np.ndarray, list[np.ndarray], np.ndarray, np.ndarray, np.ndarray | None]:
+    """Eta when every effect of patients is 0, what 1 sd of each adds, and what else is needed."""
+    names = ["eta_without_site", "scaled_cutpoints", "site_sigma"]
+    nothing = {f"{g.name}_z": xr.zeros_like(posterior[f"{g.name}_z"]) for g in groups}
+
+    def values(changes: dict[str, xr.DataArray], asked: list[str]) -> list[np.ndarray]:
+        own = posterior.assign(nothing | changes)
+        blocks = [part for _, part in predict(spec, design, own, asked, purpose="recover")]
+        return [np.concatenate(column) for column in zip(*blocks, strict=True)]
+
+    base, cutpoints, sigma = values({}, names)
+    slopes = []
+    for group in groups:
+        one = {f"{group.name}_z": xr.ones_like(posterior[f"{group.name}_z"])}
+        slopes.append(values(one, names[:1])[0] - base)
+    memory = posterior["memory"].to_numpy().ravel() if spec.memory is not None else None
+    return base, slopes, cutpoints[:, 0], sigma, memory
+
+
+def _rows_of_patients(design: xr.Dataset) -> dict[str, Part]:
+    """Rows of each patient who has any."""
+    patient, first = design["patient_of_site"].to_numpy(), design["first_row_of_site"].to_numpy()
+    parts = {}
+    for place, label in enumerate(design["patient"].to_numpy().tolist()):
+        ranges = [np.arange(first[s], first[s + 1]) for s in np.flatnonzero(patient == place)]
+        sizes = [own.size for own in ranges]
+        if sum(sizes):
+            parts[label] = Part(np.concatenate(ranges), np.concatenate([[0], np.cumsum(sizes)]))
+    return parts

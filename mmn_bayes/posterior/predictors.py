@@ -1,0 +1,441 @@
+"""Effects of candidate predictors: how large each is, how large it may still be, and of what."""
+
+from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.model.covariates import in_likelihood
+from mmn_bayes.posterior.implied import draw_prior, prior_of
+from mmn_bayes.posterior.replicate import design_of, drawn_from, grade_gap, spec_of, thinned
+from mmn_bayes.posterior.response import rates_with
+from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.spec.labels import effect_labels, effect_meaning
+from mmn_bayes.spec.model_spec import ModelSpec, Predictor
+
+Scale = Literal["model", "odds_ratio", "grades", "response"]
+
+_SAMPLE = ["chain", "draw"]
+# For changes in a model of grades, whose two rates have their random numbers in common: with 200
+# new patients the Monte Carlo error of a change of 0.1 is about sqrt(0.1 / 200) = 0.02 a draw.
+_NEW_PATIENTS = 200
+_DRAWS = 400
+# Of the prior's effects: its variance is known to some 3 % (a normal one's: sqrt(2 / 4000)).
+_PRIOR_DRAWS = 4000
+# What an odds ratio is of.
+CONDITIONAL = "of a patient, whatever else is the same"
+MARGINAL = "of the rates of the cohort with one value and with the other"
+
+
+class Effect(NamedTuple):
+    """One effect of a candidate: its label, and what its variable is set to on either side."""
+
+    label: str
+    predictor: Predictor
+    low: float
+    high: float
+
+
+def candidate_effects(spec: ModelSpec) -> list[Effect]:
+    """Return the effects of all candidates of a model, those of a category level by level.
+
+    Raises
+    ------
+    ValueError
+        When the model has no candidate (a predictor with a margin).
+    """
+    if not spec.candidates:
+        raise ValueError(
+            f"The model '{spec.name}' has no candidates: a predictor with a margin is one."
+        )
+    effects = []
+    for p in spec.candidates:
+        for place, label in enumerate(effect_labels(p), start=1):
+            high = {"category": place, "ordered": len(p.levels) - 1}.get(p.kind, 1)
+            effects.append(Effect(label, p, 0.0, float(high)))
+    return effects
+
+
+def predictor_effects(fit: xr.DataTree, scale: Scale = "odds_ratio") -> xr.DataArray:
+    """Draw the effects of the candidate predictors of a model.
+
+    Parameters
+    ----------
+    fit
+        Of a model with candidates: predictors with a margin.
+    scale
+        "odds_ratio" of response: for the logit of a model of responses that of a patient, whatever
+        else is the same; otherwise that of the rates below. "response": change in the probability
+        of response of new patients like the whole cohort when all have the one value and then the
+        other (`effect_meaning`). "grades": effect on strength over the mean gap between cutpoints.
+        "model": as the model has it, log odds or units of strength.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `predictor` (of a category one a level); of outcome "grade", changes
+        are of evenly spaced draws, at most 400. Attributes `synthetic`, `distribution`, `quantity`,
+        `meaning`.
+
+    Raises
+    ------
+    ValueError
+        When the model has no candidates, or the scale no meaning for it.
+
+    References
+    ----------
+    Robins, Math Modelling 1986;7:1393 (standardisation); Daniel, Zhang and Farewell, Biom J
+    2021;63:528 (conditional and marginal odds ratios).
+    """
+    spec = spec_of(fit)
+    found: Mapping[str, Callable[[], xr.DataArray]] = {
+        "model": lambda: effects_in_units(fit),
+        "grades": lambda: _in_grades(fit),
+        "odds_ratio": lambda: _odds_ratios(fit),
+        "response": lambda: _changes(standardised_rates_of(fit)),
+    }
+    if scale not in found:
+        raise ValueError(f"scale is {scale!r}; it is one of {', '.join(found)}.")
+    drawn = found[scale]()
+    conditional = scale == "odds_ratio" and odds_ratio_is_conditional(spec)
+    return drawn.rename("predictor_effects").assign_attrs(
+        synthetic=bool(fit.attrs["synthetic"]),
+        distribution=drawn_from(fit),
+        quantity=scale,
+        meaning=CONDITIONAL if conditional else MARGINAL if scale == "odds_ratio" else "",
+    )
+
+
+def odds_ratio_is_conditional(spec: ModelSpec) -> bool:
+    """Say whether the odds ratios of a model are its very coefficients."""
+    return spec.outcome == "response" and spec.link == "logit"
+
+
+def effects_in_units(fit: xr.DataTree) -> xr.DataArray:
+    """Return the effects of the candidates as the model has them; dims of `predictor_effects`."""
+    return _stacked(spec_of(fit), fit["posterior"].to_dataset())
+
+
+def _stacked(spec: ModelSpec, posterior: xr.Dataset) -> xr.DataArray:
+    parts = []
+    for p in spec.candidates:
+        own = posterior[p.name]
+        if p.kind == "category":
+            own = own.rename({f"level_of_{p.name}": "predictor"})
+        else:
+            own = own.expand_dims("predictor", axis=-1)
+        parts.append(own.assign_coords(predictor=effect_labels(p)))
+    return xr.concat(parts, "predictor").transpose("chain", "draw", "predictor")
+
+
+def _in_grades(fit: xr.DataTree) -> xr.DataArray:
+    spec = spec_of(fit)
+    if spec.outcome != "grade" or any(p.acts_on == "wearing_off" for p in spec.candidates):
+        raise ValueError(
+            f"The effects of '{spec.name}' are not of grades: it needs a model of outcome 'grade', "
+            "whose candidates act on level, gain or slope."
+        )
+    return effects_in_units(fit) / grade_gap(fit)
+
+
+def _odds_ratios(fit: xr.DataTree) -> xr.DataArray:
+    if odds_ratio_is_conditional(spec_of(fit)):
+        return xr.DataArray(np.exp(effects_in_units(fit)))
+    rates = standardised_rates_of(fit)
+    low, high = (rates.sel(value=value, drop=True) for value in ("low", "high"))
+    return xr.DataArray(np.exp(_log_odds_ratio(low, high)))
+
+
+def _changes(rates: xr.DataArray) -> xr.DataArray:
+    return rates.sel(value="high", drop=True) - rates.sel(value="low", drop=True)
+
+
+def standardised_rates_of(fit: xr.DataTree) -> xr.DataArray:
+    """Draw the rate of response when all patients have the one value of a candidate, or the other.
+
+    Parameters
+    ----------
+    fit
+        As for `predictor_effects`.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `predictor`, `value` ("low", "high").
+    """
+    spec = spec_of(fit)
+    if spec.outcome == "grade":
+        fit = thinned(fit, _DRAWS)
+    effects = candidate_effects(spec)
+    settings = [{f"x_{e.predictor.name}": value} for e in effects for value in (e.low, e.high)]
+    rates = rates_with(fit, settings, n_new=_NEW_PATIENTS)
+    posterior = fit["posterior"]
+    shape = posterior.sizes["chain"], posterior.sizes["draw"]
+    return xr.DataArray(
+        rates.reshape(*shape, len(effects), 2),
+        dims=("chain", "draw", "predictor", "value"),
+        coords={
+            "chain": posterior["chain"].to_numpy(),
+            "draw": posterior["draw"].to_numpy(),
+            "predictor": [e.label for e in effects],
+            "value": ["low", "high"],
+        },
+    )
+
+
+def prior_effects(fit: xr.DataTree, *, draws: int = _PRIOR_DRAWS) -> xr.DataTree:
+    """Return draws of what the effects of the candidates are under the prior alone.
+
+    Parameters
+    ----------
+    fit
+        As for `predictor_effects`; its seed is that of the draws, its design that of the prior.
+    draws
+        How many.
+
+    Returns
+    -------
+    DataTree
+        As `prior_of` gives it, of the candidates' effects (and the cutpoints) alone.
+    """
+    spec, design = spec_of(fit), design_of(fit)
+    names = [p.name for p in spec.candidates]
+    names += ["cutpoints"] if spec.outcome == "grade" else []
+    seed = int(fit.attrs["seed"])
+    tree = xr.DataTree.from_dict(
+        {"posterior": draw_prior(spec, design, draws=draws, seed=seed, names=names)}
+        | {"design": design}
+    )
+    tree.attrs = {**fit.attrs, "distribution": "prior"}
+    return tree
+
+
+def drawn_effects(fit: xr.DataTree) -> dict[str, xr.DataArray]:
+    """Draw everything that a table of candidates needs of a fit.
+
+    Parameters
+    ----------
+    fit
+        As for `predictor_effects`.
+
+    Returns
+    -------
+    dict of DataArray
+        Dims chain, draw, predictor; the lengths of draw differ. `units` and, of outcome "grade",
+        `grades`; `low` and `high`, the rates of `standardised_rates_of`; all these under the prior
+        too, `prior_...` (rates where a margin asks for them); `shrinkage`, a factor a draw: 0 (left
+        alone) to 1 (nothing of what the data say is left). Of effects that share a prior it is that
+        of the model; of those with one of their own the variance of the posterior over that of the
+        prior, the same in all draws: where prior and likelihood are normal the two are one number.
+
+    References
+    ----------
+    Piironen and Vehtari, Electron J Stat 2017;11:5018, section 2.
+    """
+    spec = spec_of(fit)
+    prior = prior_effects(fit)
+    drawn = {"units": effects_in_units(fit), "prior_units": effects_in_units(prior)}
+    if any(_scale(e) == "grades" for e in candidate_effects(spec)):
+        drawn |= {"grades": _in_grades(fit), "prior_grades": _in_grades(prior)}
+    rates = {"": fit}
+    if any(_scale(e) == "response" for e in candidate_effects(spec)) or not (
+        spec.outcome == "grade" or odds_ratio_is_conditional(spec)
+    ):
+        rates["prior_"] = prior_of(fit, seed=int(fit.attrs["seed"]), draws=_DRAWS)
+    for prefix, tree in rates.items():
+        both = standardised_rates_of(tree)
+        drawn |= {prefix + v: both.sel(value=v, drop=True) for v in ("low", "high")}
+    return drawn | {"shrinkage": _shrinkage(fit, drawn["units"], drawn["prior_units"])}
+
+
+def _scale(effect: Effect) -> str:
+    margin = effect.predictor.margin
+    return margin.scale if margin is not None else "model"
+
+
+def _shrinkage(fit: xr.DataTree, units: xr.DataArray, prior: xr.DataArray) -> xr.DataArray:
+    ratio = (units.var(_SAMPLE, ddof=1) / prior.var(_SAMPLE, ddof=1)).clip(max=1.0)
+    own = ratio.broadcast_like(units).copy()
+    posterior = fit["posterior"].to_dataset()
+    if "shrinkage_factor" in posterior:
+        shared = posterior["shrinkage_factor"]
+        labels = [one for one in own["predictor"].to_numpy() if one in shared["shrunk"]]
+        of_both = {"predictor": labels}
+        own.loc[of_both] = shared.sel(shrunk=labels).to_numpy()
+    return own.transpose("chain", "draw", "predictor")
+
+
+def predictor_table(
+    fit: xr.DataTree, *, level: float = 0.95, certain: float = 0.95
+) -> pd.DataFrame:
+    """Say of every candidate what was learned of its effect, in one row.
+
+    Parameters
+    ----------
+    fit
+        As for `predictor_effects`.
+    level
+        Probability of the equal-tailed credible intervals.
+    certain
+        Probability from which a candidate is called relevant (its effect is beyond the margin, in
+        either direction) or negligible (within it); otherwise it is undecided: so many patients
+        could not tell.
+
+    Returns
+    -------
+    DataFrame
+        One row an effect: `predictor`, `effect` (what it compares), `acts_on`; on the `scale` of
+        the margin `estimate` (the mean; of an odds ratio exp of the mean logarithm), `lower`,
+        `upper`, `level`, `interval`, `prior_lower`, `prior_upper` (equal tails, too); `p_above`
+        (that the effect is above none), `margin`, `p_within` (that it is nearer to none than the
+        margin) and `prior_p_within` (beforehand: a verdict that the prior gives is not learned),
+        `verdict`; `variance_removed` (share of the variance that the effect has in the
+        prior, in the model's units, missing where that is not finite), `shrinkage` (mean of that of
+        `drawn_effects`); `odds_ratio`, `odds_ratio_lower`, `odds_ratio_upper`, `odds_ratio_of`;
+        `change`, `change_lower`, `change_upper` in the probability of response; `n_patients` of
+        the likelihood; `ess_bulk`, `ess_tail`, `r_hat`, `mcse` (of the estimate; of its logarithm
+        for an odds ratio), `model`, `synthetic`.
+
+    Raises
+    ------
+    ValueError
+        As for `predictor_effects`; when `certain` is not above one half and below 1.
+    """
+    spec = spec_of(fit)
+    return table_of_effects(
+        drawn_effects(fit),
+        spec,
+        n_patients=patients_of(fit),
+        synthetic=bool(fit.attrs["synthetic"]),
+        level=level,
+        certain=certain,
+    )
+
+
+def patients_of(fit: xr.DataTree) -> int:
+    """Return how many patients the likelihood of a fit has."""
+    return int(in_likelihood(spec_of(fit), design_of(fit)).sum())
+
+
+def table_of_effects(
+    drawn: Mapping[str, xr.DataArray],
+    spec: ModelSpec,
+    *,
+    n_patients: int,
+    synthetic: bool,
+    level: float,
+    certain: float,
+) -> pd.DataFrame:
+    """Lay draws of effects (`drawn_effects`) out as `predictor_table` says."""
+    if not 0.5 < certain < 1.0:
+        raise ValueError(f"certain is {certain}; give a probability above 0.5 and below 1.")
+    rates, prior = (
+        {v: drawn.get(prefix + v) for v in ("low", "high")} for prefix in ("", "prior_")
+    )
+    rows = []
+    for e in candidate_effects(spec):
+        units, prior_units = (drawn[n].sel(predictor=e.label) for n in ("units", "prior_units"))
+        own = _on_scale(e, spec, units, drawn.get("grades"), rates)
+        before = _on_scale(e, spec, prior_units, drawn.get("prior_grades"), prior)
+        main = _of_margin(own, before, e, level, certain)
+        checks = {name: main.pop(name) for name in ("ess_bulk", "ess_tail", "r_hat", "mcse")}
+        rows.append(
+            {
+                "predictor": e.label,
+                "effect": effect_meaning(e.predictor, e.label),
+                "acts_on": e.predictor.acts_on,
+                **main,
+                "variance_removed": 1.0 - float(units.var(ddof=1) / prior_units.var(ddof=1)),
+                "shrinkage": float(drawn["shrinkage"].sel(predictor=e.label).mean()),
+                **_of_rates(e, spec, units, rates, level),
+                "n_patients": n_patients,
+                **checks,
+                "model": spec.name,
+                "synthetic": synthetic,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _on_scale(
+    effect: Effect,
+    spec: ModelSpec,
+    units: xr.DataArray,
+    grades: xr.DataArray | None,
+    rates: Mapping[str, xr.DataArray | None],
+) -> xr.DataArray:
+    """Draws on the scale of the margin, 0 for no effect: of an odds ratio its logarithm."""
+    scale = _scale(effect)
+    if scale == "grades" and grades is not None:
+        return grades.sel(predictor=effect.label)
+    if scale == "odds_ratio" and odds_ratio_is_conditional(spec):
+        return units
+    low, high = (_known(rates[v]).sel(predictor=effect.label) for v in ("low", "high"))
+    return high - low if scale == "response" else _log_odds_ratio(low, high)
+
+
+def _log_odds_ratio(low: xr.DataArray, high: xr.DataArray) -> xr.DataArray:
+    logits = [np.log(rate) - np.log1p(-rate) for rate in (low, high)]
+    return xr.DataArray(logits[1] - logits[0])
+
+
+def _known(rates: xr.DataArray | None) -> xr.DataArray:
+    if rates is None:  # unreachable: `drawn_effects` has what the margins ask for
+        raise ValueError("These draws have no rates of response.")
+    return rates
+
+
+def _of_margin(
+    own: xr.DataArray, prior: xr.DataArray, effect: Effect, level: float, certain: float
+) -> dict[str, object]:
+    """The columns of a table of effects that are on the scale of the margin."""
+    margin = effect.predictor.margin
+    if margin is None:  # unreachable: candidates have one
+        raise ValueError(f"'{effect.label}' has no margin.")
+    logarithm = margin.scale == "odds_ratio"
+    nearest = float(np.log(margin.value)) if logarithm else margin.value
+    of = summarise(own, level, "eti", above=0.0, within=(-nearest, nearest)).iloc[0]
+    before = summarise(prior, level, "eti", within=(-nearest, nearest)).iloc[0]
+    shown = np.exp if logarithm else np.asarray
+    return {
+        "scale": margin.scale,
+        **{name: float(shown(of[name])) for name in ("estimate", "lower", "upper")},
+        "level": level,
+        "interval": "eti",
+        **{f"prior_{name}": float(shown(before[name])) for name in ("lower", "upper")},
+        "p_above": float(of["p_above"]),
+        "margin": margin.value,
+        "p_within": float(of["p_within"]),
+        "prior_p_within": float(before["p_within"]),
+        "verdict": verdict_of(float(of["p_within"]), certain),
+        **{name: float(of[name]) for name in ("ess_bulk", "ess_tail", "r_hat", "mcse")},
+    }
+
+
+def verdict_of(p_within: float, certain: float) -> str:
+    """Call an effect "relevant", "negligible" or "undecided", by P(|effect| < margin)."""
+    if p_within >= certain:
+        return "negligible"
+    return "relevant" if 1.0 - p_within >= certain else "undecided"
+
+
+def _of_rates(
+    effect: Effect,
+    spec: ModelSpec,
+    units: xr.DataArray,
+    rates: Mapping[str, xr.DataArray | None],
+    level: float,
+) -> dict[str, object]:
+    """Odds ratio, and change in the probability of response, with their intervals."""
+    low, high = (_known(rates[v]).sel(predictor=effect.label) for v in ("low", "high"))
+    conditional = odds_ratio_is_conditional(spec)
+    odds = summarise(units if conditional else _log_odds_ratio(low, high), level, "eti").iloc[0]
+    change = summarise(high - low, level, "eti").iloc[0]
+    ends = {"": "estimate", "_lower": "lower", "_upper": "upper"}
+    return {
+        **{f"odds_ratio{end}": float(np.exp(odds[name])) for end, name in ends.items()},
+        "odds_ratio_of": CONDITIONAL if conditional else MARGINAL,
+        **{f"change{end}": float(change[name]) for end, name in ends.items()},
+    }

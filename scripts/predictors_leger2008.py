@@ -1,0 +1,59 @@
+"""What was learned of the candidate predictors, model by model, into results/predictors.
+
+Usage: python scripts/predictors_leger2008.py [folder]      (default: results/predictors)
+
+Seven fits, three of them of all grades: some 6 minutes on two processors.
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+import mmn_bayes as mb
+from mmn_bayes.report import figures, store
+from mmn_bayes.report.formatting import print_table
+
+ROOT = Path(__file__).resolve().parents[1]
+SEED = 20081
+MODELS = ("response", "response_horseshoe", "response_r2d2", "response_map")
+MODELS += ("gain", "gain_horseshoe", "level")
+CAPTION = "Candidate predictors: what was learned of each, by models and by the usual tests"
+LEFT_OUT = "Response predicted for patients left out of the fit"
+
+
+def main(folder: Path) -> None:
+    cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
+    history = pd.read_csv(ROOT / "results" / "leger2008" / "mixture_map.csv")
+    fits = []
+    for name in MODELS:
+        spec = mb.read_spec(ROOT / "models" / f"candidates_{name}.toml")
+        fit = mb.fit(spec, cohort, historical=history if spec.historical else None, seed=SEED)
+        checks = mb.diagnose(fit, {"effects": mb.predictor_effects(fit, "model")})
+        mb.require_converged(checks)
+        store.write_table(checks, folder / f"diagnostics_{name}.csv")
+        fits.append(fit)
+    table = mb.compare_predictors(fits, cohort)
+    notes = mb.predictor_notes(table, fits)
+    store.write_table(table, folder / "predictors.csv")
+    shown = mb.shown_predictors(table)
+    store.write_markdown(shown, folder / "predictors.md", f"{CAPTION}. {cohort.title}", notes)
+    drawn = figures.predictors_figure(table, title=CAPTION)
+    store.save_figure(drawn, folder / "predictors.png")
+    unseen = {fit.attrs["spec_name"]: mb.left_out_response(fit) for fit in fits}
+    for name, own in unseen.items():
+        store.write_table(own, folder / f"left_out_{name}.csv")
+    scores = mb.prediction_scores(unseen)
+    store.write_table(scores, folder / "scores.csv")
+    store.write_table(mb.calibration_table(unseen), folder / "calibration.csv")
+    some = {name: unseen[f"candidates_{name}"] for name in ("response", "response_r2d2", "gain")}
+    drawn = figures.calibration_figure(some, title=LEFT_OUT)
+    store.save_figure(drawn, folder / "calibration.png")
+    store.write_manifest(fits, folder / "manifest.json")
+    print_table(shown, CAPTION, notes)
+    print_table(scores, LEFT_OUT)
+    print(f"\nWritten: {folder}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "predictors")

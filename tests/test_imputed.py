@@ -1,0 +1,83 @@
+"""Candidates of cohorts with missing covariates: draws of several sets together."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from measures import HERE
+
+from mmn_bayes.cohort.simulate_responses import simulate_responses
+from mmn_bayes.frequentist.imputing import between_share, impute_cohorts
+from mmn_bayes.model.sampling import fit
+from mmn_bayes.posterior.predictors import drawn_effects, predictor_table
+from mmn_bayes.report.imputed import draws_of_table, effect_draws, imputed_predictors
+from mmn_bayes.report.running import task_seed
+from mmn_bayes.spec.reading import parse_spec, read_spec
+
+SHORT = {"chains": 2, "draws": 200, "tune": 200}
+
+
+@pytest.fixture(autouse=True)
+def workers_find_the_measures(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", HERE)
+
+
+@pytest.fixture(scope="module")
+def spec(models):
+    content = read_spec(models / "response.toml").resolved
+    number = {"kind": "number", "acts_on": "response", "centre": 0, "per": 1}
+    number |= {"margin": {"scale": "odds_ratio", "value": 1.5, "why": "a reason"}}
+    number |= {"prior": {"distribution": "normal", "mean": 0, "sd": 1, "why": "a reason"}}
+    content["predictor"] = {n: {**number, "column": n} for n in ("whole", "blank")}
+    return parse_spec(content, "two")
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    cohort = simulate_responses({"whole": 1.0, "blank": 1.0}, n_patients=40, seed=3)
+    gone = cohort.patients["blank"].mask(np.arange(40) % 3 == 0)
+    return replace(cohort, patients=cohort.patients.assign(blank=gone))
+
+
+def test_draws_of_all_sets_are_together_and_say_what_is_between_them(spec, cohort, tmp_path):
+    table = imputed_predictors(
+        spec, cohort, tmp_path, seed=5, n_sets=3, lengths=SHORT, progress=False
+    ).set_index("predictor")
+    # Each set by itself, as the run fitted it.
+    fits = [
+        fit(spec, own, seed=task_seed(5, f"set {k:03d}"), progress="off", cores=1, **SHORT)
+        for k, own in enumerate(impute_cohorts(cohort, spec, n_sets=3, seed=5), start=1)
+    ]
+    drawn = np.stack([one["posterior"]["blank"].to_numpy().ravel() for one in fits])
+    row = table.loc["blank"]
+    assert row["estimate"] == pytest.approx(np.exp(drawn.mean()))
+    assert row["lower"] == pytest.approx(np.exp(np.quantile(drawn, 0.025)), rel=0.02)
+    expected = between_share(drawn.mean(axis=1), drawn.var(axis=1, ddof=1))["share"]
+    assert row["between_share"] == pytest.approx(float(expected.iloc[0]))
+    assert row["between_share"] > table.loc["whole", "between_share"] > 0.0
+    alone = [predictor_table(one).set_index("predictor").loc["blank"] for one in fits]
+    assert row["r_hat"] == pytest.approx(max(one["r_hat"] for one in alone))
+    assert row["ess_bulk"] == pytest.approx(sum(one["ess_bulk"] for one in alone))
+    assert row["mcse"] == pytest.approx(sum(one["mcse"] ** 2 for one in alone) ** 0.5 / 3)
+    assert (table["n_sets"] == 3).all()
+    assert (table["divergences"] == 0).all()
+    assert (table["n_patients"] == 40).all()
+    assert table["synthetic"].all()
+
+
+def test_draws_come_back_from_a_table_as_they_were(spec, cohort):
+    whole = impute_cohorts(cohort, spec, n_sets=2, seed=1)[0]
+    tree = fit(spec, whole, seed=1, progress="off", **SHORT)
+    drawn, again = drawn_effects(tree), draws_of_table(effect_draws(tree))
+    assert list(again) == list(drawn)
+    for name, own in drawn.items():
+        assert again[name].dims == own.dims
+        assert again[name]["predictor"].to_numpy().tolist() == own["predictor"].to_numpy().tolist()
+        assert np.array_equal(again[name].to_numpy(), own.to_numpy())
+
+
+def test_a_failed_set_is_named(spec, cohort, tmp_path):
+    with pytest.raises(RuntimeError, match=r"2 fits failed; set 001: .*unexpected keyword"):
+        imputed_predictors(
+            spec, cohort, tmp_path, seed=5, n_sets=2, lengths={"draw": 5}, progress=False
+        )

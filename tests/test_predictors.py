@@ -1,0 +1,361 @@
+"""Candidate predictors: effects on every scale, verdicts, and cohorts that make them hard."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats as ss
+import xarray as xr
+from scipy.special import expit
+from trees import with_draws
+
+from mmn_bayes.cohort.response import responses
+from mmn_bayes.cohort.simulate_responses import simulate_responses
+from mmn_bayes.errors import DataError, SpecError
+from mmn_bayes.model.design import make_design
+from mmn_bayes.model.sampling import fit
+from mmn_bayes.posterior.diagnostics import require_converged
+from mmn_bayes.posterior.implied import draw_prior
+from mmn_bayes.posterior.predictors import (
+    candidate_effects,
+    drawn_effects,
+    predictor_effects,
+    predictor_table,
+    verdict_of,
+)
+from mmn_bayes.posterior.recovery import simulated
+from mmn_bayes.posterior.response import rates_with
+from mmn_bayes.spec.candidates import with_candidates
+from mmn_bayes.spec.labels import effect_meaning
+from mmn_bayes.spec.reading import parse_spec, read_spec
+
+SHORT = {"chains": 2, "draws": 250, "tune": 300, "progress": "off", "seed": 1}
+MARGIN = {"scale": "odds_ratio", "value": 1.5, "why": "a reason"}
+NORMAL = {"distribution": "normal", "mean": 0, "sd": 1, "why": "a reason"}
+NUMBER = {"kind": "number", "acts_on": "response", "centre": 0, "per": 1}
+HORSESHOE = {"distribution": "horseshoe", "relevant": 1, "residual_sd": 2, "slab_df": 4}
+HORSESHOE |= {"slab_sd": 1.5, "why": "a reason"}
+R2D2 = {"distribution": "r2d2", "r2_mean": 0.2, "r2_precision": 5, "shape": 0.5}
+R2D2 |= {"residual_sd": 2, "why": "a reason"}
+REGION = {"column": "region", "kind": "category", "levels": ["north", "south", "east"]}
+STAGE = {"column": "stage", "kind": "ordered", "levels": ["early", "middle", "late"]}
+STAGE |= {"steps": {"distribution": "dirichlet", "concentration": [1, 2], "why": "a reason"}}
+
+
+def of_columns(models, tables, shared=None, **changes):
+    """The model of responses with these candidates; their priors are N(0, 1), or the shared one."""
+    content = read_spec(models / "response.toml").resolved
+    own = {} if shared else {"prior": NORMAL}
+    content["predictor"] = {
+        name: {"acts_on": "response", "margin": MARGIN, **table, **own}
+        for name, table in tables.items()
+    }
+    if shared:
+        content["shrinkage"] = {"of": list(tables), "prior": shared}
+    return parse_spec({**content, **changes}, "candidates")
+
+
+def numbers(*names):
+    return {name: {**NUMBER, "column": name} for name in names}
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    truth = {"strong": 2.0, "none": 0.0}
+    cohort = simulate_responses(truth, n_patients=60, seed=3)
+    n = len(cohort.patients)
+    more = {
+        "region": np.array(["north", "south", "east"])[np.arange(n) % 3],
+        "stage": np.array(["early", "middle", "middle", "late"])[np.arange(n) % 4],
+    }
+    return replace(cohort, patients=cohort.patients.assign(**more))
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return {**numbers("strong", "none"), "region": REGION, "stage": STAGE}
+
+
+@pytest.fixture(scope="module")
+def fitted(models, cohort, tables):
+    return fit(of_columns(models, tables), cohort, **SHORT | {"draws": 600})
+
+
+def test_simulated_responses_are_what_the_rule_finds(models):
+    truth = {"a": 1.0, "b": -1.0}
+    cohort = simulate_responses(truth, n_patients=4000, seed=1, intercept=0.3, correlation=0.5)
+    x = cohort.patients[["a", "b"]].to_numpy()
+    assert np.corrcoef(x.T)[0, 1] == pytest.approx(0.5, abs=0.05)
+    assert x.std(axis=0) == pytest.approx([1.0, 1.0], abs=0.05)
+    judged = responses(cohort, read_spec(models / "response.toml"))["response"].astype(bool)
+    p = expit(0.3 + x @ [1.0, -1.0])
+    score = (judged.to_numpy() - p)[:, None] * np.column_stack([np.ones(len(p)), x])
+    assert (np.abs(score.sum(axis=0) / score.std(axis=0) / len(p) ** 0.5) < 3.5).all()
+    assert cohort.truth == {**truth, "intercept": 0.3}
+    assert cohort.synthetic
+    with pytest.raises(ValueError, match="correlation from 0 to below 1"):
+        simulate_responses(truth, n_patients=4, seed=1, correlation=1.0)
+
+
+def test_effects_have_the_labels_and_meanings_of_their_kind(models, tables):
+    spec = of_columns(models, tables)
+    found = {e.label: (e.low, e.high) for e in candidate_effects(spec)}
+    assert found == {
+        "none": (0, 1),
+        "region: south": (0, 1),
+        "region: east": (0, 2),
+        "stage": (0, 2),
+        "strong": (0, 1),
+    }
+    said = [effect_meaning(e.predictor, e.label) for e in candidate_effects(spec)]
+    assert said == [
+        *("per 1", "south against north", "east against north"),
+        *("late against early", "per 1"),
+    ]
+    with pytest.raises(ValueError, match="has no candidates: a predictor with a margin"):
+        candidate_effects(read_spec(models / "response.toml"))
+
+
+def test_odds_ratios_and_changes_are_those_computed_by_hand(fitted, cohort):
+    posterior = fitted["posterior"].to_dataset()
+    odds = predictor_effects(fitted, "odds_ratio")
+    strong = odds.sel(predictor="strong", drop=True)
+    xr.testing.assert_allclose(strong, np.exp(posterior["strong"]))
+    change = predictor_effects(fitted, "response")
+    assert change.dims == ("chain", "draw", "predictor")
+    assert change.attrs["synthetic"]
+    x = cohort.patients.set_index("patient")
+    steps = posterior["stage_steps"].to_numpy()
+    part = np.stack([np.zeros(steps.shape[:2]), steps[..., 0], np.ones(steps.shape[:2])], -1)
+    place = x["stage"].map({"early": 0, "middle": 1, "late": 2}).to_numpy()
+    of_region = np.concatenate(
+        [np.zeros((*steps.shape[:2], 1)), posterior["region"].to_numpy()], axis=-1
+    )
+    region = x["region"].map({"north": 0, "south": 1, "east": 2}).to_numpy()
+    eta = posterior["intercept"].to_numpy()[..., None] + of_region[..., region]
+    eta = eta + posterior["stage"].to_numpy()[..., None] * part[..., place]
+    eta = eta + posterior["none"].to_numpy()[..., None] * x["none"].to_numpy()
+    strong = posterior["strong"].to_numpy()[..., None]
+    by_hand = expit(eta + strong).mean(-1) - expit(eta).mean(-1)
+    assert change.sel(predictor="strong").to_numpy() == pytest.approx(by_hand)
+    late = posterior["stage"].to_numpy()[..., None]
+    without = eta - late * part[..., place] + strong * x["strong"].to_numpy()
+    by_hand = expit(without + late).mean(-1) - expit(without).mean(-1)
+    assert change.sel(predictor="stage").to_numpy() == pytest.approx(by_hand)
+    with pytest.raises(ValueError, match="are not of grades"):
+        predictor_effects(fitted, "grades")
+    with pytest.raises(ValueError, match="scale is 'odds'; it is one of model, grades"):
+        predictor_effects(fitted, "odds")
+
+
+def test_one_row_a_candidate_says_what_was_learned(fitted):
+    table = predictor_table(fitted, level=0.9).set_index("predictor")
+    require_converged(fitted, {"changes": predictor_effects(fitted, "response")})
+    strong = table.loc["strong"]
+    drawn = fitted["posterior"]["strong"].to_numpy().ravel()
+    assert strong["estimate"] == pytest.approx(np.exp(drawn.mean()))
+    assert strong["lower"] == pytest.approx(np.exp(np.quantile(drawn, 0.05)), rel=1e-2)
+    assert strong["p_above"] == (drawn > 0).mean()
+    assert strong["p_within"] == (np.abs(drawn) < np.log(1.5)).mean()
+    assert strong["verdict"] == "relevant"
+    assert (table.loc[["none", "stage"], "verdict"] == "undecided").all()
+    # Of a normal prior of its own: known beforehand.
+    expected = 1.0 - drawn.var(ddof=1)
+    assert strong["variance_removed"] == pytest.approx(expected, abs=0.04)
+    assert strong["shrinkage"] == pytest.approx(1.0 - expected, abs=0.04)
+    assert np.log(strong["prior_upper"]) == pytest.approx(ss.norm.ppf(0.95), abs=0.15)
+    within = 2.0 * ss.norm.cdf(np.log(1.5)) - 1.0
+    assert strong["prior_p_within"] == pytest.approx(within, abs=0.04)
+    assert (table["n_patients"] == 60).all()
+    assert (table["odds_ratio"] == table["estimate"]).all()
+    assert table["synthetic"].all()
+    for wrong in (0.5, 1.0):
+        with pytest.raises(ValueError, match=r"a probability above 0\.5 and below 1"):
+            predictor_table(fitted, certain=wrong)
+
+
+def test_verdicts_are_by_the_probability_of_the_margin(fitted):
+    assert [verdict_of(p, 0.95) for p in (0.95, 0.94, 0.06, 0.05)] == [
+        *("negligible", "undecided", "undecided", "relevant"),
+    ]
+    nothing = predictor_table(with_draws(fitted, strong=0.0)).set_index("predictor")
+    assert nothing.loc["strong", "verdict"] == "negligible"
+    harm = predictor_table(with_draws(fitted, strong=-3.0)).set_index("predictor")
+    assert harm.loc["strong", ["verdict", "p_above"]].tolist() == ["relevant", 0.0]
+
+
+def test_without_logits_odds_ratios_are_of_rates(models, cohort):
+    spec = of_columns(models, numbers("strong", "none"), link="probit")
+    tree = fit(spec, cohort, **SHORT)
+    rates = rates_with(tree, [{"x_strong": value} for value in (0.0, 1.0)]).T
+    odds = rates / (1.0 - rates)
+    found = predictor_effects(tree).sel(predictor="strong")
+    assert found.to_numpy().ravel() == pytest.approx(odds[1] / odds[0])
+    assert "rates of the cohort" in found.attrs["meaning"]
+    assert predictor_table(tree)["odds_ratio_of"].str.contains("rates of the cohort").all()
+
+
+@pytest.mark.parametrize("shared", [HORSESHOE, R2D2], ids=["horseshoe", "r2d2"])
+def test_effects_that_share_a_prior_have_its_law(models, cohort, tables, shared):
+    spec = of_columns(models, tables, shared)
+    design = make_design(spec, cohort)
+    names = ["strong", "shrinkage_factor"]
+    drawn = draw_prior(spec, design, draws=4000, seed=2, names=names)
+    rng, n = np.random.default_rng(1), 40_000
+    if shared is HORSESHOE:
+        local, tau = np.abs(rng.standard_cauchy((2, n)))
+        tau = tau * 1.0 / (5 - 1.0) * 2.0 / np.sqrt(60)
+        slab = ss.invgamma(2.0, scale=2.0 * 1.5**2).rvs(n, random_state=rng)
+        variance = slab * (tau * local) ** 2 / (slab + (tau * local) ** 2)
+    else:
+        r2 = rng.beta(1.0, 4.0, n)
+        variance = 4.0 * r2 / (1.0 - r2) * rng.dirichlet([0.5] * 5, n)[:, 0]
+    own = rng.normal(size=n) * np.sqrt(variance)
+    ours = drawn["strong"].to_numpy().ravel() * cohort.patients["strong"].std(ddof=0)
+    assert ss.ks_2samp(ours, own).pvalue > 0.01
+    factor = 1.0 / (1.0 + 60 * variance / 4.0)
+    ours = drawn["shrinkage_factor"].isel(shrunk=0).to_numpy().ravel()
+    assert ss.ks_2samp(ours, factor).pvalue > 0.01
+
+
+@pytest.mark.parametrize("shared", [HORSESHOE, R2D2], ids=["horseshoe", "r2d2"])
+def test_a_shared_prior_shrinks_the_weak_and_spares_the_strong(models, cohort, tables, shared):
+    tree = fit(of_columns(models, tables, shared), cohort, **SHORT | {"draws": 500})
+    assert int(tree["sample_stats"]["diverging"].sum()) == 0
+    table = predictor_table(tree).set_index("predictor")
+    assert list(table.index) == ["none", "region: south", "region: east", "stage", "strong"]
+    assert table.loc["strong", "shrinkage"] + 0.2 < table.loc["none", "shrinkage"]
+    assert table.loc["strong", "verdict"] == "relevant"
+    factor = tree["posterior"]["shrinkage_factor"].mean(("chain", "draw"))
+    assert table["shrinkage"].to_numpy() == pytest.approx(factor.sel(shrunk=table.index).to_numpy())
+
+
+# --- what makes candidates hard -----------------------------------------------------------------
+
+
+def test_a_constant_candidate_says_nothing_or_is_refused_with_the_reason(models, cohort):
+    same = replace(cohort, patients=cohort.patients.assign(same=True))
+    tables = {**numbers("strong"), "same": {"column": "same", "kind": "yes_no"}}
+    table = predictor_table(fit(of_columns(models, tables), same, **SHORT))
+    row = table.set_index("predictor").loc["same"]
+    # It goes along with the intercept, whose prior is 1.5 wide: hardly anything is learned.
+    assert row["variance_removed"] < 0.5
+    assert row["verdict"] == "undecided"
+    with pytest.raises(DataError, match="'same' is the same for all 60 patients who inform"):
+        make_design(of_columns(models, {**numbers("none", "strong"), **tables}, HORSESHOE), same)
+
+
+def test_a_level_that_nobody_has_is_refused_where_it_would_be_standardised(models, cohort):
+    more = {"region": {**REGION, "levels": [*REGION["levels"], "west"]}}
+    design = make_design(of_columns(models, more), cohort)
+    assert design["level_of_region"].to_numpy().tolist() == ["south", "east", "west"]
+    with pytest.raises(DataError, match="'region: west' is the same for all 60 patients"):
+        make_design(of_columns(models, more, HORSESHOE), cohort)
+
+
+def test_two_identical_candidates_share_what_there_is(models, cohort):
+    twins = replace(cohort, patients=cohort.patients.assign(twin=cohort.patients["strong"]))
+    tree = fit(of_columns(models, numbers("strong", "twin")), twins, **SHORT)
+    drawn = predictor_effects(tree, "model")
+    one, other = (drawn.sel(predictor=name).to_numpy().ravel() for name in ("strong", "twin"))
+    assert np.corrcoef(one, other)[0, 1] < -0.7
+    assert (one + other).std() < 0.6 * one.std() * 2**0.5
+    assert int(tree["sample_stats"]["diverging"].sum()) == 0
+
+
+def test_a_candidate_that_separates_stays_finite(models, cohort):
+    judged = responses(cohort, read_spec(models / "response.toml"))
+    known = judged.set_index("patient")["response"].loc[cohort.patients["patient"]]
+    apart = replace(cohort, patients=cohort.patients.assign(apart=known.to_numpy(dtype=bool)))
+    spec = of_columns(models, {"apart": {"column": "apart", "kind": "yes_no"}})
+    row = predictor_table(fit(spec, apart, **SHORT)).iloc[0]
+    assert row["verdict"] == "relevant"
+    assert 5.0 < row["lower"] < row["upper"] < 1000.0
+
+
+@pytest.mark.parametrize("shared", [None, HORSESHOE], ids=["own", "horseshoe"])
+def test_more_candidates_than_patients_can_be_fitted(models, shared):
+    names = [f"x{number:02d}" for number in range(12)]
+    few = simulate_responses(dict.fromkeys(names, 0.0), n_patients=10, seed=1)
+    tree = fit(of_columns(models, numbers(*names), shared), few, **SHORT)
+    table = predictor_table(tree)
+    assert len(table) == 12
+    assert (table["verdict"] != "relevant").all()
+    assert table[["lower", "upper"]].notna().all(axis=None)
+    assert int(tree["sample_stats"]["diverging"].sum()) == 0
+
+
+def test_levels_that_the_model_does_not_know_are_named(models, cohort):
+    spec = of_columns(models, {"region": {**REGION, "levels": ["north", "south"]}})
+    with pytest.raises(DataError, match=r"has 'east'.*none of predictor\.region\.levels"):
+        make_design(spec, cohort)
+    blank = cohort.patients.assign(region=cohort.patients["region"].mask(cohort.patients.index < 2))
+    with pytest.raises(DataError, match=r"is blank for 2 of 60 patients.*`impute_cohorts`"):
+        make_design(of_columns(models, {"region": REGION}), replace(cohort, patients=blank))
+    numbered = cohort.patients.assign(region=np.arange(60) % 2 + 1.0)
+    spec = of_columns(models, {"region": {**REGION, "levels": ["1", "2"]}})
+    design = make_design(spec, replace(cohort, patients=numbered))
+    assert design["x_region"].to_numpy().tolist() == (np.arange(60) % 2).tolist()
+
+
+# --- the strength model ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def of_grades(models):
+    cohort = simulated(10, seed=2)
+    spec = with_candidates(read_spec(models / "candidates_gain.toml"), ["male"], "gain_male")
+    lengths = {"chains": 2, "draws": 60, "tune": 200, "progress": "off", "seed": 4}
+    return fit(spec, cohort, **lengths)
+
+
+def test_effects_on_the_gain_are_in_grades_and_change_the_response(of_grades):
+    posterior = of_grades["posterior"].to_dataset()
+    gap = posterior["cutpoints"].to_numpy()
+    gap = (gap[..., -1] - gap[..., 0]) / (gap.shape[-1] - 1)
+    grades = predictor_effects(of_grades, "grades").sel(predictor="male")
+    assert grades.to_numpy() == pytest.approx(posterior["male"].to_numpy() / gap)
+    more = with_draws(of_grades, male=0.3)
+    assert (predictor_effects(more, "response") > 0).mean() > 0.95
+    nothing = predictor_effects(with_draws(of_grades, male=0.0), "response")
+    assert (nothing == 0).all()  # both rates have their random numbers in common
+    assert predictor_effects(more).mean() > 1.5
+    row = predictor_table(of_grades).iloc[0]
+    assert (row["scale"], row["acts_on"], row["n_patients"]) == ("grades", "gain", 10)
+    assert row["prior_lower"] < -0.5 < 0.5 < row["prior_upper"]
+    assert set(drawn_effects(of_grades)) == {
+        *("units", "prior_units", "grades", "prior_grades", "low", "high", "shrinkage"),
+    }
+
+
+# --- parts of a model -----------------------------------------------------------------------------
+
+
+def test_a_model_with_some_of_its_candidates_is_otherwise_the_same(models):
+    spec = read_spec(models / "candidates_response.toml")
+    two = with_candidates(spec, ["male", "atrophy"], "two")
+    assert [p.name for p in two.predictors] == ["atrophy", "male", "naive"]
+    none = with_candidates(spec, [], "none")
+    assert [p.name for p in none.predictors] == ["naive"]
+    assert none.priors["intercept"] == spec.priors["intercept"]
+    with pytest.raises(ValueError, match="'naive' is no candidate"):
+        with_candidates(spec, ["naive"], "wrong")
+    shared = read_spec(models / "candidates_response_horseshoe.toml")
+    assert with_candidates(shared, ["male", "atrophy"], "two").shrinkage.of == ("male", "atrophy")
+    with pytest.raises(SpecError, match="cannot be taken apart"):
+        with_candidates(shared, ["male"], "one")
+    assert with_candidates(shared, [], "none").shrinkage is None
+
+
+def test_a_prior_drawn_in_part_is_that_drawn_as_a_whole(models, cohort, tables):
+    spec = of_columns(models, tables)
+    design = make_design(spec, cohort)
+    part = draw_prior(spec, design, draws=2000, seed=1, names=["region", "stage_steps"])
+    assert part["region"].dims == ("chain", "draw", "level_of_region")
+    assert part["step_of_stage"].to_numpy().tolist() == ["middle", "late"]
+    whole = draw_prior(spec, design, draws=2000, seed=1)
+    assert set(whole) == {"intercept", "strong", "none", "region", "stage", "stage_steps"}
+    both = [own["region"].to_numpy().ravel() for own in (part, whole)]
+    assert ss.ks_2samp(*both).pvalue > 0.01
+    assert isinstance(part.to_dataframe(), pd.DataFrame)

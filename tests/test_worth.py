@@ -1,0 +1,223 @@
+"""What candidates are worth to patients left out, and how well probabilities hold for them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from measures import HERE
+from scipy.special import expit
+
+from mmn_bayes.cohort.restricting import of_patients
+from mmn_bayes.cohort.simulate_responses import simulate_responses
+from mmn_bayes.errors import SpecError
+from mmn_bayes.model.sampling import fit
+from mmn_bayes.posterior.leaving_out import (
+    compare_models,
+    left_out_by_importance,
+    left_out_response,
+)
+from mmn_bayes.posterior.patient_density import patient_log_likelihood
+from mmn_bayes.posterior.recovery import simulated
+from mmn_bayes.report.calibration import calibration_table, prediction_scores
+from mmn_bayes.report.figures import calibration_figure
+from mmn_bayes.report.leaving_out import importance_against_exact, leave_patients_out
+from mmn_bayes.report.worth import candidate_models, predictor_worth, worth_of
+from mmn_bayes.spec.candidates import with_candidates
+from mmn_bayes.spec.reading import parse_spec, read_spec
+
+NUMBER = {"kind": "number", "acts_on": "response", "centre": 0, "per": 1}
+NUMBER |= {"margin": {"scale": "odds_ratio", "value": 1.5, "why": "a reason"}}
+NUMBER |= {"prior": {"distribution": "normal", "mean": 0, "sd": 1, "why": "a reason"}}
+SHORT = {"chains": 2, "draws": 500, "tune": 300}
+
+
+@pytest.fixture(autouse=True)
+def workers_find_the_measures(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", HERE)
+
+
+@pytest.fixture(scope="module")
+def spec(models):
+    content = read_spec(models / "response.toml").resolved
+    content["predictor"] = {n: {**NUMBER, "column": n} for n in ("strong", "none")}
+    return parse_spec(content, "two")
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return simulate_responses({"strong": 2.5, "none": 0.0}, n_patients=16, seed=3)
+
+
+@pytest.fixture(scope="module")
+def fitted(spec, cohort):
+    return fit(spec, cohort, seed=1, progress="off", draws=1000, chains=2)
+
+
+def test_the_density_of_a_response_is_bernoulli(fitted, cohort):
+    posterior = fitted["posterior"].to_dataset()
+    x = cohort.patients.set_index("patient")
+    found = patient_log_likelihood(fitted)
+    for place, patient in enumerate(found["patient"].to_numpy()[:5]):
+        eta = posterior["intercept"] + posterior["strong"] * x.loc[patient, "strong"]
+        eta = eta + posterior["none"] * x.loc[patient, "none"]
+        responded = fitted["design"]["response"].to_numpy()[place] == 1
+        expected = np.log(expit(eta if responded else -eta))
+        assert found.isel(patient=place).to_numpy() == pytest.approx(expected.to_numpy())
+
+
+def test_importance_agrees_with_fits_that_never_saw_the_patient(fitted, spec, cohort, tmp_path):
+    importance = left_out_by_importance(fitted)
+    assert len(importance) == 16
+    exact = leave_patients_out(
+        fitted, cohort, tmp_path, seed=2, lengths=SHORT, patients=["P01", "P02", "P03", "P04"]
+    )
+    both = importance_against_exact(importance, exact)
+    some = both[both["exact_elpd"].notna() & (both["patient"] != "all patients")]
+    assert len(some) == 4
+    assert (some["difference"].abs() < 4 * some["mcse"] + 0.05).all()
+    # The probability of response of the one left out is that of the fit without it.
+    one = left_out_response(fitted).set_index("patient").loc["P01"]
+    without = fit(
+        spec,
+        of_patients(cohort, [p for p in cohort.patients["patient"] if p != "P01"]),
+        seed=3,
+        progress="off",
+    )
+    x = cohort.patients.set_index("patient").loc["P01"]
+    drawn = without["posterior"].to_dataset()
+    eta = drawn["intercept"] + drawn["strong"] * x["strong"] + drawn["none"] * x["none"]
+    assert one["probability"] == pytest.approx(float(expit(eta).mean()), abs=0.03)
+
+
+def test_scores_and_groups_are_those_computed_by_hand():
+    table = pd.DataFrame(
+        {
+            "patient": list("abcd"),
+            "response": [True, False, True, False],
+            "probability": [0.9, 0.2, 0.6, 0.4],
+            "base_rate": [1 / 3, 2 / 3, 1 / 3, 2 / 3],
+            "pareto_k": [0.1, 0.2, 0.3, 0.4],
+            "good_k": 0.7,
+            "synthetic": True,
+        }
+    )
+    scores = prediction_scores({"m": table}).iloc[0]
+    squared = np.array([0.01, 0.04, 0.16, 0.16])
+    assert scores["brier"] == pytest.approx(squared.mean())
+    assert scores["brier_se"] == pytest.approx(squared.std(ddof=1) / 2)
+    assert scores["brier_base"] == pytest.approx(4 / 9)
+    gain = 4 / 9 - squared
+    assert scores["brier_gain"] == pytest.approx(gain.mean())
+    assert scores["brier_gain_se"] == pytest.approx(gain.std(ddof=1) / 2)
+    assert scores["log_score"] == pytest.approx(np.log([0.9, 0.8, 0.6, 0.6]).mean())
+    assert scores["log_score_base"] == pytest.approx(np.log(1 / 3))
+    assert (scores["n"], scores["worst_pareto_k"]) == (4, 0.4)
+    groups = calibration_table({"m": table}, groups=2)
+    assert groups["probability"].tolist() == pytest.approx([0.3, 0.75])
+    assert groups[["events", "n"]].to_numpy().tolist() == [[0, 2], [2, 2]]
+    assert groups["lower"].iloc[1] == pytest.approx(0.025**0.5)
+    assert groups["upper"].iloc[1] == 1.0
+    same = calibration_table({"m": table.assign(probability=0.5)}, groups=4)
+    assert same["n"].tolist() == [4]
+    with pytest.raises(ValueError, match="a calibration needs two at least"):
+        calibration_table({"m": table}, groups=1)
+    figure = calibration_figure({"m": table, "n$": table, "o": table, "p": table}, title="A title")
+    assert len(figure.axes) == 4
+    assert "Synthetic data" in figure.get_suptitle()
+
+
+def test_a_response_is_predicted_for_patients_left_out_of_a_fit_of_grades(models):
+    tree = fit(
+        *(read_spec(models / "strength_no_exposure.toml"), simulated(8, seed=5)),
+        seed=1,
+        **{"draws": 30, "tune": 150, "chains": 2, "progress": "off"},
+    )
+    table = left_out_response(tree)
+    design = tree["design"].to_dataset()
+    assert (
+        table["patient"].tolist() == design["patient"].to_numpy()[design["response"] >= 0].tolist()
+    )
+    assert table["probability"].between(0, 1).all()
+    assert table["synthetic"].all()
+    y = table["response"].to_numpy(dtype=float)
+    assert table["base_rate"].to_numpy() == pytest.approx((y.sum() - y) / (len(y) - 1))
+
+
+def test_every_candidate_is_added_and_removed(spec):
+    models = candidate_models(spec)
+    kept = {label: {p.name for p in own.candidates} for label, own in models.items()}
+    assert kept == {
+        "all": {"strong", "none"},
+        "none": set(),
+        "only strong": {"strong"},
+        "only none": {"none"},
+        "but strong": {"none"},
+        "but none": {"strong"},
+    }
+    assert len({own.name for own in models.values()}) == 6
+
+
+def test_shared_priors_are_not_taken_apart(models):
+    with pytest.raises(SpecError, match="compare them in a model that gives each a prior"):
+        candidate_models(read_spec(models / "candidates_response_horseshoe.toml"))
+    with pytest.raises(ValueError, match="has no candidates"):
+        candidate_models(read_spec(models / "response.toml"))
+
+
+def test_what_a_candidate_adds_is_a_sum_of_paired_differences(spec):
+    elpd = {"all": (-1, -2), "none": (-3, -3), "only strong": (-1, -2.5), "only none": (-3, -3.5)}
+    elpd |= {"but strong": (-3, -3.2), "but none": (-1, -2.2)}
+    scores = pd.DataFrame(
+        [
+            {"model": model, "patient": p, "elpd": value, "synthetic": True, "pareto_k": 0.1}
+            for model, own in elpd.items()
+            for p, value in zip("ab", own, strict=True)
+        ]
+    ).assign(good_k=0.7)
+    table = worth_of(scores.sample(frac=1, random_state=1), spec).set_index("predictor")
+    d = np.array([2.0, 0.5])
+    assert table.loc["strong", "added"] == pytest.approx(2.5)
+    assert table.loc["strong", "added_se"] == pytest.approx(2**0.5 * d.std(ddof=1))
+    assert table.loc["strong", "removed"] == pytest.approx(2.0 + 1.2)
+    assert table.loc["none", "added"] == pytest.approx(-0.5)
+    assert table.loc["all candidates", "added"] == pytest.approx(2.0 + 1.0)
+    assert np.isnan(table.loc["all candidates", "removed"])
+
+
+def test_a_strong_candidate_is_worth_something_by_either_way(spec, cohort, tmp_path):
+    one = with_candidates(spec, ["strong"], "one")
+    few = of_patients(cohort, cohort.patients["patient"].head(8))
+    both = {
+        exact: predictor_worth(
+            one, few, tmp_path, seed=1, exact=exact, lengths=SHORT, progress=False
+        ).set_index("predictor")
+        for exact in (False, True)
+    }
+    for table in both.values():
+        assert table.loc["strong", "n_patients"] == 8
+        assert table.loc["strong", "added"] == pytest.approx(table.loc["all candidates", "added"])
+        assert table.loc["strong", "added_se"] > 0
+    assert both[True].loc["strong", "added"] == pytest.approx(
+        both[False].loc["strong", "added"], abs=0.5
+    )
+    assert np.isnan(both[True].loc["strong", "worst_pareto_k"])
+
+
+def test_exact_fits_of_grades_are_asked_for_elsewhere(models, cohort, tmp_path):
+    spec = read_spec(models / "candidates_gain.toml")
+    with pytest.raises(ValueError, match="see `leave_patients_out`"):
+        predictor_worth(spec, cohort, tmp_path, seed=1, exact=True)
+
+
+def test_models_of_responses_are_compared_but_not_with_those_of_grades(fitted, spec, cohort):
+    less = fit(
+        with_candidates(spec, [], "none"), cohort, seed=1, progress="off", draws=500, chains=2
+    )
+    table = compare_models([less, fitted]).set_index("model")
+    assert table.index[0] == "two"
+    assert table.loc["two", "n_patients"] == 16
+    fewer = of_patients(cohort, cohort.patients["patient"].head(15))
+    other = fit(
+        with_candidates(spec, ["none"], "other"), fewer, seed=1, progress="off", draws=50, chains=2
+    )
+    with pytest.raises(ValueError, match="compare models of one cohort"):
+        compare_models([fitted, other])
