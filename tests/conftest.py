@@ -25,6 +25,7 @@ def models() -> Path:
 LONGEST = (
     *("test_fit.py", "test_structure.py", "test_references.py", "test_determinism.py"),
     *("test_leaving_out.py", "test_scenarios.py", "test_identifying.py", "test_running.py"),
+    *("test_predictors.py", "test_worth.py", "test_compare_predictors.py", "test_calls.py"),
     *("test_recovery.py", "test_scale.py", "test_compiling.py", "test_ordinal.py"),
     *("test_any_link.py", "test_log_density.py"),
 )

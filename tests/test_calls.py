@@ -132,6 +132,7 @@ class TestTheStoredStudy:
             none = table.loc[("none", name, 0.0)]
             # Priors around 0 are right where nothing acts: intervals cover at least as often.
             assert none["coverage"] > 0.95 - 3 * none["coverage_se"]
-            assert none["relevant"] <= 0.01
-            assert table.loc[("one strong", name, 0.0), "relevant"] <= 0.02
+            # Of 1 - certain = 0.05 at most where priors hold: these are narrower around none.
+            assert none["relevant"] <= 0.03
+            assert table.loc[("one strong", name, 0.0), "relevant"] <= 0.03
         assert table.loc[("one strong", MODELS[0], 1.5), "relevant"] > 0.25

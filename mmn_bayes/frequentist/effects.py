@@ -1,12 +1,13 @@
 """Odds ratios of the candidate predictors of a model, one at a time, to set beside its own."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from firthmodels import FirthLogisticRegression, detect_separation
+from scipy.optimize import brentq
 from scipy.stats import norm
 from sklearn.exceptions import ConvergenceWarning
 from statsmodels.genmod.cov_struct import OrdinalIndependence
@@ -18,6 +19,7 @@ from mmn_bayes.cohort.exposure import days_since_first_infusion
 from mmn_bayes.cohort.response import graded_rows
 from mmn_bayes.cohort.response import responses as judge_responses
 from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.cohort.tables import text_of
 from mmn_bayes.errors import DataError, SpecError
 from mmn_bayes.frequentist.rates import check_level
 from mmn_bayes.spec.labels import effect_labels, effect_meaning
@@ -25,7 +27,7 @@ from mmn_bayes.spec.model_spec import ModelSpec, Predictor
 
 EFFECT_COLUMNS = (
     *("predictor", "effect", "acts_on", "method", "adjusted_for"),
-    *("estimate", "lower", "upper", "level", "interval"),
+    *("estimate", "lower", "upper", "level", "interval", "one_grade"),
     *("p_value", "p_holm", "n", "n_left_out", "note", "synthetic"),
 )
 # Method and interval by the outcome of the model.
@@ -37,9 +39,9 @@ METHODS = {
 _TIME_OF = {"gain": "after", "slope": "years"}
 _DAYS_A_YEAR = 365.25
 # Rounding may stop the search for a better likelihood before it is as near as the first.
-_TOLERANCES = (1e-8, 1e-6)
+_TOLERANCES = (1e-8, 1e-6, 1e-4)
 _MOST_STEPS = 200
-# A limit is where the p-value of the likelihood ratio is 1 - level; by which share it may miss it.
+# A limit has the p-value 1 - level of the likelihood ratio; by which share of it it may miss that.
 _MISSED = 0.01
 
 
@@ -60,13 +62,17 @@ class Regression(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """An effect as a log odds ratio: estimate, limits, p-value; NaN where `note` says why."""
+    """An effect as a log odds ratio: estimate, limits, p-value; NaN where `note` says why.
+
+    `one_grade` is the mean gap between the thresholds of the regression, log odds.
+    """
 
     estimate: float = np.nan
     lower: float = np.nan
     upper: float = np.nan
     p_value: float = np.nan
     note: str = ""
+    one_grade: float = np.nan
 
 
 def observed_effects(cohort: Cohort, spec: ModelSpec, *, level: float = 0.95) -> pd.DataFrame:
@@ -109,8 +115,9 @@ def observed_effects(cohort: Cohort, spec: ModelSpec, *, level: float = 0.95) ->
     DataFrame
         One row an effect, in the order of the model: `predictor` (as `effect_labels`), `effect`
         (what it compares), `acts_on`, `method`, `adjusted_for` (what else the regression has),
-        `estimate` (odds ratio), `lower`, `upper`, `level`, `interval`, `p_value`, `p_holm` (Holm
-        over all rows with a p-value), `n` (patients used), `n_left_out` (the others enrolled:
+        `estimate` (odds ratio), `lower`, `upper`, `level`, `interval`, `one_grade` (of grades: mean
+        gap between the thresholds, log odds), `p_value`, `p_holm` (Holm over all rows with a
+        p-value), `n` (patients used), `n_left_out` (the others enrolled:
         outcome, covariate or one adjusted for is missing), `note`, `synthetic`. What cannot be
         estimated is NaN, and the note says why. Without candidates there are no rows.
 
@@ -195,7 +202,8 @@ def _rows_of(
             **{"predictor": label, "effect": effect_meaning(candidate, label)},
             **{"acts_on": candidate.acts_on, "method": method, "adjusted_for": adjusted_for},
             **dict(zip(("estimate", "lower", "upper"), ratios, strict=True)),
-            **{"interval": interval, "p_value": each.p_value, "note": each.note},
+            **{"interval": interval, "one_grade": each.one_grade},
+            **{"p_value": each.p_value, "note": each.note},
             **{"n": n, "n_left_out": len(patients) - n},
         }
 
@@ -210,7 +218,9 @@ def _among(outcomes: Outcomes, member: np.ndarray) -> Outcomes:
 def _laid_out(rows: Sequence[Mapping[str, object]], level: float, synthetic: bool) -> pd.DataFrame:
     names = [name for name in EFFECT_COLUMNS if name not in ("level", "p_holm", "synthetic")]
     text = ("predictor", "effect", "acts_on", "method", "adjusted_for", "interval", "note")
-    numbers = dict.fromkeys(("estimate", "lower", "upper", "level", "p_value"), "float64")
+    numbers = dict.fromkeys(
+        ("estimate", "lower", "upper", "level", "one_grade", "p_value"), "float64"
+    )
     table = pd.DataFrame(rows, columns=names).assign(level=level)
     table = table.astype({**dict.fromkeys(text, "str"), **numbers, "n": "int64"})
     p_value = table["p_value"].to_numpy()
@@ -265,22 +275,13 @@ def _coded(predictor: Predictor, column: pd.Series) -> np.ndarray:
     if predictor.kind in ("yes_no", "number"):
         values = column.to_numpy(dtype=float, na_value=np.nan)
         return ((values - predictor.centre) / predictor.per)[:, None]
-    place = pd.Index(predictor.levels).get_indexer(pd.Index(_as_text(column)))
+    place = pd.Index(predictor.levels).get_indexer(pd.Index(text_of(column)))
     last = len(predictor.levels) - 1
     if predictor.kind == "category":
         values = (place[:, None] == np.arange(1, last + 1)).astype(float)
     else:
         values = place[:, None] / last
     return np.where(column.isna().to_numpy()[:, None], np.nan, values)
-
-
-def _as_text(column: pd.Series) -> list[str]:
-    """Values as a file would write them, so that levels may be numbers, or yes and no."""
-    if pd.api.types.is_bool_dtype(column):
-        return ["" if pd.isna(value) else "yes" if value else "no" for value in column]
-    if pd.api.types.is_numeric_dtype(column):
-        return [f"{value:g}" for value in column]
-    return [str(value) for value in column]
 
 
 def _unusable(predictor: Predictor, patients: pd.DataFrame) -> Iterator[str]:
@@ -299,7 +300,7 @@ def _unusable(predictor: Predictor, patients: pd.DataFrame) -> Iterator[str]:
     if predictor.kind == "yes_no" and not (yes_no or (numeric and values.isin([0, 1]).all())):
         yield f"patients: column '{name}' does not hold yes or no, as {asks} says."
     if predictor.kind in ("category", "ordered"):
-        for value in sorted(set(_as_text(values)) - set(predictor.levels)):
+        for value in sorted(set(text_of(values)) - set(predictor.levels)):
             yield (
                 f"patients: column '{name}' has '{value}', which is none of {asks}.levels "
                 f"({', '.join(predictor.levels)}); add that level, or correct the cells."
@@ -342,7 +343,7 @@ def _estimates(
         found = iter(_firth(used.value, columns, asked, level))
     else:
         found = iter(_gee(used, columns, asked, patients["patient"].to_numpy(), level))
-    absent = "nobody used has this level"
+    absent = "no patient used has this level"
     if candidate.acts_on in _TIME_OF:
         absent += f" and a visit where '{_TIME_OF[candidate.acts_on]}' is not 0"
     return [next(found) if there else Estimate(note=absent) for there in varies]
@@ -359,7 +360,7 @@ def _obstacle(
     if not used.who.size:
         what = "a response" if spec.outcome == "response" else "a grade"
         return f"no patient has both the covariate and {what}"
-    there = _as_text(patients[candidate.column].iloc[np.unique(used.who)])
+    there = text_of(patients[candidate.column].iloc[np.unique(used.who)])
     if len(set(there)) == 1:
         return f"constant: {there[0]} in every patient used"
     if np.ptp(used.value) == 0 and spec.outcome == "response":
@@ -392,15 +393,13 @@ def _firth(
     found = []
     for place in asked:
         estimate = model.coef_[place]
+        p_value = float(model.lrt_pvalues_[place])
         lower, upper = _profile_limits(model, x, response, place, level)
-        if not lower < estimate:
-            lower = np.nan
-        if not upper > estimate:
-            upper = np.nan
-        failed = [n for n, v in (("lower", lower), ("upper", upper)) if np.isnan(v)]
-        note = f"no {' and '.join(failed)} limit: the search for it failed" if failed else ""
-        scaled = [float(value / spread[place]) for value in (estimate, lower, upper)]
-        found.append(Estimate(scaled[0], scaled[1], scaled[2], model.lrt_pvalues_[place], note))
+        reached = {"lower limit": lower, "upper limit": upper, "p-value": p_value}
+        failed = [name for name, value in reached.items() if np.isnan(value)]
+        note = f"no {', no '.join(failed)}: the search for it failed" if failed else ""
+        per = spread[place]
+        found.append(Estimate(estimate / per, lower / per, upper / per, p_value, note))
     return found
 
 
@@ -426,29 +425,43 @@ def _profile_limits(
 ) -> list[float]:
     """Return the limits of the profile penalised likelihood; NaN for one that is not found.
 
-    The search (Venzon and Moolgavkar) may end where the likelihood is level but not the profile,
-    when a covariate separates the responders. So each limit is tested as a hypothesis: with that
-    effect as offset, what is left of the effect must have the p-value 1 - level.
+    The search of firthmodels (Venzon and Moolgavkar) may end where the likelihood is level but not
+    the profile, when a covariate separates the responders. So each limit is tested as a hypothesis,
+    with that effect as offset; one that fails is looked for by such tests alone.
     """
+
+    def miss(value: float) -> float:
+        """By how much the p-value of an effect is above 1 - level."""
+        rest = _penalised(x, response, np.array([place]), offset=value * x[:, place])
+        return float(rest.lrt_pvalues_[place] - (1 - level))
+
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore", ConvergenceWarning)
             limits = model.conf_int(
-                1 - level, "pl", features=int(place), max_iter=_MOST_STEPS, tol=_TOLERANCES[-1]
+                1 - level, "pl", features=int(place), max_iter=_MOST_STEPS, tol=_TOLERANCES[1]
             )[place]
     except np.linalg.LinAlgError:
-        return [np.nan, np.nan]
-    return [v if _is_limit(v, x, response, place, level) else np.nan for v in limits.tolist()]
+        limits = np.full(2, np.nan)
+    return [
+        _limit(miss, model.coef_[place], found, sign * model.bse_[place], _MISSED * (1 - level))
+        for found, sign in zip(limits.tolist(), (-1, 1), strict=True)
+    ]
 
 
-def _is_limit(value: float, x: np.ndarray, response: np.ndarray, place: int, level: float) -> bool:
-    if np.isnan(value):
-        return False
+def _limit(
+    miss: Callable[[float], float], estimate: float, found: float, step: float, most: float
+) -> float:
+    """Return the limit that was found if it is one, else the next on the side of `step`, or NaN."""
     try:
-        rest = _penalised(x, response, np.array([place]), offset=value * x[:, place])
-    except np.linalg.LinAlgError:
-        return False
-    return bool(abs(rest.lrt_pvalues_[place] / (1 - level) - 1) < _MISSED)
+        if (found - estimate) * step > 0 and abs(miss(found)) < most:
+            return found
+        far = estimate + step
+        while miss(far) > 0:  # not so of NaN, which the search below refuses
+            far += step
+        return float(brentq(miss, estimate, far, xtol=1e-6 * abs(step)))
+    except (np.linalg.LinAlgError, ValueError):
+        return np.nan
 
 
 # --- grades --------------------------------------------------------------------------------------
@@ -492,6 +505,8 @@ def _gee(
         return [Estimate(note="the regression could not be fitted: singular")] * asked.size
     if not result.converged:
         return [Estimate(note="the regression did not converge")] * asked.size
+    thresholds = np.asarray(result.params)[: -x.shape[1]]
+    one_grade = float(np.abs(np.diff(thresholds)).mean()) if thresholds.size > 1 else np.nan
     params, moved = np.asarray(result.params)[-x.shape[1] :], moved[:, -x.shape[1] :]
     error = np.sqrt((moved**2).sum(axis=0))
     bound = norm.isf((1 - level) / 2) * error
@@ -501,11 +516,11 @@ def _gee(
         alone = _told_by_one(used.who, x, place)
         if alone is not None:
             note = f"no interval: only patient '{names[alone]}' tells of it"
-            found.append(Estimate(estimate / per, note=note))
+            found.append(Estimate(estimate / per, note=note, one_grade=one_grade))
             continue
         p_value = float(2 * norm.sf(abs(estimate / error[place])))
         limits = (estimate - half) / per, (estimate + half) / per
-        found.append(Estimate(estimate / per, *limits, p_value))
+        found.append(Estimate(estimate / per, *limits, p_value, one_grade=one_grade))
     return found
 
 

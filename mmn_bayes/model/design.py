@@ -170,13 +170,7 @@ def at_rows(
     patient = design["patient_of_site"].to_numpy()[site]
     visits, visit_of_row = np.unique(np.stack([patient, day]), axis=1, return_inverse=True)
     who, when = design["patient"].to_numpy()[visits[0].astype(int)], visits[1]
-    infusions = pd.DataFrame(
-        {
-            "patient": design["infusion_patient"].to_numpy(),
-            "day": design["infusion_day"].to_numpy(),
-            "dose_g_per_kg": design["infusion_dose_g_per_kg"].to_numpy(),
-        }
-    )
+    infusions = recorded_infusions(design)
     order = np.lexsort((day, site))  # what an examiner remembers stands before
     first_row = np.searchsorted(site[order], np.arange(design.sizes["site"] + 1))
     at_visits = {
@@ -216,6 +210,17 @@ def at_rows(
         {name: ("visit", values) for name, values in at_visits.items()}
         | {name: ("row", values) for name, values in rows.items()}
         | {"first_row_of_site": ("site_edge", first_row)}
+    )
+
+
+def recorded_infusions(design: xr.Dataset) -> pd.DataFrame:
+    """Return the infusions of a design: `patient`, `day`, `dose_g_per_kg`."""
+    return pd.DataFrame(
+        {
+            "patient": design["infusion_patient"].to_numpy(),
+            "day": design["infusion_day"].to_numpy(),
+            "dose_g_per_kg": design["infusion_dose_g_per_kg"].to_numpy(),
+        }
     )
 
 
@@ -387,6 +392,7 @@ __all__ = [
     "fingerprint",
     "make_design",
     "parts_of_rows",
+    "recorded_infusions",
     "repeats",
     "without_rows",
 ]

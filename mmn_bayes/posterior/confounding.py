@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.cohort.exposure import dose_in_effect
-from mmn_bayes.posterior.extrapolation import recorded_infusions
+from mmn_bayes.model.design import recorded_infusions
 from mmn_bayes.posterior.kernel import compartment_of
 from mmn_bayes.posterior.replicate import (
     design_of,

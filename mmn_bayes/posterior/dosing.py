@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.cohort.schedules import courses, no_infusions, schedule
-from mmn_bayes.posterior.extrapolation import recorded_infusions
+from mmn_bayes.model.design import recorded_infusions
 from mmn_bayes.posterior.replicate import design_of_grades, spec_of
 from mmn_bayes.posterior.response import response_probability
 

@@ -8,6 +8,7 @@ import xarray as xr
 
 from mmn_bayes.cohort.exposure import days_since_last_infusion
 from mmn_bayes.cohort.schedules import courses, scenario_table
+from mmn_bayes.model.design import recorded_infusions
 from mmn_bayes.posterior.replicate import design_of_grades
 
 _ONE_SIDED = ("days since the last infusion", "day with nothing infused so far")
@@ -68,17 +69,6 @@ def beyond(
     ranges = (_ranges(design, scenario, np.array([day]), from_day, whose) for day in days)
     each = (found["extrapolated"] for found in ranges)
     return np.array([bool(flags.any()) for flags in each])
-
-
-def recorded_infusions(design: xr.Dataset) -> pd.DataFrame:
-    """Return the infusions of a design: `patient`, `day`, `dose_g_per_kg`."""
-    return pd.DataFrame(
-        {
-            "patient": design["infusion_patient"].to_numpy(),
-            "day": design["infusion_day"].to_numpy(),
-            "dose_g_per_kg": design["infusion_dose_g_per_kg"].to_numpy(),
-        }
-    )
 
 
 def _ranges(

@@ -8,7 +8,8 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.cohort.schedules import scenario_table
-from mmn_bayes.posterior.extrapolation import beyond, recorded_infusions
+from mmn_bayes.model.design import recorded_infusions
+from mmn_bayes.posterior.extrapolation import beyond
 from mmn_bayes.posterior.groups import Groups, groups_of
 from mmn_bayes.posterior.replicate import (
     choose_patients,

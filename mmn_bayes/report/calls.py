@@ -132,7 +132,9 @@ def study_calls(
         raise RuntimeError(f"{len(failed)} fits failed; {first['task']}: {first['error']}")
     parts = found["task"].str.split(" | ", regex=False, expand=True)
     found = found.assign(scenario=parts[0], model=parts[1], cohort=parts[2].astype(int))
-    every = pd.concat([found.drop(columns=["task", "error"]), *tests], ignore_index=True)
+    every = pd.concat(
+        [found.drop(columns=["task", "error", "fingerprint"]), *tests], ignore_index=True
+    )
     write_table(every, folder / "effects.csv")
     table = counted_calls(every)
     write_table(table, folder / "calls.csv")

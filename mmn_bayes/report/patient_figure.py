@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mmn_bayes.posterior.extrapolation import recorded_infusions
+from mmn_bayes.model.design import recorded_infusions
 from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.report.drawing import (
     BLACK,

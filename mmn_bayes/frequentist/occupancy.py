@@ -1,0 +1,275 @@
+"""Who is in which state when `status` is recorded again: intervals, counts, product-limit shares.
+
+A state holds from its day (`data/README.md`) until the patient's next row; after the last row
+nothing is known of the patient.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.errors import DataError
+from mmn_bayes.frequentist.rates import check_level, rate_interval
+
+NO_ROW = "no status"
+ONE_ROW = "one status only"
+EXACT = "clopper-pearson"
+SHOWN = 5
+
+
+def status_rows(cohort: Cohort, levels: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return the rows of `status` by patient and day, their states checked against the levels.
+
+    Parameters
+    ----------
+    cohort
+        A cohort with `status`.
+    levels
+        The states there are, in the order in which they are reported; None for those of the cohort
+        by name.
+
+    Returns
+    -------
+    DataFrame
+        `patient`, `day` (since inclusion), `status`, whose categories are the levels.
+
+    Raises
+    ------
+    DataError
+        When the cohort has no status, a state is not one of the levels, or a patient has two states
+        on one day.
+    ValueError
+        When `levels` is empty or names a level twice.
+    """
+    rows, headline = cohort.status, "The states cannot be used (rows count from 0):"
+    if rows is None or rows.empty:
+        cure = "add it, one row a patient and day from which a state holds"
+        raise DataError(headline, [f"status: no such table, or no row in it; {cure}."])
+    known = sorted(rows["status"].unique()) if levels is None else _checked_levels(levels)
+    unknown = rows[~rows["status"].isin(known)]
+    problem = f"is not one of the levels ({', '.join(known)}); correct it or add it to `levels`"
+    twice = rows[rows.duplicated(["patient", "day"])]
+    again = "is a second state on this day; keep the one that holds from it"
+    defects = [*_row_defects(unknown, problem), *_row_defects(twice, again)]
+    if defects:
+        raise DataError(headline, defects)
+    rows = rows[["patient", "day", "status"]].sort_values(["patient", "day"], ignore_index=True)
+    return rows.assign(status=pd.Categorical(rows["status"], categories=known))
+
+
+def state_intervals(cohort: Cohort, *, levels: Sequence[str]) -> pd.DataFrame:
+    """Return the pairs of consecutive states of every patient, and who has none.
+
+    Parameters
+    ----------
+    cohort
+        A cohort with `status`; days before inclusion are used as any other.
+    levels
+        The states there are, in the order of the categories.
+
+    Returns
+    -------
+    DataFrame
+        One row a pair, by patient (in the cohort's order) and day: `patient`, `from_day`, `to_day`,
+        `days` (between them), `state`, `next_state` (categories: the levels), `reason`,
+        `synthetic`. Of a patient without a pair there is one row, whose `reason` says why; for a
+        pair it is empty.
+
+    Raises
+    ------
+    DataError
+        When the cohort has no status, a state is not one of the levels, or a patient has two states
+        on one day; each row is named.
+    ValueError
+        When `levels` is empty or names a level twice.
+    """
+    rows = status_rows(cohort, levels)
+    following = rows.groupby("patient")
+    rows = rows.assign(to_day=following["day"].shift(-1), next_state=following["status"].shift(-1))
+    # A patient's last row begins no pair; it stays where it is the only one.
+    alone = ~rows["patient"].duplicated(keep=False)
+    rows = rows[rows["to_day"].notna() | alone]
+    rows = rows.rename(columns={"day": "from_day", "status": "state"})
+    table = cohort.patients[["patient"]].merge(rows, on="patient", how="left")
+    reason = np.select([table["from_day"].isna(), table["to_day"].isna()], [NO_ROW, ONE_ROW], "")
+    table = table.assign(
+        days=table["to_day"] - table["from_day"],
+        reason=pd.array(reason, dtype="str"),
+        synthetic=cohort.synthetic,
+    )
+    columns = ["patient", "from_day", "to_day", "days", "state", "next_state"]
+    return table[[*columns, "reason", "synthetic"]]
+
+
+def empirical_occupancy(
+    cohort: Cohort, *, levels: Sequence[str], days: Sequence[float], level: float = 0.95
+) -> pd.DataFrame:
+    """Return the share in each state at each day, of the patients under observation then.
+
+    A patient is under observation from the first to the last row, both included, and in the state
+    of the latest row so far. Whoever stops being seen because of the state they are in biases these
+    shares; `aalen_johansen` needs censoring to be independent only of the future.
+
+    Parameters
+    ----------
+    cohort, levels
+        As for `state_intervals`.
+    days
+        Days since inclusion, finite.
+    level
+        Confidence level of one share.
+
+    Returns
+    -------
+    DataFrame
+        One row a day and state, in the order of `days` and `levels`: `day`, `state`, `n` (under
+        observation), `missing` (enrolled, not under observation), `events`, `estimate`, `lower`,
+        `upper`, `level`, `interval`, `synthetic`. Shares are NaN where `n` is 0.
+
+    Raises
+    ------
+    DataError, ValueError
+        As `state_intervals`; a ValueError too when the days or the level are not legal.
+
+    References
+    ----------
+    Clopper CJ, Pearson ES. Biometrika 1934;26:404.
+    """
+    check_level(level)
+    rows = status_rows(cohort, levels)
+    found = []
+    for day in _checked_days(days):
+        counts = _counts_on(rows, day)
+        n = int(counts.sum())
+        for state, count in zip(levels, counts, strict=True):
+            share, limits = np.nan, (np.nan, np.nan)
+            if n:
+                share = count / n
+                limits = rate_interval(int(count), n, method=EXACT, level=level)
+            found.append((day, state, n, len(cohort.patients) - n, int(count), share, *limits))
+    columns = ["day", "state", "n", "missing", "events", "estimate", "lower", "upper"]
+    table = pd.DataFrame(found, columns=columns)
+    return table.assign(level=float(level), interval=EXACT, synthetic=cohort.synthetic)
+
+
+def aalen_johansen(cohort: Cohort, *, levels: Sequence[str], days: Sequence[float]) -> pd.DataFrame:
+    """Estimate the probability of each state at each day by the Aalen-Johansen estimator.
+
+    The shares of the first states are carried on by what those at risk did on each day of a
+    transition: the product of the matrices I + dA, where dA holds the transitions of the day over
+    the patients who were in the state they left.
+
+    Parameters
+    ----------
+    cohort, levels
+        As for `state_intervals`.
+    days
+        Days since inclusion, finite.
+
+    Returns
+    -------
+    DataFrame
+        One row a day and state, in the order of `days` and `levels`: `day`, `state`, `n` (under
+        observation), `missing` (enrolled, not under observation), `estimate`, `synthetic`. The
+        estimate is NaN on a day when nobody is under observation.
+
+    Raises
+    ------
+    DataError
+        As `state_intervals`, and when no patient has two rows.
+    ValueError
+        When the levels or the days are not legal.
+
+    Notes
+    -----
+    Everybody with a row counts in the shares of the first states, whatever its day: where first
+    days differ, those shares are taken for the ones on the earliest, and the others enter late. The
+    estimate holds for states that depend on earlier ones too, if censoring is independent.
+
+    References
+    ----------
+    Aalen OO, Johansen S. Scand J Stat 1978;5:141. Datta S, Satten GA. Stat Probab Lett 2001;55:403
+    (occupancy without the Markov assumption).
+    """
+    wanted = _checked_days(days)
+    rows, intervals = status_rows(cohort, levels), state_intervals(cohort, levels=levels)
+    pairs = intervals[intervals["reason"] == ""]
+    if pairs.empty:
+        cure = "add later rows, or count the last ones with `observed_classes`"
+        raise DataError(
+            "The probabilities of states over time cannot be estimated:",
+            [f"status: no patient has two rows; {cure}."],
+        )
+    times, path = _product_limit(pairs, _first_shares(rows))
+    at_risk = np.array([_counts_on(rows, day).sum() for day in wanted])
+    shares = path[np.searchsorted(times, wanted, side="right")]
+    shares = np.where(at_risk[:, np.newaxis] > 0, shares, np.nan)
+    n_levels = len(levels)
+    return pd.DataFrame(
+        {
+            "day": np.repeat(wanted, n_levels),
+            "state": pd.array(list(levels) * len(wanted), dtype="str"),
+            "n": np.repeat(at_risk, n_levels),
+            "missing": len(cohort.patients) - np.repeat(at_risk, n_levels),
+            "estimate": shares.ravel(),
+        }
+    ).assign(synthetic=cohort.synthetic)
+
+
+def _product_limit(pairs: pd.DataFrame, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Days of transitions (time,), and the shares before the first and after each (1 + time, k)."""
+    k = start.size
+    before, after = (pairs[name].cat.codes.to_numpy() for name in ("state", "next_state"))
+    from_day, to_day = (pairs[name].to_numpy() for name in ("from_day", "to_day"))
+    times = np.unique(to_day[before != after])
+    path = [start]
+    for time in times:
+        here = (from_day < time) & (time <= to_day)
+        at_risk = np.bincount(before[here], minlength=k)
+        now = (to_day == time) & (before != after)
+        moved = np.zeros((k, k))
+        np.add.at(moved, (before[now], after[now]), 1.0)
+        # Who is left, by counting: in whole numbers, so that no share can fall below 0.
+        stayed = np.where(at_risk > 0, at_risk - moved.sum(axis=1), 1.0)
+        path.append(path[-1] @ ((moved + np.diag(stayed)) / np.maximum(at_risk, 1)[:, np.newaxis]))
+    return times, np.array(path)
+
+
+def _first_shares(rows: pd.DataFrame) -> np.ndarray:
+    codes = rows.drop_duplicates("patient")["status"].cat.codes
+    counts = np.bincount(codes, minlength=len(rows["status"].cat.categories))
+    return counts / counts.sum()
+
+
+def _counts_on(rows: pd.DataFrame, day: float) -> np.ndarray:
+    """How many patients under observation are in each state on a day."""
+    still = rows.groupby("patient")["day"].transform("max") >= day
+    latest = rows[still & (rows["day"] <= day)].drop_duplicates("patient", keep="last")
+    return np.bincount(latest["status"].cat.codes, minlength=len(rows["status"].cat.categories))
+
+
+def _checked_days(days: Sequence[float]) -> np.ndarray:
+    wanted = np.asarray(days, dtype=float)
+    if wanted.ndim != 1 or wanted.size == 0 or not np.isfinite(wanted).all():
+        raise ValueError(f"`days` is {days!r}; list at least one day since inclusion, finite.")
+    return wanted
+
+
+def _checked_levels(levels: Sequence[str]) -> list[str]:
+    known = [] if isinstance(levels, str) else list(levels)
+    if not known or len(set(known)) < len(known):
+        raise ValueError(f"`levels` is {levels!r}; list every state once, at least one.")
+    return known
+
+
+def _row_defects(rows: pd.DataFrame, problem: str) -> list[str]:
+    """Name the first rows of status with a problem, and count the others."""
+    defects = [
+        f"status: row {row.Index}, patient '{row.patient}', day {row.day:g}: '{row.status}' "
+        f"{problem}."
+        for row in rows.head(SHOWN).itertuples()
+    ]
+    more = len(rows) - len(defects)
+    return [*defects, f"status: {more} more rows of the same kind."] if more else defects
