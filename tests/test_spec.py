@@ -207,9 +207,9 @@ def test_a_key_of_another_outcome_has_no_meaning() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["grades", 3, ["grade"], ...])
-def test_the_outcome_is_one_of_three(outcome: Any) -> None:
+def test_the_outcome_is_one_of_four(outcome: Any) -> None:
     said = only_defect(changed("outcome", outcome))
-    assert said.endswith("is not one of grade, response, events; state one of them.")
+    assert said.endswith("is not one of grade, response, events, class; state one of them.")
 
 
 @pytest.mark.parametrize("head", ["group", "exposure", "predictor"])

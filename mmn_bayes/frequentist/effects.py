@@ -41,7 +41,7 @@ _DAYS_A_YEAR = 365.25
 # Rounding may stop the search for a better likelihood before it is as near as the first.
 _TOLERANCES = (1e-8, 1e-6, 1e-4)
 _MOST_STEPS = 200
-# A limit has the p-value 1 - level of the likelihood ratio; by which share of it it may miss that.
+# The p-value of a limit is 1 - level; by which share it may miss that.
 _MISSED = 0.01
 
 
@@ -117,9 +117,9 @@ def observed_effects(cohort: Cohort, spec: ModelSpec, *, level: float = 0.95) ->
         (what it compares), `acts_on`, `method`, `adjusted_for` (what else the regression has),
         `estimate` (odds ratio), `lower`, `upper`, `level`, `interval`, `one_grade` (of grades: mean
         gap between the thresholds, log odds), `p_value`, `p_holm` (Holm over all rows with a
-        p-value), `n` (patients used), `n_left_out` (the others enrolled:
-        outcome, covariate or one adjusted for is missing), `note`, `synthetic`. What cannot be
-        estimated is NaN, and the note says why. Without candidates there are no rows.
+        p-value), `n` (patients used), `n_left_out` (the others enrolled: outcome, covariate or one
+        adjusted for is missing), `note`, `synthetic`. What cannot be estimated is NaN, and the note
+        says why. Without candidates there are no rows.
 
     Raises
     ------
@@ -150,7 +150,9 @@ def observed_effects(cohort: Cohort, spec: ModelSpec, *, level: float = 0.95) ->
         )
     defects = [d for predictor in spec.predictors for d in _unusable(predictor, cohort.patients)]
     if defects:
-        raise DataError(f"The predictors of '{spec.name}' are not in this cohort.", defects)
+        raise DataError(
+            f"The predictors of '{spec.name}' cannot be taken from this cohort.", defects
+        )
     if not spec.candidates:
         return _laid_out([], level, cohort.synthetic)
     outcomes = _responses(cohort, spec) if spec.outcome == "response" else _grades(cohort, spec)

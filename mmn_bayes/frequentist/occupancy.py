@@ -109,8 +109,8 @@ def empirical_occupancy(
     """Return the share in each state at each day, of the patients under observation then.
 
     A patient is under observation from the first to the last row, both included, and in the state
-    of the latest row so far. Whoever stops being seen because of the state they are in biases these
-    shares; `aalen_johansen` needs censoring to be independent only of the future.
+    of the latest row so far. Where leaving depends on the state, these shares are biased; those of
+    `aalen_johansen` are not, provided that what comes next depends on the state alone.
 
     Parameters
     ----------
@@ -186,7 +186,8 @@ def aalen_johansen(cohort: Cohort, *, levels: Sequence[str], days: Sequence[floa
     -----
     Everybody with a row counts in the shares of the first states, whatever its day: where first
     days differ, those shares are taken for the ones on the earliest, and the others enter late. The
-    estimate holds for states that depend on earlier ones too, if censoring is independent.
+    estimate also holds where what comes next depends on more than the state, if leaving observation
+    depends on nothing that has to do with the states.
 
     References
     ----------

@@ -9,6 +9,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 
+from mmn_bayes.model.classes import classified
 from mmn_bayes.model.components import (
     at,
     cutpoints,
@@ -56,7 +57,8 @@ def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> p
         threshold) and `site_sigma`, in units of the noise, from which those levels are drawn.
         "predict": without likelihood, with those effects as parameters, and the deterministic
         `grade_cdf` (dims row, threshold; the probability of at most each grade),
-        `response_probability` (dim patient) or `event_probability` (dim row).
+        `response_probability` (dim patient), `event_probability` (dim row) or `class_probability`
+        (dims patient, class).
 
     Returns
     -------
@@ -66,6 +68,7 @@ def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> p
         names it.
     """
     outcomes = {"grade": _grades, "response": _responses, "events": counted_events}
+    outcomes["class"] = classified
     coords = {str(name): design[name].to_numpy() for name in design.coords}
     if spec.correlation is not None:
         coords["pair"] = np.array(pair_labels(spec))

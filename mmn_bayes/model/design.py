@@ -27,6 +27,7 @@ from mmn_bayes.cohort.response import (
 )
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.errors import DataError
+from mmn_bayes.model.classes import with_classes
 from mmn_bayes.model.covariates import unusable, with_covariates
 from mmn_bayes.model.events import events_design
 from mmn_bayes.model.timing import infusion_events, time_basis
@@ -53,7 +54,8 @@ def make_design(
         (1, 0, or -1 when not evaluable), `reason`, `n_affected` (-1 without a baseline visit),
         `n_sites` (ever graded), `baseline_day`, `follow_up_day`. For outcome
         "grade" also dims `site` (a muscle of one side of a patient), `muscle`, `row` (a grade),
-        `visit` (a patient on a day), `grade`, `threshold` and `infusion`.
+        `visit` (a patient on a day), `grade`, `threshold` and `infusion`; for "class"
+        `class_code` and the dims `class` and `contrast`.
         Attributes: `synthetic`, `title`, `source`.
 
     Raises
@@ -84,6 +86,8 @@ def make_design(
         design = design.assign(
             {name: ("component", values.to_numpy(dtype=float)) for name, values in names.items()}
         )
+    if spec.outcome == "class":
+        return with_classes(design, spec, cohort)
     if spec.outcome == "grade":
         return _with_grades(design, spec, cohort, pair.sites)
     if not judged["response"].notna().any():

@@ -28,6 +28,7 @@ _RESERVED = (
     *("patient_correlation", "patient_partial_correlation", "grades", "responses"),
     *("eta_without_site", "scaled_cutpoints", "site_sigma", "grade_cdf"),
     *("response_probability", "shrinkage_z", "shrinkage_local", "shrinkage_global"),
+    *("reference_probability", "class_probability", "classes", "class_code"),
     *("shrinkage_slab", "shrinkage_r2", "shrinkage_share", "shrinkage_factor", "sd_of_shrunk"),
     # Columns of tables of estimates, which draws split by a predictor of that name would hide.
     *("estimate", "sd", "lower", "upper", "level", "interval", "mcse", "n", "events", "missing"),
@@ -39,6 +40,7 @@ _DIMENSIONS = (
     *("patient", "muscle", "site", "row", "visit", "grade", "threshold", "infusion"),
     *("site_edge", "pair", "stratum", "relaxed", "gap", "chain", "draw", "unit", "component"),
     *("event", "patient_edge", "gap_length", "knot", "visit_knot", "scenario", "shrunk"),
+    *("class", "contrast"),
 )
 
 
@@ -300,6 +302,8 @@ def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
             yield from _grade_contradictions(content)
         case "events":
             yield from _events_contradictions(content)
+        case "class":
+            yield from _class_contradictions(content)
 
 
 def _events_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
@@ -309,6 +313,14 @@ def _events_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     for table in ("evidence", "robust"):
         if table in content and not studies:
             yield f'{table}: belongs to unit.by = "study", and to nothing else; leave it out.'
+
+
+def _class_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
+    stated, levels = content["classes"]["prior"]["concentration"], content["classes"]["levels"]
+    if not isinstance(stated, list) or len(stated) != len(levels):
+        yield f"classes.prior: concentration needs {len(levels)} numbers, one for each level."
+    if content["link"] != "logit":
+        yield "link: classes are modelled by their log odds; take logit."
 
 
 def _grade_contradictions(content: Mapping[str, Any]) -> Iterator[str]:

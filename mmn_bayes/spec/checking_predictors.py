@@ -13,6 +13,13 @@ _OF_KIND = {
     "levels": ("category", "ordered"),
     "steps": ("ordered",),
 }
+# What a predictor may act on, by the outcome.
+_ACTED_ON = {
+    "grade": ("level", "gain", "slope", "wearing_off"),
+    "response": ("response",),
+    "events": ("response",),
+    "class": ("class",),
+}
 _MARGIN = ("scale", "value", "why")
 
 
@@ -40,9 +47,11 @@ def _of_one(path: str, table: Mapping[str, Any], outcome: str) -> Iterator[str]:
             yield (
                 f"{path}.{key}: belongs to a predictor of kind '{kind}', and to no other; state it."
             )
-    if outcome == "events" and kind not in ("yes_no", "number"):
-        yield f"{path}.kind: '{kind}' has no meaning for outcome 'events'; take yes_no or number."
-    if (outcome == "grade") == (table["acts_on"] == "response"):
+    if outcome in ("events", "class") and kind not in ("yes_no", "number"):
+        yield (
+            f"{path}.kind: '{kind}' has no meaning for outcome '{outcome}'; take yes_no or number."
+        )
+    if table["acts_on"] not in _ACTED_ON[outcome]:
         yield f"{path}.acts_on: '{table['acts_on']}' has no meaning for outcome '{outcome}'."
     yield from _steps(path, table)
     yield from _margin(path, table, outcome)

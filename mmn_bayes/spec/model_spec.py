@@ -239,6 +239,14 @@ class Predictor:
 
 
 @dataclass(frozen=True)
+class Classes:
+    """Values of a patient's last status, the reference first, and the prior of their rates."""
+
+    levels: tuple[str, ...]
+    prior: Prior
+
+
+@dataclass(frozen=True)
 class Shrinkage:
     """Predictors whose effects share a prior that shrinks them, by their names."""
 
@@ -276,6 +284,7 @@ class ModelSpec:
     exposures: tuple[Exposure, ...]
     predictors: tuple[Predictor, ...]
     shrinkage: Shrinkage | None
+    classes: Classes | None
     unit: Unit | None
     evidence: Evidence | None
     robust: Robust | None
@@ -332,6 +341,8 @@ class ModelSpec:
             found["relaxed_sd"] = self.relaxed.sd
         if self.slope is not None:
             found["slope"] = self.slope.size
+        if self.classes is not None:
+            found["reference_probability"] = self.classes.prior
         if self.unit is not None:
             found["unit_sd"] = self.unit.sd
         if self.memory is not None:

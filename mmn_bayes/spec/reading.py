@@ -11,6 +11,7 @@ from mmn_bayes.cohort.response import ResponseRule
 from mmn_bayes.errors import SpecError
 from mmn_bayes.spec.checking import defects_of
 from mmn_bayes.spec.model_spec import (
+    Classes,
     Estimand,
     Evidence,
     Exposure,
@@ -183,8 +184,9 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
     gain, slope, course, relaxed, memory = (
         content.get(table) for table in ("gain", "slope", "time", "relaxed", "memory")
     )
-    unit, evidence, robust, historical, shrinkage = (
-        content.get(table) for table in ("unit", "evidence", "robust", "historical", "shrinkage")
+    unit, evidence, robust, historical, shrinkage, classes = (
+        content.get(table)
+        for table in ("unit", "evidence", "robust", "historical", "shrinkage", "classes")
     )
     return ModelSpec(
         name=name,
@@ -245,6 +247,7 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
             _predictor(key, table) for key, table in content.get("predictor", {}).items()
         ),
         shrinkage=shrinkage and Shrinkage(tuple(shrinkage["of"]), _stated(shrinkage["prior"])),
+        classes=classes and Classes(tuple(classes["levels"]), _stated(classes["prior"])),
         unit=unit and Unit(unit["by"], _stated(unit["sd"])),
         evidence=evidence
         and Evidence(

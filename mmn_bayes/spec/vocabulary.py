@@ -93,7 +93,7 @@ class Key:
     kind: str
     text: str
     required: bool = True
-    outcomes: tuple[str, ...] = ("grade", "response", "events")
+    outcomes: tuple[str, ...] = ("grade", "response", "events", "class")
     choices: tuple[str, ...] = ()
 
 
@@ -104,19 +104,21 @@ _RESPONSE = ("response",)
 _EVENTS = ("events",)
 _NOT_GRADE = ("response", "events")
 _PATIENTS = ("grade", "response")
+_CLASS = ("class",)
 
 # A `*` stands for a name that the author of the file chooses; it names the parameter in the fit.
 KEYS: Mapping[str, Key] = {
     "title": Key("text", "one line for tables and figures"),
     "outcome": Key(
         "choice",
-        "what one row of the likelihood is: a graded muscle, an evaluable patient, or a count of "
-        "responders",
-        choices=("grade", "response", "events"),
+        "what one row of the likelihood is: a graded muscle, an evaluable patient, a count of "
+        "responders, or a patient's last status",
+        choices=("grade", "response", "events", "class"),
     ),
     "link": Key(
         "choice",
-        "link of the (cumulative) probability; logit only for events, and with [historical]",
+        "link of the (cumulative) probability; logit only for events and class, and with "
+        "[historical]",
         choices=("logit", "probit", "cloglog"),
     ),
     "scale.grades": Key("labels", "ordered labels of the scale, lowest first"),
@@ -197,6 +199,15 @@ KEYS: Mapping[str, Key] = {
         "log odds of response when every predictor is 0; of events: the mean of the units",
         outcomes=_NOT_GRADE,
     ),
+    "classes.levels": Key(
+        "labels", "values of `status`, the one that others are compared with first", outcomes=_CLASS
+    ),
+    "classes.prior": Key(
+        "prior on simplex",
+        "probabilities of the classes when every predictor is 0, in the order of the levels",
+        outcomes=_CLASS,
+    ),
+    "classes.why": Key("text", "what the classes mean, and where they come from", outcomes=_CLASS),
     "unit.by": Key(
         "choice",
         "who shares an effect on the log odds: the counts of a study, or those of a patient",
@@ -349,14 +360,14 @@ KEYS: Mapping[str, Key] = {
     "predictor.*.kind": Key(
         "choice",
         "kind of the column; levels of an ordered one each add to the one before, in one "
-        "direction; events: yes_no or number",
+        "direction; events and class: yes_no or number",
         choices=("yes_no", "number", "category", "ordered"),
     ),
     "predictor.*.acts_on": Key(
         "choice",
         "level of strength, gain, slope, logarithm of the wearing-off half-life (outcome grade), "
-        "or response (the others)",
-        choices=("level", "gain", "slope", "wearing_off", "response"),
+        "class (outcome class: log odds of each level against the first), or response (the others)",
+        choices=("level", "gain", "slope", "wearing_off", "response", "class"),
     ),
     "predictor.*.centre": Key("number", "value that counts as 0; numbers only", required=False),
     "predictor.*.per": Key(
@@ -429,4 +440,5 @@ REQUIRED_TABLES: Mapping[str, tuple[str, ...]] = {
     "grade": ("scale", "response", "estimand", "threshold"),
     "response": ("scale", "response", "estimand", "intercept"),
     "events": ("scale", "response", "estimand", "intercept", "unit"),
+    "class": ("scale", "response", "estimand", "classes"),
 }

@@ -1,0 +1,161 @@
+"""Long-term classes: their rates among these patients and new ones, and what predictors do."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.model.predicting import predict
+from mmn_bayes.posterior.groups import groups_of
+from mmn_bayes.posterior.replicate import design_of, drawn_from, spec_of
+from mmn_bayes.posterior.summary import summarise
+
+_SAMPLE = ["chain", "draw"]
+MEANINGS = {
+    "cohort": "share of these patients: who is classified is kept, the others are filled in",
+    "population": "probability of a new patient: covariates as in this cohort",
+}
+
+
+def class_probability(
+    fit: xr.DataTree, *, patients: Literal["cohort", "population"], by: str | None = None
+) -> xr.DataArray:
+    """Draw the rate of each long-term class.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "class".
+    patients
+        "cohort": of the patients of the fit; whose class is known is kept, the others' is filled in
+        as if missing at random given their covariates. "population": of new patients with the
+        covariates of the cohort's.
+    by
+        As for `groups_of`: "naive", the name of a yes/no predictor, or None.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `class` and, with `by`, that name.
+
+    Raises
+    ------
+    ValueError
+        When the fit is of another outcome, or `patients` or `by` is not one of what there is.
+    """
+    if patients not in MEANINGS:
+        raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
+    spec, design = spec_of(fit), design_of(fit)
+    _require_classes(fit)
+    posterior = fit["posterior"].to_dataset()
+    names = ["class_probability"]
+    rates = np.concatenate([p for _, (p,) in predict(spec, design, posterior, names)])
+    if patients == "cohort":
+        rates = _filled_in(rates, design["class_code"].to_numpy(), int(fit.attrs["seed"]))
+    groups = groups_of(fit, by)
+    values = np.stack([rates[:, member].mean(axis=1) for member in groups.members.values()], axis=1)
+    shape = posterior.sizes["chain"], posterior.sizes["draw"], *values.shape[1:]
+    name = by or "group"
+    drawn = xr.DataArray(
+        values.reshape(shape),
+        dims=("chain", "draw", name, "class"),
+        coords={
+            "chain": posterior["chain"].to_numpy(),
+            "draw": posterior["draw"].to_numpy(),
+            name: list(groups.members),
+            "class": design["class"].to_numpy(),
+        },
+        name="class_probability",
+        attrs={
+            "synthetic": bool(fit.attrs["synthetic"]),
+            "distribution": drawn_from(fit),
+            "quantity": "rate of long-term class",
+            "meaning": MEANINGS[patients],
+        },
+    )
+    return drawn if by else drawn.isel({name: 0}, drop=True)
+
+
+def _require_classes(fit: xr.DataTree) -> None:
+    spec = spec_of(fit)
+    if spec.classes is None:
+        raise ValueError(
+            f"The fit of '{spec.name}' is of outcome '{spec.outcome}', not of classes."
+        )
+
+
+def _filled_in(rates: np.ndarray, code: np.ndarray, seed: int) -> np.ndarray:
+    """1 at the class of each patient, drawn where it is not known; shape (draw, patient, class)."""
+    uniform = np.random.default_rng([seed, 7]).random(rates.shape[:2])
+    last = rates.shape[2] - 1
+    drawn = np.minimum((uniform[..., None] > rates.cumsum(axis=2)).sum(axis=2), last)
+    own = np.where(code >= 0, code, drawn)
+    return (own[..., None] == np.arange(rates.shape[2])).astype(float)
+
+
+def class_odds_ratios(fit: xr.DataTree) -> xr.DataArray:
+    """Draw what predictors do to the odds of each class against the first.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "class", with predictors.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `predictor`, `contrast` (all classes but the first).
+
+    Raises
+    ------
+    ValueError
+        When the fit is of another outcome, or the model has no predictor.
+    """
+    _require_classes(fit)
+    names = [p.name for p in spec_of(fit).predictors]
+    if not names:
+        raise ValueError(f"The model '{spec_of(fit).name}' has no predictors.")
+    posterior = fit["posterior"].to_dataset()
+    drawn = xr.concat([posterior[name] for name in names], "predictor")
+    drawn = drawn.assign_coords(predictor=names).transpose(*_SAMPLE, "predictor", "contrast")
+    return xr.DataArray(np.exp(drawn)).assign_attrs(
+        synthetic=bool(fit.attrs["synthetic"]), distribution=drawn_from(fit), quantity="odds ratio"
+    )
+
+
+def simultaneous_intervals(draws: xr.DataArray, dim: str, level: float = 0.95) -> pd.DataFrame:
+    """Summarise draws by intervals that hold together.
+
+    Each has the same tails, so narrow that with the level stated all members lie within theirs at
+    once: what equal-tailed intervals of single members do not promise.
+
+    Parameters
+    ----------
+    draws
+        Dims `chain`, `draw` and `dim` alone.
+    dim
+        Whose members are to hold together.
+    level
+        Probability that all do.
+
+    Returns
+    -------
+    DataFrame
+        As `summarise`, `interval` "eti simultaneous".
+
+    References
+    ----------
+    Besag, Green, Higdon and Mengersen, Stat Sci 1995;10:3 (simultaneous credible regions by ranks).
+    """
+    table = summarise(draws, level=level, interval="eti")
+    flat = draws.stack(sample=_SAMPLE).transpose("sample", dim).to_numpy()
+    n = len(flat)
+    rank = flat.argsort(axis=0).argsort(axis=0)
+    # How far out each draw is, by its most extreme member; ties count as one draw each.
+    depth = np.minimum(rank, n - 1 - rank).min(axis=1)
+    least = int(np.sort(depth)[int(np.floor((1.0 - level) * n))])
+    ordered = np.sort(flat, axis=0)
+    return table.assign(
+        lower=ordered[least], upper=ordered[n - 1 - least], interval="eti simultaneous"
+    )
