@@ -22,6 +22,7 @@ from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.cohort.tables import text_of
 from mmn_bayes.errors import DataError, SpecError
 from mmn_bayes.frequentist.rates import check_level
+from mmn_bayes.spec.columns import effect_columns, wrong_column
 from mmn_bayes.spec.labels import effect_labels, effect_meaning
 from mmn_bayes.spec.model_spec import ModelSpec, Predictor
 
@@ -148,7 +149,7 @@ def observed_effects(cohort: Cohort, spec: ModelSpec, *, level: float = 0.95) ->
             f"The model '{spec.name}' is of outcome '{spec.outcome}', which has no candidate "
             "predictors of patients; take one of outcome response or grade."
         )
-    defects = [d for predictor in spec.predictors for d in _unusable(predictor, cohort.patients)]
+    defects = [d for predictor in spec.predictors for d in wrong_column(predictor, cohort.patients)]
     if defects:
         raise DataError(
             f"The predictors of '{spec.name}' cannot be taken from this cohort.", defects
@@ -265,48 +266,11 @@ def _terms(
 ) -> list[tuple[str, np.ndarray]]:
     """Name a predictor's columns, shape (row, effect); the last term is what it acts by."""
     name = predictor.column
-    main = _coded(predictor, patients[name])[used.who]
+    main = effect_columns(predictor, patients[name])[used.who]
     if predictor.acts_on not in _TIME_OF:
         return [(name, main)]
     time = _TIME_OF[predictor.acts_on]
     return [(name, main), (f"{name} x {time}", main * used.times[time][:, None])]
-
-
-def _coded(predictor: Predictor, column: pd.Series) -> np.ndarray:
-    """Values as they are regressed on, shape (patient, effect), NaN where missing."""
-    if predictor.kind in ("yes_no", "number"):
-        values = column.to_numpy(dtype=float, na_value=np.nan)
-        return ((values - predictor.centre) / predictor.per)[:, None]
-    place = pd.Index(predictor.levels).get_indexer(pd.Index(text_of(column)))
-    last = len(predictor.levels) - 1
-    if predictor.kind == "category":
-        values = (place[:, None] == np.arange(1, last + 1)).astype(float)
-    else:
-        values = place[:, None] / last
-    return np.where(column.isna().to_numpy()[:, None], np.nan, values)
-
-
-def _unusable(predictor: Predictor, patients: pd.DataFrame) -> Iterator[str]:
-    """Say why a predictor cannot be taken from the patients table; nothing when it can."""
-    name, asks = predictor.column, f"predictor.{predictor.name}"
-    if name not in patients:
-        yield (
-            f"patients: there is no column '{name}', which {asks} asks for; the table has "
-            f"{', '.join(map(str, patients.columns))}."
-        )
-        return
-    values = patients[name].dropna()
-    yes_no, numeric = pd.api.types.is_bool_dtype(values), pd.api.types.is_numeric_dtype(values)
-    if predictor.kind == "number" and (yes_no or not numeric):
-        yield f"patients: column '{name}' does not hold numbers, as {asks} says."
-    if predictor.kind == "yes_no" and not (yes_no or (numeric and values.isin([0, 1]).all())):
-        yield f"patients: column '{name}' does not hold yes or no, as {asks} says."
-    if predictor.kind in ("category", "ordered"):
-        for value in sorted(set(text_of(values)) - set(predictor.levels)):
-            yield (
-                f"patients: column '{name}' has '{value}', which is none of {asks}.levels "
-                f"({', '.join(predictor.levels)}); add that level, or correct the cells."
-            )
 
 
 def _standardised(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,8 +11,8 @@ from statsmodels.imputation.mice import MICEData
 from mmn_bayes.cohort.response import NOT_GRADED, judged_patients, visit_pair
 from mmn_bayes.cohort.restricting import of_patients
 from mmn_bayes.cohort.schema import Cohort
-from mmn_bayes.cohort.tables import text_of
 from mmn_bayes.errors import DataError
+from mmn_bayes.spec.columns import predictor_numbers, wrong_column
 from mmn_bayes.spec.model_spec import ModelSpec, Predictor
 
 # How many patients with the nearest predictions a missing value is drawn from. The 20 that
@@ -97,7 +97,7 @@ def impute_cohorts(
         raise ValueError("No covariate of the model is missing for anybody; fit the cohort itself.")
     if defects := [d for each in asked.values() for d in _unusable(each, patients)]:
         raise DataError(_CANNOT, defects)
-    codes = {name: _codes(each, patients[name]) for name, each in asked.items()}
+    codes = {name: predictor_numbers(each, patients[name]) for name, each in asked.items()}
     numbers, name_of = _numbers(cohort, spec, asked, codes)
     regressors = _regressors(numbers, name_of)
     sets = []
@@ -273,25 +273,14 @@ def _recorded(cohort: Cohort, columns: Sequence[str]) -> np.ndarray:
 def _unusable(predictor: Predictor, patients: pd.DataFrame) -> Iterator[str]:
     """Why a column cannot be filled in, or help to fill in others."""
     values = patients[predictor.column].dropna()
-    place, says = f"patients: column '{predictor.column}'", f"predictor.{predictor.name} says"
+    place = f"patients: column '{predictor.column}'"
     if values.empty:
         yield (
             f"{place} is missing for every patient, so that there is nothing to fill it in from; "
             f"leave predictor.{predictor.name} out of the model."
         )
         return
-    yes_no, numeric = pd.api.types.is_bool_dtype(values), pd.api.types.is_numeric_dtype(values)
-    if predictor.kind == "number" and (yes_no or not numeric):
-        yield f"{place} does not hold numbers, as {says}."
-    if predictor.kind == "yes_no" and not (yes_no or (numeric and values.isin([0, 1]).all())):
-        yield f"{place} does not hold yes or no, as {says}."
-    if not predictor.levels:
-        return
-    for value in sorted(set(text_of(values)) - set(predictor.levels)):
-        yield (
-            f"{place} has '{value}', which is none of predictor.{predictor.name}.levels "
-            f"({', '.join(predictor.levels)}); add that level, or correct the cells."
-        )
+    yield from wrong_column(predictor, patients)
     many = predictor.kind == "category" and len(predictor.levels) > 2
     if many and len(values) < len(patients):
         yield (
@@ -300,14 +289,6 @@ def _unusable(predictor: Predictor, patients: pd.DataFrame) -> Iterator[str]:
             'blanks as a level of its own, such as "unknown", make yes/no columns of it, or use '
             "`complete_cases`."
         )
-
-
-def _codes(predictor: Predictor, column: pd.Series) -> np.ndarray:
-    """Values as numbers, levels as their places from 0, NaN where blank; shape (patient,)."""
-    if not predictor.levels:
-        return column.to_numpy(dtype=float, na_value=np.nan)
-    places = pd.Index(predictor.levels).get_indexer(pd.Index(text_of(column)))
-    return np.where(column.isna(), np.nan, places.astype(float))
 
 
 def _numbers(
