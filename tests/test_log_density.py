@@ -33,11 +33,12 @@ from mmn_bayes.spec.vocabulary import DISTRIBUTIONS
 # What is evaluated a few times is not worth minutes of compiling; the files themselves are
 # compiled as for sampling.
 INTERPRETED = "FAST_COMPILE"
-# Models of counts, and those with a prior from history, have their own: tests/test_historical.py.
+# Models of counts, those with a prior from history and those of classes have their own:
+# tests/test_historical.py and tests/test_classes.py.
 FILES = [
     path
     for path in sorted((Path(__file__).parents[1] / "models").glob("*.toml"))
-    if (spec := read_spec(path)).outcome != "events" and spec.historical is None
+    if (spec := read_spec(path)).outcome not in ("events", "class") and spec.historical is None
 ]
 STRENGTH = FILES[0].with_name("strength.toml")
 Point = Mapping[str, np.ndarray]

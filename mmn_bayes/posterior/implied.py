@@ -122,7 +122,8 @@ def implied_by_prior(
         who receive nothing), linearly weighted kappa and exact agreement between two visits without
         any change, share responding under the cohort's infusions, and the share of muscles at each
         grade at baseline. For outcome "response": probability of response for each distinct
-        combination of the predictors; for "events": that of a new unit.
+        combination of the predictors; for "events": that of a new unit; for "class": of each class,
+        on average over the cohort's covariates.
     """
     design = make_design(spec, cohort, historical)
     prior = draw_prior(spec, design, draws=draws, seed=seed)
@@ -130,6 +131,8 @@ def implied_by_prior(
         quantities = _rate_quantities(spec, design, prior, "response_probability", "any patient")
     elif spec.outcome == "events":
         quantities = _rate_quantities(spec, design, prior, "event_probability", "any unit")
+    elif spec.outcome == "class":
+        quantities = _class_quantities(spec, design, prior)
     else:
         quantities = _grade_quantities(spec, design, prior, seed)
     tables = []
@@ -182,6 +185,18 @@ def _grade_quantities(
         for code, grade in enumerate(spec.scale)
     }
     return found | grades
+
+
+def _class_quantities(
+    spec: ModelSpec, design: xr.Dataset, prior: xr.Dataset
+) -> dict[str, np.ndarray]:
+    """Rate of each class among patients with the cohort's covariates."""
+    names = ["class_probability"]
+    rates = np.concatenate([own.mean(axis=1) for _, (own,) in predict(spec, design, prior, names)])
+    return {
+        f"probability of class {label}": rates[:, place]
+        for place, label in enumerate(design["class"].to_numpy().tolist())
+    }
 
 
 def _rate_quantities(

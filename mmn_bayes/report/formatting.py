@@ -23,8 +23,15 @@ CONFIDENCE = {
     "newcombe": "Newcombe",
     "koopman": "Koopman score",
     "conditional exact": "conditional exact",
+    "goodman simultaneous": "Goodman, simultaneous",
+    "profile penalised likelihood": "profile penalised likelihood",
+    "Wald, bias-reduced sandwich": "Wald, bias-reduced sandwich",
 }
-OF_DRAWS = {"eti": "equal-tailed", "hdi": "highest density"}
+OF_DRAWS = {
+    "eti": "equal-tailed",
+    "hdi": "highest density",
+    "eti simultaneous": "equal-tailed, simultaneous",
+}
 ESTIMATE = ("estimate", "lower", "upper", "level", "interval")
 COUNTS = ("n", "events", "missing")
 SIGNIFICANT_DIGITS = 3

@@ -1,0 +1,228 @@
+"""Long-term classes: the density by hand, exact answers, a frequentist fit, and odd cohorts."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats as ss
+from scipy.optimize import minimize
+from statsmodels.discrete.discrete_model import MNLogit
+
+from mmn_bayes.cohort.deriving import with_early_response
+from mmn_bayes.errors import CohortWarning, DataError
+from mmn_bayes.frequentist.imputing import complete_cases
+from mmn_bayes.model.build import build
+from mmn_bayes.model.classes import last_status
+from mmn_bayes.model.design import make_design
+from mmn_bayes.model.sampling import fit
+from mmn_bayes.posterior.classes import (
+    class_odds_ratios,
+    class_probability,
+    simultaneous_intervals,
+)
+from mmn_bayes.posterior.implied import implied_by_prior
+from mmn_bayes.posterior.recovery import simulated
+from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.report.formatting import to_text
+from mmn_bayes.report.long_term import long_term_notes, long_term_table
+from mmn_bayes.spec.reading import parse_spec, read_spec
+
+INTERPRETED = "FAST_COMPILE"
+LEVELS = ("dependent", "remission", "other")
+SHORT = {"seed": 1, "progress": "off", "chains": 2, "draws": 1000}
+
+
+def early(cohort, spec):
+    """With the early response of the evaluable, who alone are kept."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CohortWarning)
+        return complete_cases(with_early_response(cohort, spec), spec)[0]
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return simulated(60, seed=4)
+
+
+@pytest.fixture(scope="module")
+def rates(models, cohort):
+    return fit(read_spec(models / "long_term_rates.toml"), cohort, **SHORT | {"chains": 4})
+
+
+@pytest.mark.parametrize("name", ["long_term", "long_term_rates", "long_term_candidates"])
+def test_the_density_is_that_of_the_page(models, name):
+    spec = read_spec(models / f"{name}.toml")
+    cohort = early(simulated(12, seed=3), read_spec(models / "long_term.toml"))
+    model = build(spec, make_design(spec, cohort))
+    rng = np.random.default_rng(2)
+    point = {"reference_probability": rng.dirichlet([3.0, 3.0, 3.0])}
+    point |= {p.name: rng.normal(size=2) for p in spec.predictors}
+    expected = ss.dirichlet.logpdf(
+        point["reference_probability"], spec.classes.prior["concentration"]
+    )
+    for p in spec.predictors:
+        expected += ss.norm.logpdf(point[p.name], p.prior["mean"], p.prior["sd"]).sum()
+    table = cohort.patients.set_index("patient")
+    known = cohort.status.groupby("patient")["status"].last()
+    for patient, status in known.items():
+        odds = np.array(point["reference_probability"])
+        for p in spec.predictors:
+            x = (float(table.loc[patient, p.column]) - p.centre) / p.per
+            odds = odds * np.exp(np.concatenate([[0.0], point[p.name] * x]))
+        expected += np.log(odds[LEVELS.index(status)] / odds.sum())
+    values = {}
+    for rv in model.free_RVs:
+        transform, value = model.rvs_to_transforms[rv], np.asarray(point[rv.name])
+        if transform is not None:
+            value = transform.forward(value, *rv.owner.inputs).eval()
+        values[model.rvs_to_values[rv].name] = value
+    density = model.compile_logp(jacobian=False, mode=INTERPRETED)(values)
+    assert density == pytest.approx(expected, rel=1e-9)
+
+
+def test_without_predictors_rates_are_a_dirichlet(rates, cohort):
+    counts = last_status(cohort).value_counts().reindex(LEVELS, fill_value=0).to_numpy()
+    exact = ss.dirichlet(counts + np.array([2.0, 1.0, 1.0]))
+    table = summarise(class_probability(rates, patients="population"))
+    assert (np.abs(table["estimate"] - exact.mean()) < 4 * table["mcse"]).all()
+    assert table["sd"].to_numpy() == pytest.approx(exact.var() ** 0.5, rel=0.06)
+    # The unclassified are filled in by draws: of n each class has its count, and a share of the m.
+    n, m = len(cohort.patients), len(cohort.patients) - counts.sum()
+    assert m > 0
+    ours = summarise(class_probability(rates, patients="cohort"))
+    expected = (counts + m * exact.mean()) / n
+    assert (np.abs(ours["estimate"] - expected) < 4 * ours["mcse"].clip(lower=1e-9)).all()
+
+
+def test_with_flat_priors_the_mode_is_the_frequentist_estimate(models):
+    content = read_spec(models / "long_term.toml").resolved
+    content["classes"]["prior"]["concentration"] = [1, 1, 1]
+    for table in content["predictor"].values():
+        table["prior"]["sd"] = 1e4
+    spec = parse_spec(content, "flat")
+    # So many that no class is separated.
+    design = make_design(spec, early(simulated(150, seed=4), spec))
+    model = build(spec, design)
+    # In log odds: the density of the simplex itself, without that of its transform, is flat.
+    logp = model.compile_logp(jacobian=False, mode=INTERPRETED)
+    dlogp = model.compile_dlogp(jacobian=False, mode=INTERPRETED)
+    names = [v.name for v in model.value_vars]
+
+    def point(x):
+        return dict(zip(names, x.reshape(3, 2), strict=True))
+
+    found = minimize(lambda x: -logp(point(x)), np.zeros(6), jac=lambda x: -dlogp(point(x)))
+    code = design["class_code"].to_numpy()
+    x = np.column_stack(
+        [np.ones(code.size), *(design[f"x_{p.name}"].to_numpy() for p in spec.predictors)]
+    )
+    known = code >= 0
+    own = MNLogit(code[known], x[known]).fit(disp=0)
+    params = np.asarray(own.params)  # (intercept and predictors, contrast)
+    assert -found.fun == pytest.approx(
+        own.llf + np.log(2.0) + 4 * ss.norm.logpdf(0.0, 0.0, 1e4), abs=1e-5
+    )
+    at = point(found.x)
+    for place, p in enumerate(spec.predictors, start=1):
+        name = next(n for n in names if n.startswith(p.name))
+        assert at[name] == pytest.approx(params[place], abs=2e-3)
+    odds = at[next(n for n in names if n.startswith("reference"))]
+    # Log odds against the last level; the frequentist's are against the first.
+    assert [-odds[0] + odds[1], -odds[0]] == pytest.approx(params[0], abs=2e-3)
+
+
+def test_predictors_move_odds_against_the_first_level(models, cohort):
+    spec = read_spec(models / "long_term.toml")
+    tree = fit(spec, early(cohort, spec), **SHORT)
+    odds = class_odds_ratios(tree)
+    assert odds.dims == ("chain", "draw", "predictor", "contrast")
+    assert odds["contrast"].to_numpy().tolist() == ["remission", "other"]
+    naive = tree["posterior"]["naive"].sel(contrast="remission").to_numpy()
+    found = odds.sel(predictor="naive", contrast="remission").to_numpy()
+    assert found == pytest.approx(np.exp(naive))
+    by = class_probability(tree, patients="population", by="naive")
+    assert by.sum("class").to_numpy() == pytest.approx(np.ones(by.shape[:-1]))
+    assert by.dims == ("chain", "draw", "naive", "class")
+    with pytest.raises(ValueError, match="patients is 'all'; it is 'cohort' or 'population'"):
+        class_probability(tree, patients="all")
+
+
+def test_simultaneous_intervals_hold_together(rates):
+    drawn = class_probability(rates, patients="population")
+    table = simultaneous_intervals(drawn, "class", 0.9)
+    single = summarise(drawn, level=0.9)
+    flat = drawn.stack(sample=["chain", "draw"]).transpose("sample", "class").to_numpy()
+    inside = ((flat >= table["lower"].to_numpy()) & (flat <= table["upper"].to_numpy())).all(axis=1)
+    assert 0.9 <= inside.mean() < 0.915
+    assert (table["lower"] <= single["lower"]).all()
+    assert (table["upper"] >= single["upper"]).all()
+    alone = ((flat >= single["lower"].to_numpy()) & (flat <= single["upper"].to_numpy())).all(
+        axis=1
+    )
+    assert alone.mean() < 0.9
+    assert set(table["interval"]) == {"eti simultaneous"}
+
+
+def test_one_table_has_both_worlds_and_every_denominator(rates, cohort):
+    table = long_term_table(cohort, [rates])
+    assert list(dict.fromkeys(table["class"])) == list(LEVELS)
+    assert len(table) == 3 * (4 + 4)
+    observed = table[table["source"].str.startswith("observed")]
+    n = observed.groupby("source")["n"].first().to_dict()
+    counts = cohort.status["patient"].nunique()
+    assert n == {"observed, of the classified": counts, "observed, of the enrolled": 60}
+    text = to_text(table, "Classes", long_term_notes(cohort, [rates]))
+    assert "95 % confidence interval, Goodman, simultaneous" in text
+    assert "95 % credible interval, equal-tailed, simultaneous" in text
+    assert f"60 of 60 patients have its covariates, {counts} of them a class" in " ".join(
+        text.split()
+    )
+    by = long_term_table(cohort, [rates], by="naive")
+    assert set(by["group"]) == {"naive", "previously treated"}
+    with pytest.raises(ValueError, match="with the same levels, one at least"):
+        long_term_table(cohort, [])
+
+
+def test_odd_cohorts_are_fitted_or_refused_with_the_reason(models):
+    spec = read_spec(models / "long_term_rates.toml")
+    cohort = simulated(6, seed=2)
+    with pytest.raises(DataError, match="status: the cohort has none; add the table"):
+        make_design(spec, replace(cohort, status=None))
+    first = cohort.status["patient"].iloc[0]
+    other = cohort.status.assign(status=cohort.status["status"].where(cohort.status.index > 0, "?"))
+    with pytest.raises(DataError, match=rf"'\?' as the last of 1 patients \(first: '{first}'\)"):
+        make_design(spec, replace(cohort, status=other))
+    # The last by day, in whatever order the rows are.
+    rows = pd.DataFrame(
+        {"patient": [first] * 2, "day": [900.0, 10.0], "status": ["remission", "dependent"]}
+    )
+    turned = replace(cohort, status=rows)
+    assert last_status(turned)[first] == "remission"
+    design = make_design(spec, turned)
+    assert (design["class_code"] >= 0).sum() == 1
+    # One classified patient, and two classes that nobody is in: the prior holds.
+    table = summarise(class_probability(fit(spec, turned, **SHORT), patients="population"))
+    exact = np.array([2.0, 2.0, 1.0]) / 5.0
+    assert (np.abs(table["estimate"] - exact) < 4 * table["mcse"]).all()
+
+
+def test_the_prior_of_classes_is_printed(models, cohort):
+    table = implied_by_prior(read_spec(models / "long_term_rates.toml"), cohort, seed=1)
+    found = table.set_index("quantity")["estimate"]
+    assert found["probability of class dependent"] == pytest.approx(0.5, abs=0.05)
+    assert table["distribution"].eq("prior").all()
+
+
+def test_a_column_of_early_response_is_blank_where_nobody_can_say(models):
+    spec = read_spec(models / "long_term.toml")
+    cohort = simulated(25, seed=3)
+    with pytest.warns(CohortWarning, match="not evaluable"):
+        more = with_early_response(cohort, spec)
+    judged = more.patients["early_response"]
+    assert judged.isna().sum() == 1
+    with pytest.raises(DataError, match="'early_response' is blank for 1 of 25 patients"):
+        make_design(spec, more)
+    with pytest.raises(ValueError, match="has a column 'naive' already"):
+        with_early_response(cohort, spec, "naive")
