@@ -33,6 +33,7 @@ results: .venv/.ready
 	$(PYTHON) scripts/review_leger2008.py
 	$(PYTHON) scripts/exposure_leger2008.py
 	$(PYTHON) scripts/scenarios_leger2008.py
+	$(PYTHON) scripts/long_term_leger2008.py
 
 recovery: .venv/.ready
 	$(PYTHON) scripts/study_recovery.py

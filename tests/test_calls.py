@@ -72,13 +72,13 @@ def test_effects_are_judged_beside_their_truth(models):
 
 def test_calls_are_counted_by_hand():
     rows = [
-        # cohort, predictor, truth, covers, verdict, within
-        (0, "a", 0.0, True, "relevant", True),
-        (0, "b", 1.5, False, "relevant", False),
-        (1, "a", 0.0, True, "negligible", True),
-        (1, "b", -1.5, True, "undecided", False),
+        # cohort, predictor, truth, covers, verdict, within, false
+        (0, "a", 0.0, True, "relevant", True, True),
+        (0, "b", 1.5, False, "relevant", False, False),
+        (1, "a", 0.0, True, "negligible", True, False),
+        (1, "b", -1.5, True, "undecided", False, False),
     ]
-    names = ["cohort", "predictor", "truth", "covers", "verdict", "within"]
+    names = ["cohort", "predictor", "truth", "covers", "verdict", "within", "false"]
     effects = pd.DataFrame(rows, columns=names).assign(
         scenario="s", model="m", level=0.95, interval="eti", synthetic=True
     )
@@ -103,6 +103,9 @@ def test_a_study_counts_models_and_tests(models, tmp_path, monkeypatch):
     assert table["interval"].tolist() == ["eti", "profile penalised likelihood"]
     every = pd.read_csv(tmp_path / "effects.csv")
     assert len(every) == 40
+    tests = every[every["model"].str.startswith("Firth")]
+    # What is rejected is no effect at all: false where there is none, however small the others.
+    assert tests["false"].eq((tests["verdict"] == "relevant") & (tests["truth"] == 0)).all()
     pd.testing.assert_frame_equal(counted_calls(every), table, check_dtype=False)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from trees import with_draws
 
+from mmn_bayes.cohort.restricting import of_patients
 from mmn_bayes.cohort.simulate_responses import simulate_responses
 from mmn_bayes.frequentist.effects import observed_effects
 from mmn_bayes.model.sampling import fit
@@ -125,6 +126,26 @@ def test_what_cannot_be_compared_is_refused(fits, cohort, models):
     other = replace(cohort, patients=cohort.patients.assign(x=0.5 * cohort.patients["x"]))
     with pytest.raises(ValueError, match="'own' is not of this cohort"):
         compare_predictors(fits, other)
+    few = of_patients(cohort, cohort.patients["patient"].head(20))
+    smaller = fit(two_models(models)[0], few, **SHORT)
+    with pytest.raises(ValueError, match="are of different patients or responses"):
+        compare_predictors([smaller, fits[1]])
+
+
+def test_the_table_of_one_fit_is_taken_too(fits):
+    table = predictor_table(fits[0])
+    assert len(predictors_figure(table).axes) == 1
+    assert any("Of 4 effects" in note for note in predictor_notes(table, fits[:1]))
+
+
+def test_each_row_keeps_its_own_mark_and_margin(table):
+    mixed = table.assign(synthetic=table["model"] == "own")
+    shown = shown_predictors(mixed)
+    assert shown.loc[shown["synthetic"], "by"].eq("own").all()
+    wide = table.assign(margin=np.where(table["predictor"] == "x", 20.0, 1.1))
+    bands = list(predictors_figure(wide).axes[0].collections)
+    widths = {round(float(np.ptp(np.log(band.get_paths()[0].vertices[:, 0]))), 3) for band in bands}
+    assert len(widths) == 2
 
 
 def test_effects_on_gain_and_level_are_in_grades_beside_those_of_the_equations(models):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from measures import HERE
 
+from mmn_bayes.cohort.restricting import with_blanks
 from mmn_bayes.cohort.simulate_responses import simulate_responses
 from mmn_bayes.frequentist.imputing import between_share, impute_cohorts
 from mmn_bayes.model.sampling import fit
@@ -74,6 +75,27 @@ def test_draws_come_back_from_a_table_as_they_were(spec, cohort):
         assert again[name].dims == own.dims
         assert again[name]["predictor"].to_numpy().tolist() == own["predictor"].to_numpy().tolist()
         assert np.array_equal(again[name].to_numpy(), own.to_numpy())
+
+
+def test_what_is_asked_is_looked_at_before_anything_is_fitted(spec, cohort, tmp_path):
+    with pytest.raises(ValueError, match=r"certain is 0\.4"):
+        imputed_predictors(spec, cohort, tmp_path, seed=5, n_sets=2, certain=0.4)
+    assert not list(tmp_path.iterdir())
+
+
+def test_covariates_are_blanked_by_themselves(cohort):
+    both = with_blanks(cohort, ["whole", "blank"], share=0.2, seed=3).patients["whole"].isna()
+    alone = with_blanks(cohort, "whole", share=0.2, seed=3)
+    assert both.sum() == 8
+    assert alone.patients["whole"].isna().equals(both)
+    assert "whole blanked for 8 patients" in alone.title
+    for columns, share, words in (
+        (["whole", "whole"], 0.2, "each once"),
+        ("other", 0.2, "name one or more of whole, blank"),
+        ("whole", 0.01, "is 0; blank some, not all"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            with_blanks(cohort, columns, share=share, seed=3)
 
 
 def test_a_failed_set_is_named(spec, cohort, tmp_path):

@@ -14,6 +14,7 @@ from mmn_bayes.cohort.response import responses
 from mmn_bayes.cohort.simulate_responses import simulate_responses
 from mmn_bayes.errors import DataError, SpecError
 from mmn_bayes.model.design import make_design
+from mmn_bayes.model.predicting import predict
 from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior.diagnostics import require_converged
 from mmn_bayes.posterior.implied import draw_prior
@@ -25,7 +26,7 @@ from mmn_bayes.posterior.predictors import (
     verdict_of,
 )
 from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.posterior.response import rates_with
+from mmn_bayes.posterior.response import rates_with, response_probability, setting
 from mmn_bayes.spec.candidates import with_candidates
 from mmn_bayes.spec.labels import effect_meaning
 from mmn_bayes.spec.reading import parse_spec, read_spec
@@ -103,9 +104,9 @@ def test_effects_have_the_labels_and_meanings_of_their_kind(models, tables):
     found = {e.label: (e.low, e.high) for e in candidate_effects(spec)}
     assert found == {
         "none": (0, 1),
-        "region: south": (0, 1),
-        "region: east": (0, 2),
-        "stage": (0, 2),
+        "region: south": ("north", "south"),
+        "region: east": ("north", "east"),
+        "stage": ("early", "late"),
         "strong": (0, 1),
     }
     said = [effect_meaning(e.predictor, e.label) for e in candidate_effects(spec)]
@@ -143,7 +144,7 @@ def test_odds_ratios_and_changes_are_those_computed_by_hand(fitted, cohort):
     without = eta - late * part[..., place] + strong * x["strong"].to_numpy()
     by_hand = expit(without + late).mean(-1) - expit(without).mean(-1)
     assert change.sel(predictor="stage").to_numpy() == pytest.approx(by_hand)
-    with pytest.raises(ValueError, match="are not of grades"):
+    with pytest.raises(ValueError, match="are not of grades: its outcome is 'response'"):
         predictor_effects(fitted, "grades")
     with pytest.raises(ValueError, match="scale is 'odds'; it is one of model, grades"):
         predictor_effects(fitted, "odds")
@@ -183,6 +184,35 @@ def test_verdicts_are_by_the_probability_of_the_margin(fitted):
     assert nothing.loc["strong", "verdict"] == "negligible"
     harm = predictor_table(with_draws(fitted, strong=-3.0)).set_index("predictor")
     assert harm.loc["strong", ["verdict", "p_above"]].tolist() == ["relevant", 0.0]
+
+
+def test_all_that_is_made_of_a_column_is_set(models, cohort):
+    both = {**numbers("strong"), "again": {**NUMBER, "column": "strong", "centre": 1, "per": 2}}
+    spec = of_columns(models, both)
+    assert setting(spec, "strong", 3.0) == {"x_strong": 3.0, "x_again": 1.0}
+    assert setting(spec, "naive", True) == {"naive": 1.0}
+    tree = fit(spec, cohort, **SHORT)
+    posterior = tree["posterior"].to_dataset()
+    low, high = (
+        expit(posterior["intercept"] + posterior["strong"] * x + posterior["again"] * (x - 1) / 2)
+        for x in (0.0, 1.0)
+    )
+    change = predictor_effects(tree, "response").sel(predictor="strong")
+    assert change.to_numpy() == pytest.approx((high - low).to_numpy())
+    levels = of_columns(models, {"region": REGION})
+    with pytest.raises(ValueError, match="of column 'region', and 'west' is none of them"):
+        setting(levels, "region", "west")
+
+
+def test_a_variance_that_does_not_exist_has_no_share(models, cohort, fitted):
+    content = of_columns(models, numbers("strong", "none")).resolved
+    heavy = {"distribution": "student_t", "df": 2, "mean": 0, "sd": 1, "why": "a reason"}
+    content["predictor"]["strong"]["prior"] = heavy
+    table = predictor_table(fit(parse_spec(content, "heavy"), cohort, **SHORT))
+    row = table.set_index("predictor").loc["strong"]
+    assert np.isnan(row[["variance_removed", "shrinkage"]].astype(float)).all()
+    assert table.set_index("predictor").loc["none", "variance_removed"] > 0.5
+    assert verdict_of(np.nan, 0.95) == ""
 
 
 def test_without_logits_odds_ratios_are_of_rates(models, cohort):
@@ -286,6 +316,20 @@ def test_more_candidates_than_patients_can_be_fitted(models, shared):
     assert int(tree["sample_stats"]["diverging"].sum()) == 0
 
 
+def test_many_candidates_with_levels_can_be_predicted(models, cohort):
+    # One sum of more than 32 terms could not be interpreted.
+    many = {f"region{number:02d}": REGION for number in range(34)}
+    spec = of_columns(models, many)
+    design = make_design(spec, cohort)
+    prior = draw_prior(spec, design, draws=5, seed=1)
+    (rates,) = (v for _, (v,) in predict(spec, design, prior, ["response_probability"]))
+    place = cohort.patients["region"].map({"north": 0, "south": 1, "east": 2}).to_numpy()
+    effects = sum(prior[name].to_numpy()[0] for name in many)  # (draw, level)
+    with_none = np.concatenate([np.zeros((5, 1)), effects], axis=1)
+    eta = prior["intercept"].to_numpy()[0][:, None] + with_none[:, place]
+    assert rates == pytest.approx(expit(eta))
+
+
 def test_levels_that_the_model_does_not_know_are_named(models, cohort):
     spec = of_columns(models, {"region": {**REGION, "levels": ["north", "south"]}})
     with pytest.raises(DataError, match=r"has 'east'.*none of predictor\.region\.levels"):
@@ -310,7 +354,7 @@ def of_grades(models):
     return fit(spec, cohort, **lengths)
 
 
-def test_effects_on_the_gain_are_in_grades_and_change_the_response(of_grades):
+def test_effects_on_the_gain_are_in_grades_and_change_the_response(of_grades, models):
     posterior = of_grades["posterior"].to_dataset()
     gap = posterior["cutpoints"].to_numpy()
     gap = (gap[..., -1] - gap[..., 0]) / (gap.shape[-1] - 1)
@@ -324,6 +368,11 @@ def test_effects_on_the_gain_are_in_grades_and_change_the_response(of_grades):
     row = predictor_table(of_grades).iloc[0]
     assert (row["scale"], row["acts_on"], row["n_patients"]) == ("grades", "gain", 10)
     assert row["prior_lower"] < -0.5 < 0.5 < row["prior_upper"]
+    # Made naive or not, a patient has the infusions of one who is.
+    naive = response_probability(of_grades, patients="population", by="naive", standardised=True)
+    spec = with_candidates(read_spec(models / "candidates_gain.toml"), ["male"], "gain_male")
+    rates = rates_with(of_grades, [setting(spec, "naive", v) for v in (False, True)])
+    assert naive.to_numpy().reshape(-1, 2) == pytest.approx(rates)
     assert set(drawn_effects(of_grades)) == {
         *("units", "prior_units", "grades", "prior_grades", "low", "high", "shrinkage"),
     }

@@ -116,6 +116,12 @@ def test_scores_and_groups_are_those_computed_by_hand():
     assert groups[["events", "n"]].to_numpy().tolist() == [[0, 2], [2, 2]]
     assert groups["lower"].iloc[1] == pytest.approx(0.025**0.5)
     assert groups["upper"].iloc[1] == 1.0
+    one = table.assign(probability=[0.9, 0.2, np.nan, 0.4])
+    scored = prediction_scores({"m": one}).iloc[0]
+    assert (scored["n"], scored["missing"]) == (3, 1)
+    assert scored["brier"] == pytest.approx(np.array([0.01, 0.04, 0.16]).mean())
+    assert calibration_table({"m": one}, groups=2)["n"].sum() == 3
+    assert calibration_table({"m": one}, groups=2)["missing"].tolist() == [1, 1]
     same = calibration_table({"m": table.assign(probability=0.5)}, groups=4)
     assert same["n"].tolist() == [4]
     with pytest.raises(ValueError, match="a calibration needs two at least"):
@@ -139,7 +145,7 @@ def test_a_response_is_predicted_for_patients_left_out_of_a_fit_of_grades(models
     assert table["probability"].between(0, 1).all()
     assert table["synthetic"].all()
     y = table["response"].to_numpy(dtype=float)
-    assert table["base_rate"].to_numpy() == pytest.approx((y.sum() - y) / (len(y) - 1))
+    assert table["base_rate"].to_numpy() == pytest.approx((y.sum() - y + 0.5) / len(y))
 
 
 def test_every_candidate_is_added_and_removed(spec):
@@ -157,7 +163,7 @@ def test_every_candidate_is_added_and_removed(spec):
 
 
 def test_shared_priors_are_not_taken_apart(models):
-    with pytest.raises(SpecError, match="compare them in a model that gives each a prior"):
+    with pytest.raises(SpecError, match="compare them in a model that gives each one of its own"):
         candidate_models(read_spec(models / "candidates_response_horseshoe.toml"))
     with pytest.raises(ValueError, match="has no candidates"):
         candidate_models(read_spec(models / "response.toml"))
@@ -168,17 +174,27 @@ def test_what_a_candidate_adds_is_a_sum_of_paired_differences(spec):
     elpd |= {"but strong": (-3, -3.2), "but none": (-1, -2.2)}
     scores = pd.DataFrame(
         [
-            {"model": model, "patient": p, "elpd": value, "synthetic": True, "pareto_k": 0.1}
+            {
+                "model": model,
+                "patient": p,
+                "elpd": value,
+                "synthetic": True,
+                "pareto_k": 0.1,
+                "mcse": 0.1,
+            }
             for model, own in elpd.items()
             for p, value in zip("ab", own, strict=True)
         ]
-    ).assign(good_k=0.7)
+    ).assign(good_k=0.7, divergences=1, synthetic=True)
     table = worth_of(scores.sample(frac=1, random_state=1), spec).set_index("predictor")
     d = np.array([2.0, 0.5])
     assert table.loc["strong", "added"] == pytest.approx(2.5)
     assert table.loc["strong", "added_se"] == pytest.approx(2**0.5 * d.std(ddof=1))
     assert table.loc["strong", "removed"] == pytest.approx(2.0 + 1.2)
     assert table.loc["none", "added"] == pytest.approx(-0.5)
+    assert table.loc["strong", "added_mcse"] == pytest.approx(0.2)  # of four densities
+    assert table.loc["strong", "divergences"] == 4  # one in each of its models
+    assert table.loc["strong", "n_above_good_k"] == 0
     assert table.loc["all candidates", "added"] == pytest.approx(2.0 + 1.0)
     assert np.isnan(table.loc["all candidates", "removed"])
 

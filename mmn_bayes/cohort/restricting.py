@@ -122,7 +122,7 @@ def with_blanks(cohort: Cohort, columns: Collection[str], *, share: float, seed:
     cohort
         The cohort.
     columns
-        Of its table `patients`, each blanked by itself.
+        Of its table `patients`, each blanked by itself, whatever else is.
     share
         Of the patients, rounded, between 0 and 1.
     seed
@@ -136,19 +136,25 @@ def with_blanks(cohort: Cohort, columns: Collection[str], *, share: float, seed:
     Raises
     ------
     ValueError
-        When there is no such column, or the share is not between 0 and 1.
+        When there is no such column, one is named twice, or the share is of nobody, or of all.
     """
-    unknown = [name for name in columns if name not in cohort.predictors]
-    if unknown or not 0.0 < share < 1.0:
+    names = [columns] if isinstance(columns, str) else list(columns)
+    unknown = [name for name in names if name not in cohort.predictors]
+    if unknown or not names or len(set(names)) < len(names):
         raise ValueError(
-            f"Blank columns of {', '.join(cohort.predictors)}, for a share between 0 and 1."
+            f"columns is {names}; name one or more of {', '.join(cohort.predictors)}, each once."
         )
-    rng = np.random.default_rng(seed)
     patients = cohort.patients.copy()
-    for name in columns:
-        gone = rng.choice(len(patients), size=round(share * len(patients)), replace=False)
+    n_gone = round(share * len(patients))
+    if not 0 < n_gone < len(patients):
+        raise ValueError(
+            f"A share of {share} of {len(patients)} patients is {n_gone}; blank some, not all."
+        )
+    for name in names:
+        rng = np.random.default_rng([seed, *name.encode()])
+        gone = rng.choice(len(patients), size=n_gone, replace=False)
         patients[name] = patients[name].mask(np.isin(np.arange(len(patients)), gone))
-    title = f"{cohort.title or 'Cohort'}, {', '.join(columns)} blanked for {share:.0%}"
+    title = f"{cohort.title or 'Cohort'}, {', '.join(names)} blanked for {n_gone} patients"
     return replace(cohort, patients=patients, title=title)
 
 

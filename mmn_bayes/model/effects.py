@@ -28,13 +28,8 @@ def predictor_sum(
     acting = [p for p in spec.predictors if p.acts_on == acts_on]
     if any(p in spec.shrunk and p.name not in known for p in acting):
         known |= shrunk_effects(spec, arrays)
-    plain = [p for p in acting if p.kind in ("yes_no", "number")]
-    if len(plain) <= _MOST_TERMS:
-        return sum(_of_patients(p, arrays[f"x_{p.name}"], known) for p in acting)
-    effects = [known[p.name] if p.name in known else _effect(p) for p in plain]
-    x = pt.stack([arrays[f"x_{p.name}"] for p in plain], axis=1)
-    others = [_of_patients(p, arrays[f"x_{p.name}"], known) for p in acting if p not in plain]
-    return x @ pt.stack(effects) + sum(others)
+    parts = [_of_patients(p, arrays[f"x_{p.name}"], known) for p in acting]
+    return sum(parts) if len(parts) <= _MOST_TERMS else pt.stack(parts, 1) @ np.ones(len(parts))
 
 
 def _of_patients(predictor: Predictor, x: Any, known: Mapping[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from mmn_bayes.model.design import make_design
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.posterior.replicate import planned_occasions, replicate_panels, spec_of
 from mmn_bayes.posterior.summary import summarise
-from mmn_bayes.spec.model_spec import ModelSpec
+from mmn_bayes.spec.model_spec import ModelSpec, Predictor
 
 
 def draw_prior(
@@ -187,6 +187,13 @@ def _grade_quantities(
     return found | grades
 
 
+def _as_recorded(predictor: Predictor, value: float) -> str:
+    """A value of the design as the table of patients has it."""
+    if predictor.levels:
+        return predictor.levels[int(value)]
+    return f"{value * predictor.per + predictor.centre:g}"
+
+
 def _class_quantities(
     spec: ModelSpec, design: xr.Dataset, prior: xr.Dataset
 ) -> dict[str, np.ndarray]:
@@ -204,10 +211,12 @@ def _rate_quantities(
 ) -> dict[str, np.ndarray]:
     """Rates of each distinct combination of the predictors, by the deterministic that has them."""
     rates = np.concatenate([values for _, (values,) in predict(spec, design, prior, [name])])
-    names = [f"x_{predictor.name}" for predictor in spec.predictors]
     found: dict[str, np.ndarray] = {}
     for place in range(rates.shape[1]):
-        stated = [f"{n.removeprefix('x_')} = {design[n][place].item():g}" for n in names]
+        stated = [
+            f"{p.name} = {_as_recorded(p, design[f'x_{p.name}'][place].item())}"
+            for p in spec.predictors
+        ]
         label = f"probability of response, {', '.join(stated) or anybody}"
         found.setdefault(label, rates[:, place])
     return found

@@ -31,7 +31,7 @@ def left_out_by_importance(fit: xr.DataTree) -> pd.DataFrame:
         One row a patient with a grade: `patient`, `elpd` (log predictive density of all its grades
         together, the patient left out), `log_density` (the same, the patient not left out),
         `pareto_k`, `good_k` (up to which the first is to be trusted with so many draws), `n_draws`,
-        `synthetic`.
+        `divergences` (of the fit), `synthetic`.
 
     Raises
     ------
@@ -56,6 +56,7 @@ def left_out_by_importance(fit: xr.DataTree) -> pd.DataFrame:
             "pareto_k": np.asarray(result.pareto_k),
             "good_k": float(result.good_k),
             "n_draws": density.sizes["chain"] * density.sizes["draw"],
+            "divergences": int(fit["sample_stats"]["diverging"].sum()),
             "synthetic": bool(fit.attrs["synthetic"]),
         }
     )
@@ -81,8 +82,9 @@ def left_out_response(fit: xr.DataTree) -> pd.DataFrame:
     -------
     DataFrame
         One row an evaluable patient: `patient`, `response` (yes/no), `probability` (of outcome
-        "grade" that of a new patient with its covariates, muscles and infusions), `base_rate` (the
-        share of the others who responded), `pareto_k`, `good_k`, `synthetic`.
+        "grade" that of a new patient with its covariates, muscles and infusions; missing where the
+        rule can judge none), `base_rate` (of the n others who responded and half a patient more, of
+        n + 1, so that it is never 0 or 1), `pareto_k`, `good_k`, `synthetic`.
 
     Raises
     ------
@@ -100,13 +102,21 @@ def left_out_response(fit: xr.DataTree) -> pd.DataFrame:
     logs = result.log_weights.sel(patient=labels).transpose(*_SAMPLE, "patient").to_numpy()
     weights = np.exp(logs.reshape(-1, labels.size) - logs.max(axis=(0, 1)))
     rates = rates_by_patient(fit, density.sizes["chain"] * density.sizes["draw"])[:, known]
+    # A draw in which the rule can judge none of the new patients says nothing.
+    defined = np.isfinite(rates)
+    total = np.where(defined, weights, 0.0).sum(axis=0)
     responders = (response == 1)[known]
-    others = (responders.sum() - responders) / (responders.size - 1)
+    others = (responders.sum() - responders + 0.5) / responders.size
     return pd.DataFrame(
         {
             "patient": labels.astype(str),
             "response": responders,
-            "probability": (weights * rates).sum(axis=0) / weights.sum(axis=0),
+            "probability": np.divide(
+                np.where(defined, weights * rates, 0.0).sum(axis=0),
+                total,
+                out=np.full(labels.size, np.nan),
+                where=total > 0.0,
+            ),
             "base_rate": others,
             "pareto_k": result.pareto_k.sel(patient=labels).to_numpy(),
             "good_k": float(result.good_k),

@@ -255,13 +255,15 @@ def of_patient_groups(spec: ModelSpec) -> list[Group]:
     return [g for g in spec.groups if g.by == "patient"]
 
 
-def alone_design(spec: ModelSpec, cohort: Cohort, patient: str) -> xr.Dataset:
+def alone_design(
+    spec: ModelSpec, cohort: Cohort, patient: str, historical: pd.DataFrame | None = None
+) -> xr.Dataset:
     """Return the design of one patient of a cohort, as `left_out_density` takes it.
 
     One patient has no spread by which columns could be standardised; those of the others' fit is
     put in there.
     """
-    return make_design(replace(spec, shrinkage=None), of_patients(cohort, [patient]))
+    return make_design(replace(spec, shrinkage=None), of_patients(cohort, [patient]), historical)
 
 
 def centre_of(fit: xr.DataTree, patient: str) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """Effects of candidate predictors: how large each is, how large it may still be, and of what."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import xarray as xr
 from mmn_bayes.model.covariates import in_likelihood
 from mmn_bayes.posterior.implied import draw_prior, prior_of
 from mmn_bayes.posterior.replicate import design_of, drawn_from, grade_gap, spec_of, thinned
-from mmn_bayes.posterior.response import rates_with
+from mmn_bayes.posterior.response import rates_with, setting
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.spec.labels import effect_labels, effect_meaning
 from mmn_bayes.spec.model_spec import ModelSpec, Predictor
@@ -30,12 +30,12 @@ MARGINAL = "of the rates of the cohort with one value and with the other"
 
 
 class Effect(NamedTuple):
-    """One effect of a candidate: its label, and what its variable is set to on either side."""
+    """One effect of a candidate: its label, and the values of its column on either side."""
 
     label: str
     predictor: Predictor
-    low: float
-    high: float
+    low: float | str
+    high: float | str
 
 
 def candidate_effects(spec: ModelSpec) -> list[Effect]:
@@ -53,8 +53,11 @@ def candidate_effects(spec: ModelSpec) -> list[Effect]:
     effects = []
     for p in spec.candidates:
         for place, label in enumerate(effect_labels(p), start=1):
-            high = {"category": place, "ordered": len(p.levels) - 1}.get(p.kind, 1)
-            effects.append(Effect(label, p, 0.0, float(high)))
+            if p.levels:
+                high = p.levels[place if p.kind == "category" else -1]
+                effects.append(Effect(label, p, p.levels[0], high))
+            else:
+                effects.append(Effect(label, p, p.centre, p.centre + p.per))
     return effects
 
 
@@ -68,8 +71,9 @@ def predictor_effects(fit: xr.DataTree, scale: Scale = "odds_ratio") -> xr.DataA
     scale
         "odds_ratio" of response: for the logit of a model of responses that of a patient, whatever
         else is the same; otherwise that of the rates below. "response": change in the probability
-        of response of new patients like the whole cohort when all have the one value and then the
-        other (`effect_meaning`). "grades": effect on strength over the mean gap between cutpoints.
+        of response of new patients like the whole cohort when all have the one value of the column
+        and then the other (`effect_meaning`), by whatever the model makes of that column.
+        "grades": effect on strength over the mean gap between cutpoints.
         "model": as the model has it, log odds or units of strength.
 
     Returns
@@ -92,7 +96,7 @@ def predictor_effects(fit: xr.DataTree, scale: Scale = "odds_ratio") -> xr.DataA
     spec = spec_of(fit)
     found: Mapping[str, Callable[[], xr.DataArray]] = {
         "model": lambda: effects_in_units(fit),
-        "grades": lambda: _in_grades(fit),
+        "grades": lambda: _in_grades(fit, [e.label for e in candidate_effects(spec)]),
         "odds_ratio": lambda: _odds_ratios(fit),
         "response": lambda: _changes(standardised_rates_of(fit)),
     }
@@ -130,14 +134,16 @@ def _stacked(spec: ModelSpec, posterior: xr.Dataset) -> xr.DataArray:
     return xr.concat(parts, "predictor").transpose("chain", "draw", "predictor")
 
 
-def _in_grades(fit: xr.DataTree) -> xr.DataArray:
+def _in_grades(fit: xr.DataTree, labels: Sequence[str]) -> xr.DataArray:
     spec = spec_of(fit)
-    if spec.outcome != "grade" or any(p.acts_on == "wearing_off" for p in spec.candidates):
+    if spec.outcome != "grade":
         raise ValueError(
-            f"The effects of '{spec.name}' are not of grades: it needs a model of outcome 'grade', "
-            "whose candidates act on level, gain or slope."
+            f"The effects of '{spec.name}' are not of grades: its outcome is '{spec.outcome}'."
         )
-    return effects_in_units(fit) / grade_gap(fit)
+    other = [p.name for p in spec.candidates if p.acts_on == "wearing_off" and p.name in labels]
+    if other:
+        raise ValueError(f"'{other[0]}' acts on a half-life: its effect is not of grades.")
+    return effects_in_units(fit).sel(predictor=list(labels)) / grade_gap(fit)
 
 
 def _odds_ratios(fit: xr.DataTree) -> xr.DataArray:
@@ -145,7 +151,7 @@ def _odds_ratios(fit: xr.DataTree) -> xr.DataArray:
         return xr.DataArray(np.exp(effects_in_units(fit)))
     rates = standardised_rates_of(fit)
     low, high = (rates.sel(value=value, drop=True) for value in ("low", "high"))
-    return xr.DataArray(np.exp(_log_odds_ratio(low, high)))
+    return xr.DataArray(np.exp(_log_odds_ratio(low, high, spec_of(fit))))
 
 
 def _changes(rates: xr.DataArray) -> xr.DataArray:
@@ -169,7 +175,7 @@ def standardised_rates_of(fit: xr.DataTree) -> xr.DataArray:
     if spec.outcome == "grade":
         fit = thinned(fit, _DRAWS)
     effects = candidate_effects(spec)
-    settings = [{f"x_{e.predictor.name}": value} for e in effects for value in (e.low, e.high)]
+    settings = [setting(spec, e.predictor.column, v) for e in effects for v in (e.low, e.high)]
     rates = rates_with(fit, settings, n_new=_NEW_PATIENTS)
     posterior = fit["posterior"]
     shape = posterior.sizes["chain"], posterior.sizes["draw"]
@@ -237,8 +243,10 @@ def drawn_effects(fit: xr.DataTree) -> dict[str, xr.DataArray]:
     spec = spec_of(fit)
     prior = prior_effects(fit)
     drawn = {"units": effects_in_units(fit), "prior_units": effects_in_units(prior)}
-    if any(_scale(e) == "grades" for e in candidate_effects(spec)):
-        drawn |= {"grades": _in_grades(fit), "prior_grades": _in_grades(prior)}
+    in_grades = [e.label for e in candidate_effects(spec) if _scale(e) == "grades"]
+    if in_grades:
+        drawn["grades"] = _in_grades(fit, in_grades)
+        drawn["prior_grades"] = _in_grades(prior, in_grades)
     rates = {"": fit}
     if any(_scale(e) == "response" for e in candidate_effects(spec)) or not (
         spec.outcome == "grade" or odds_ratio_is_conditional(spec)
@@ -255,8 +263,24 @@ def _scale(effect: Effect) -> str:
     return margin.scale if margin is not None else "model"
 
 
+def prior_has_variance(spec: ModelSpec, predictor: Predictor) -> bool:
+    """Say whether the prior of an effect has a finite variance, of which shares can be taken."""
+    own = predictor.prior
+    if own is not None:
+        return own.distribution != "student_t" or own["df"] > 2.0
+    if spec.shrinkage is None or predictor not in spec.shrunk:
+        return True  # follows from history: differences of log odds of betas
+    shared = spec.shrinkage.prior
+    if shared.distribution == "horseshoe":
+        return bool(shared["slab_df"] > 2.0)
+    return bool((1.0 - shared["r2_mean"]) * shared["r2_precision"] > 1.0)
+
+
 def _shrinkage(fit: xr.DataTree, units: xr.DataArray, prior: xr.DataArray) -> xr.DataArray:
     ratio = (units.var(_SAMPLE, ddof=1) / prior.var(_SAMPLE, ddof=1)).clip(max=1.0)
+    spec = spec_of(fit)
+    finite = {e.label: prior_has_variance(spec, e.predictor) for e in candidate_effects(spec)}
+    ratio = ratio.where([finite[str(label)] for label in ratio["predictor"].to_numpy()])
     own = ratio.broadcast_like(units).copy()
     posterior = fit["posterior"].to_dataset()
     if "shrinkage_factor" in posterior:
@@ -292,8 +316,10 @@ def predictor_table(
         (that the effect is above none), `margin`, `p_within` (that it is nearer to none than the
         margin) and `prior_p_within` (beforehand: a verdict that the prior gives is not learned),
         `verdict`; `variance_removed` (share of the variance that the effect has in the
-        prior, in the model's units, missing where that is not finite), `shrinkage` (mean of that of
-        `drawn_effects`); `odds_ratio`, `odds_ratio_lower`, `odds_ratio_upper`, `odds_ratio_of`;
+        prior, in the model's units, by 4,000 draws of it; missing where that is not finite: a
+        Student t with df up to 2, a slab of the horseshoe with such a df, R2D2 with a heavy tail),
+        `shrinkage` (mean of that of `drawn_effects`); `odds_ratio`, `odds_ratio_lower`,
+        `odds_ratio_upper`, `odds_ratio_of`;
         `change`, `change_lower`, `change_upper` in the probability of response; `n_patients` of
         the likelihood; `ess_bulk`, `ess_tail`, `r_hat`, `mcse` (of the estimate; of its logarithm
         for an odds ratio), `model`, `synthetic`.
@@ -329,16 +355,12 @@ def table_of_effects(
     certain: float,
 ) -> pd.DataFrame:
     """Lay draws of effects (`drawn_effects`) out as `predictor_table` says."""
-    if not 0.5 < certain < 1.0:
-        raise ValueError(f"certain is {certain}; give a probability above 0.5 and below 1.")
-    rates, prior = (
-        {v: drawn.get(prefix + v) for v in ("low", "high")} for prefix in ("", "prior_")
-    )
+    require_certain(certain)
+    rates = {value: drawn[value] for value in ("low", "high")}
     rows = []
     for e in candidate_effects(spec):
         units, prior_units = (drawn[n].sel(predictor=e.label) for n in ("units", "prior_units"))
-        own = _on_scale(e, spec, units, drawn.get("grades"), rates)
-        before = _on_scale(e, spec, prior_units, drawn.get("prior_grades"), prior)
+        own, before = (on_margin_scale(e, spec, drawn, prefix) for prefix in ("", "prior_"))
         main = _of_margin(own, before, e, level, certain)
         checks = {name: main.pop(name) for name in ("ess_bulk", "ess_tail", "r_hat", "mcse")}
         rows.append(
@@ -347,7 +369,9 @@ def table_of_effects(
                 "effect": effect_meaning(e.predictor, e.label),
                 "acts_on": e.predictor.acts_on,
                 **main,
-                "variance_removed": 1.0 - float(units.var(ddof=1) / prior_units.var(ddof=1)),
+                "variance_removed": 1.0 - float(units.var(ddof=1) / prior_units.var(ddof=1))
+                if prior_has_variance(spec, e.predictor)
+                else np.nan,
                 "shrinkage": float(drawn["shrinkage"].sel(predictor=e.label).mean()),
                 **_of_rates(e, spec, units, rates, level),
                 "n_patients": n_patients,
@@ -359,32 +383,38 @@ def table_of_effects(
     return pd.DataFrame(rows)
 
 
-def _on_scale(
-    effect: Effect,
-    spec: ModelSpec,
-    units: xr.DataArray,
-    grades: xr.DataArray | None,
-    rates: Mapping[str, xr.DataArray | None],
+def require_certain(certain: float) -> None:
+    """Raise unless a probability can tell an effect beyond its margin from one within it."""
+    if not 0.5 < certain < 1.0:
+        raise ValueError(f"certain is {certain}; give a probability above 0.5 and below 1.")
+
+
+def on_margin_scale(
+    effect: Effect, spec: ModelSpec, drawn: Mapping[str, xr.DataArray], prefix: str = ""
 ) -> xr.DataArray:
-    """Draws on the scale of the margin, 0 for no effect: of an odds ratio its logarithm."""
+    """Return draws on the scale of the margin, 0 for no effect: of an odds ratio its logarithm.
+
+    `drawn` is what `drawn_effects` gave; with the prefix "prior_" those under the prior.
+    """
     scale = _scale(effect)
-    if scale == "grades" and grades is not None:
-        return grades.sel(predictor=effect.label)
+    if scale == "grades":
+        return drawn[f"{prefix}grades"].sel(predictor=effect.label)
     if scale == "odds_ratio" and odds_ratio_is_conditional(spec):
-        return units
-    low, high = (_known(rates[v]).sel(predictor=effect.label) for v in ("low", "high"))
-    return high - low if scale == "response" else _log_odds_ratio(low, high)
+        return drawn[f"{prefix}units"].sel(predictor=effect.label)
+    low, high = (drawn[prefix + v].sel(predictor=effect.label) for v in ("low", "high"))
+    return high - low if scale == "response" else _log_odds_ratio(low, high, spec)
 
 
-def _log_odds_ratio(low: xr.DataArray, high: xr.DataArray) -> xr.DataArray:
-    logits = [np.log(rate) - np.log1p(-rate) for rate in (low, high)]
+def _log_odds_ratio(low: xr.DataArray, high: xr.DataArray, spec: ModelSpec) -> xr.DataArray:
+    """Log odds ratio of two rates.
+
+    Of grades they are shares of simulated patients: none, or all, of n count as half a patient, or
+    as half a patient less. Those of a model of responses are kept from 0 and 1 by rounding alone.
+    """
+    least = 0.5 / (_NEW_PATIENTS + 1.0) if spec.outcome == "grade" else 1e-15
+    inside = [rate.clip(least, 1.0 - least) for rate in (low, high)]
+    logits = [np.log(rate) - np.log1p(-rate) for rate in inside]
     return xr.DataArray(logits[1] - logits[0])
-
-
-def _known(rates: xr.DataArray | None) -> xr.DataArray:
-    if rates is None:  # unreachable: `drawn_effects` has what the margins ask for
-        raise ValueError("These draws have no rates of response.")
-    return rates
 
 
 def _of_margin(
@@ -415,7 +445,12 @@ def _of_margin(
 
 
 def verdict_of(p_within: float, certain: float) -> str:
-    """Call an effect "relevant", "negligible" or "undecided", by P(|effect| < margin)."""
+    """Call an effect "relevant", "negligible" or "undecided", by P(|effect| < margin).
+
+    Nothing, where that probability is missing.
+    """
+    if np.isnan(p_within):
+        return ""
     if p_within >= certain:
         return "negligible"
     return "relevant" if 1.0 - p_within >= certain else "undecided"
@@ -425,13 +460,15 @@ def _of_rates(
     effect: Effect,
     spec: ModelSpec,
     units: xr.DataArray,
-    rates: Mapping[str, xr.DataArray | None],
+    rates: Mapping[str, xr.DataArray],
     level: float,
 ) -> dict[str, object]:
     """Odds ratio, and change in the probability of response, with their intervals."""
-    low, high = (_known(rates[v]).sel(predictor=effect.label) for v in ("low", "high"))
+    low, high = (rates[v].sel(predictor=effect.label) for v in ("low", "high"))
     conditional = odds_ratio_is_conditional(spec)
-    odds = summarise(units if conditional else _log_odds_ratio(low, high), level, "eti").iloc[0]
+    odds = summarise(units if conditional else _log_odds_ratio(low, high, spec), level, "eti").iloc[
+        0
+    ]
     change = summarise(high - low, level, "eti").iloc[0]
     ends = {"": "estimate", "_lower": "lower", "_upper": "upper"}
     return {

@@ -301,12 +301,41 @@ def _standardised(spec: ModelSpec, fit: xr.DataTree, groups: Groups) -> np.ndarr
     """
     named = {p.name: p.column for p in spec.predictors}
     column = named.get(str(groups.by), "naive")
-    settings, donors = [], []
-    for label, member in groups.members.items():
-        ours = {f"x_{name}": float(bool(label)) for name, of in named.items() if of == column}
-        settings.append(ours | ({"naive": bool(label)} if column == "naive" else {}))
-        donors.append(member if column == "naive" else None)
-    return rates_with(fit, settings, infused_as=donors)
+    return rates_with(fit, [setting(spec, column, bool(label)) for label in groups.members])
+
+
+def setting(spec: ModelSpec, column: str, value: float | str) -> dict[str, float]:
+    """Return what everybody has when a column of `patients` has one value, as the model sees it.
+
+    Parameters
+    ----------
+    spec, column
+        The model, and the column: all predictors made of it are set, whatever they act on.
+    value
+        1 and 0 for yes and no, a number, or a level.
+
+    Returns
+    -------
+    dict of float
+        By the variable of the design: `x_<predictor>`, and `naive` for that column.
+
+    Raises
+    ------
+    ValueError
+        When the column has levels for one predictor, of which the value is none.
+    """
+    found: dict[str, float] = {}
+    for p in spec.predictors:
+        if p.column != column:
+            continue
+        if p.levels and value not in p.levels:
+            raise ValueError(
+                f"predictor.{p.name} has the levels {', '.join(p.levels)} of column '{column}', "
+                f"and {value!r} is none of them."
+            )
+        numeric = p.levels.index(str(value)) if p.levels else float(value)
+        found[f"x_{p.name}"] = numeric if p.levels else (numeric - p.centre) / p.per
+    return found | ({"naive": float(value)} if column == "naive" else {})
 
 
 def rates_with(
@@ -314,7 +343,6 @@ def rates_with(
     settings: Sequence[Mapping[str, float]],
     *,
     n_new: int = _NEW_PATIENTS,
-    infused_as: Sequence[np.ndarray | None] | None = None,
 ) -> np.ndarray:
     """Rates of response of new patients like the whole cohort, with some variables set for all.
 
@@ -323,13 +351,12 @@ def rates_with(
     fit
         Of outcome "grade" or "response".
     settings
-        For each rate variables of the design of patients (such as `x_<predictor>`), with the value
-        that all have.
+        For each rate variables of the design of patients, with the value that all have
+        (`setting`). Whoever is made naive, or not, has in a model of grades the infusions of a
+        patient who is, drawn from these (where there are any): who was treated before was infused
+        before.
     n_new
         How many new patients a draw, at least; of outcome "grade" only.
-    infused_as
-        For each rate whose infusions the new patients have, drawn from these, shape (patient,);
-        None: each those of the patient it is like. Of outcome "grade" only.
 
     Returns
     -------
@@ -350,9 +377,10 @@ def rates_with(
         return _patient_level(spec, fit, own, members, "population")
     who, of_all = new_patients(Groups(None, everybody), n_new)
     rates = []
-    for values, donors in zip(settings, infused_as or [None] * len(settings), strict=True):
+    for values in settings:
         chosen = choose_patients(_with_values(design, values), who)
-        if donors is not None:
+        donors = design["naive"].to_numpy() == bool(values.get("naive"))
+        if "naive" in values and donors.any():
             rng = np.random.default_rng([int(fit.attrs["seed"]), 5])
             donor = rng.choice(np.flatnonzero(donors), size=who.size)
             # Infusions are found by the label of their patient.

@@ -25,6 +25,7 @@ def prediction_scores(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         no patient), `brier_gain` (base less model: above 0 is better than no model) with
         `brier_gain_se`, the same of the `log_score` (mean log-probability of what happened, higher
         is better; `log_score_gain` is model less base), `mean_probability`, `observed`, `n`,
+        `missing` (without a probability, and in none of these),
         `worst_pareto_k`, `good_k`, `synthetic`. Standard errors are of means over patients.
 
     References
@@ -32,7 +33,8 @@ def prediction_scores(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Brier, Mon Weather Rev 1950;78:1; Gneiting and Raftery, JASA 2007;102:359.
     """
     rows = []
-    for model, table in predictions.items():
+    for model, whole in predictions.items():
+        table = whole[whole["probability"].notna()]
         y = table["response"].to_numpy(dtype=float)
         p, base = (table[name].to_numpy(dtype=float) for name in ("probability", "base_rate"))
         brier, brier_base = (y - p) ** 2, (y - base) ** 2
@@ -49,6 +51,7 @@ def prediction_scores(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
                 "mean_probability": p.mean(),
                 "observed": y.mean(),
                 "n": y.size,
+                "missing": len(whole) - y.size,
                 "worst_pareto_k": table["pareto_k"].max(),
                 "good_k": table["good_k"].max(),
                 "synthetic": bool(table["synthetic"].any()),
@@ -83,8 +86,8 @@ def calibration_table(
     -------
     DataFrame
         One row a model and group: `model`, `group` (from the lowest), `probability` (mean, of those
-        left out), `events`, `n`, `estimate` (share who responded), `lower`, `upper`, `level`,
-        `interval`, `synthetic`.
+        left out), `events`, `n`, `missing` (of the model, in no group), `estimate` (share who
+        responded), `lower`, `upper`, `level`, `interval`, `synthetic`.
 
     Raises
     ------
@@ -94,9 +97,11 @@ def calibration_table(
     if groups < 2:
         raise ValueError(f"groups is {groups}; a calibration needs two at least.")
     rows = []
-    for model, table in predictions.items():
+    for model, whole in predictions.items():
+        table = whole[whole["probability"].notna()]
         codes = pd.qcut(table["probability"], groups, labels=False, duplicates="drop")
-        codes = codes.fillna(0)  # all the same: one group
+        if table["probability"].nunique() == 1:
+            codes = pd.Series(0, index=table.index)
         for number, (_, own) in enumerate(table.groupby(codes), start=1):
             events, n = int(own["response"].sum()), len(own)
             lower, upper = rate_interval(events, n, method="clopper-pearson", level=level)
@@ -107,7 +112,7 @@ def calibration_table(
                     "probability": float(own["probability"].mean()),
                     "events": events,
                     "n": n,
-                    "missing": 0,
+                    "missing": len(whole) - len(table),
                     "estimate": events / n,
                     "lower": lower,
                     "upper": upper,

@@ -48,8 +48,8 @@ def ten_candidates(spec: ModelSpec) -> ModelSpec:
     Parameters
     ----------
     spec
-        A file of candidates: its priors stay, that of a yes/no candidate for all where each has
-        one of its own; so do the margin, and everything else.
+        A file of candidates: its priors stay, that of a yes/no candidate for all (of a number if
+        there is none) where each has one of its own; so do the margin, and everything else.
 
     Returns
     -------
@@ -57,7 +57,10 @@ def ten_candidates(spec: ModelSpec) -> ModelSpec:
         Named as the file.
     """
     content = spec.resolved
-    like = next(p.name for p in spec.candidates if p.kind == "yes_no")
+    plain = [p for p in spec.candidates if p.kind in ("yes_no", "number")]
+    if not plain:
+        raise ValueError(f"'{spec.name}' has no candidate of kind yes_no or number to be like.")
+    like = min(plain, key=lambda p: p.kind != "yes_no").name
     of_one = {k: v for k, v in content["predictor"][like].items() if k not in ("column", "kind")}
     others = {p.name for p in spec.candidates}
     kept = {name: t for name, t in content["predictor"].items() if name not in others}
@@ -132,6 +135,7 @@ def study_calls(
         raise RuntimeError(f"{len(failed)} fits failed; {first['task']}: {first['error']}")
     parts = found["task"].str.split(" | ", regex=False, expand=True)
     found = found.assign(scenario=parts[0], model=parts[1], cohort=parts[2].astype(int))
+    found["false"] = (found["verdict"] == "relevant") & found["within"]
     every = pd.concat(
         [found.drop(columns=["task", "error", "fingerprint"]), *tests], ignore_index=True
     )
@@ -172,6 +176,8 @@ def _tested(
             "covers": (logs["lower"] <= true) & (true <= logs["upper"]),
             "verdict": np.where(table["p_holm"] < 0.05, "relevant", "undecided"),
             "within": np.abs(true) <= margin,
+            # What is rejected is that there is no effect: false only where there is none.
+            "false": (table["p_holm"] < 0.05) & (true == 0.0),
             "scenario": scenario,
             "model": "Firth logistic, one at a time, Holm",
             "cohort": number,
@@ -195,15 +201,17 @@ def counted_calls(effects: pd.DataFrame) -> pd.DataFrame:
         `coverage` with `coverage_se`, `relevant` and `negligible` (shares so called) with
         `relevant_se`, `is_within` (whether such an effect is nearer to none than the margin: then
         "relevant" is false, otherwise "negligible" is), `any_false` (share of cohorts with any
-        false "relevant", whatever the effect), `n_cohorts`, `level`, `interval`, `synthetic`.
-        Standard errors are those of means of cohorts, whose candidates share their patients.
+        false "relevant", whatever the effect: of models within the margin, of tests where there is
+        no effect at all), `n_cohorts`, `level`, `interval`, `synthetic`.
+        Standard errors are those of means of cohorts, whose candidates share their patients. The
+        truth is that of a column given the others: a test of each by itself asks another question
+        where columns correlate, and its intervals need not cover that.
     """
     effects = effects.assign(
         size=effects["truth"].abs(),
         relevant=effects["verdict"] == "relevant",
         negligible=effects["verdict"] == "negligible",
     )
-    effects = effects.assign(false=effects["relevant"] & effects["within"])
     rows = []
     for (scenario, model), own in effects.groupby(["scenario", "model"], sort=False):
         any_false = float(own.groupby("cohort")["false"].any().mean())

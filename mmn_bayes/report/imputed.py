@@ -9,7 +9,15 @@ import xarray as xr
 
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.frequentist.imputing import between_share, impute_cohorts
-from mmn_bayes.posterior.predictors import drawn_effects, patients_of, table_of_effects
+from mmn_bayes.frequentist.rates import check_level
+from mmn_bayes.posterior.predictors import (
+    candidate_effects,
+    drawn_effects,
+    on_margin_scale,
+    patients_of,
+    require_certain,
+    table_of_effects,
+)
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.running import Task, run_tasks, task_seed
 from mmn_bayes.spec.model_spec import ModelSpec
@@ -51,6 +59,7 @@ def imputed_predictors(
     seed: int,
     n_sets: int = 20,
     lengths: Mapping[str, int] | None = None,
+    historical: pd.DataFrame | None = None,
     level: float = 0.95,
     certain: float = 0.95,
     workers: int | None = None,
@@ -70,6 +79,8 @@ def imputed_predictors(
         How many times (`impute_cohorts`).
     lengths
         `chains`, `draws` and `tune` of each fit, where they differ from the defaults.
+    historical
+        As for `fit`.
     level, certain
         As for `predictor_table`.
 
@@ -77,7 +88,8 @@ def imputed_predictors(
     -------
     DataFrame
         As `predictor_table`, of the draws of all sets together, and `between_share` (part of the
-        variance of an effect that is due to what is missing: that between sets), `n_sets`, and
+        variance of an effect, on the scale of the margin or its logarithm, that is due to what is
+        missing: that between sets), `n_sets`, and
         `divergences` in all. `r_hat` is the largest of the sets, each by itself, since sets differ;
         `ess_bulk` and `ess_tail` are sums, `mcse` is that of the mean of the sets.
 
@@ -93,10 +105,12 @@ def imputed_predictors(
     Zhou and Reiter, Am Stat 2010;64:159 (mixing the draws of imputed sets); Rubin, Multiple
     Imputation for Nonresponse in Surveys, 1987.
     """
+    require_certain(certain)
+    check_level(level)
     cohorts = impute_cohorts(cohort, spec, n_sets=n_sets, seed=seed)
     names = [f"set {number:03d}" for number in range(1, n_sets + 1)]
     tasks = [
-        Task(name, spec, own, task_seed(seed, name), lengths or {})
+        Task(name, spec, own, task_seed(seed, name), lengths or {}, historical)
         for name, own in zip(names, cohorts, strict=True)
     ]
     found = run_tasks(tasks, effect_draws, folder, workers=workers, progress=progress)
@@ -115,7 +129,7 @@ def imputed_predictors(
         certain=certain,
     )
     divergences = int(found.groupby("task")["divergences"].first().sum())
-    checked = _of_sets([one["units"] for one in own]).loc[table["predictor"]]
+    checked = _of_sets(own, spec)
     return table.assign(
         **{str(name): checked[name].to_numpy() for name in checked},
         n_sets=n_sets,
@@ -139,9 +153,16 @@ def _stacked(sets: list[xr.DataArray]) -> xr.DataArray:
     return whole.assign_coords(chain=np.arange(whole.sizes["chain"]))
 
 
-def _of_sets(sets: list[xr.DataArray]) -> pd.DataFrame:
-    """How well each set was sampled, and how far the sets differ; by predictor."""
-    tables = [summarise(one).set_index("predictor") for one in sets]
+def _of_sets(sets: list[dict[str, xr.DataArray]], spec: ModelSpec) -> pd.DataFrame:
+    """How well each set was sampled, and how far the sets differ; a row an effect."""
+    effects = candidate_effects(spec)
+    tables = [
+        pd.concat(
+            [summarise(on_margin_scale(e, spec, one).drop_vars("predictor")) for e in effects],
+            ignore_index=True,
+        )
+        for one in sets
+    ]
     means = np.stack([t["estimate"] for t in tables], axis=1)
     variances = np.stack([t["sd"].to_numpy() ** 2 for t in tables], axis=1)
     combined = between_share(means, variances)
@@ -153,6 +174,5 @@ def _of_sets(sets: list[xr.DataArray]) -> pd.DataFrame:
             "r_hat": np.max([t["r_hat"] for t in tables], axis=0),
             "mcse": np.sqrt((errors**2).sum(axis=1)) / len(tables),
             "between_share": combined["share"].to_numpy(),
-        },
-        index=tables[0].index,
+        }
     )

@@ -25,6 +25,7 @@ def leave_patients_out(
     seed: int,
     patients: Sequence[str] | None = None,
     lengths: Mapping[str, int] = LENGTHS,
+    historical: pd.DataFrame | None = None,
     workers: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -45,6 +46,8 @@ def leave_patients_out(
         all who are evaluable).
     lengths
         Of the chains of each fit.
+    historical
+        As for `fit`.
 
     Returns
     -------
@@ -59,7 +62,7 @@ def leave_patients_out(
     """
     spec, design = spec_of(fit), design_of(fit)
     everybody = design["patient"].to_numpy().tolist()
-    now = fingerprint(spec, make_design(spec, cohort), int(fit.attrs["seed"]))
+    now = fingerprint(spec, make_design(spec, cohort, historical), int(fit.attrs["seed"]))
     if now != fit.attrs["fingerprint"]:
         raise ValueError("The fit is not of this cohort; give the one that it is of.")
     with_grades = set(design["patient"].to_numpy()[in_likelihood(spec, design)])
@@ -72,7 +75,7 @@ def leave_patients_out(
     tasks = []
     for patient in chosen:
         centre, root = centre_of(fit, patient)
-        alone = alone_design(spec, cohort, patient)
+        alone = alone_design(spec, cohort, patient, historical)
         tasks.append(
             Task(
                 patient,
@@ -80,6 +83,7 @@ def leave_patients_out(
                 of_patients(cohort, [p for p in everybody if p != patient]),
                 task_seed(seed, patient),
                 lengths,
+                historical,
                 extra={
                     "left_out": alone.to_dict(),
                     "centre": centre.tolist(),

@@ -71,7 +71,7 @@ def long_term_table(
     )
     rows["class"] = rows["class"].astype(str)
     columns = _KEPT if by is None else [_KEPT[0], "group", *_KEPT[1:]]
-    rows = rows.astype({name: "Int64" for name in ("n", "events", "missing")})
+    rows = rows.astype(dict.fromkeys(("n", "events", "missing"), "Int64"))
     return rows.reindex(columns=columns)
 
 

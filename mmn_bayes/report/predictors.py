@@ -15,6 +15,7 @@ from mmn_bayes.report.formatting import ABSENT
 from mmn_bayes.spec.model_spec import ModelSpec
 
 POSTERIOR, OBSERVED = "posterior", "observed"
+_WHO = ("patient", "response")
 SCALES = {"odds_ratio": "odds ratio", "grades": "grades", "response": "change in response"}
 
 
@@ -50,14 +51,15 @@ def compare_predictors(
     Raises
     ------
     ValueError
-        When there is no fit, two models have one name, a model has no candidates, or a fit is not
-        of this cohort.
+        When there is no fit, two models have one name, a model has no candidates, or the fits are
+        of different cohorts, or not of this one.
     """
     if not all("spec_toml" in getattr(fit, "attrs", ()) for fit in fits):
         raise ValueError("Give a list of fits, such as [one, another], and nothing else in it.")
     names = [str(fit.attrs["spec_name"]) for fit in fits]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"Models to compare need different names, and one at least: {names}.")
+    _require_one_cohort(fits)
     parts = []
     for fit in fits:
         if cohort is not None:
@@ -75,6 +77,17 @@ def compare_predictors(
     rows = [n for n in whole if n not in ("model", "synthetic")]
     rows.insert(1, "model")
     return whole[[*rows, "synthetic"]]
+
+
+def _require_one_cohort(fits: Sequence[xr.DataTree]) -> None:
+    """Raise unless all fits are of the same patients with the same responses."""
+    first, *others = (design_of(fit) for fit in fits)
+    for fit, design in zip(fits[1:], others, strict=True):
+        if any(not np.array_equal(first[n].to_numpy(), design[n].to_numpy()) for n in _WHO):
+            raise ValueError(
+                f"The fits of '{fits[0].attrs['spec_name']}' and '{fit.attrs['spec_name']}' are of "
+                "different patients or responses; compare models of one cohort."
+            )
 
 
 def _require_of(fit: xr.DataTree, cohort: Cohort) -> None:
@@ -112,13 +125,18 @@ def _observed(spec: ModelSpec, cohort: Cohort, level: float) -> pd.DataFrame:
     return rows.drop(columns="one_grade")
 
 
+def with_source(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of candidates with its column `source`: of one fit all rows are posterior."""
+    return table if "source" in table else table.assign(source=POSTERIOR)
+
+
 def predictor_notes(table: pd.DataFrame, fits: Sequence[xr.DataTree]) -> list[str]:
     """Return what a table of candidates is to be read with.
 
     Parameters
     ----------
     table, fits
-        What `compare_predictors` gave, and of which fits.
+        What `compare_predictors` or `predictor_table` gave, and of which fits.
 
     Returns
     -------
@@ -126,6 +144,7 @@ def predictor_notes(table: pd.DataFrame, fits: Sequence[xr.DataTree]) -> list[st
         The margins with their reasons, what the verdicts mean and how many there are of each, what
         the frequentist rows are, and who was left out of them.
     """
+    table = with_source(table)
     notes = []
     for fit in fits:
         for p in spec_of(fit).candidates:
@@ -197,8 +216,8 @@ def shown_predictors(table: pd.DataFrame) -> pd.DataFrame:
     }
     if "p_holm" in table:
         columns |= {"p": table["p_value"], "p (Holm)": table["p_holm"]}
-    shown = pd.DataFrame(columns).sort_values("candidate", kind="stable", ignore_index=True)
-    return shown.assign(synthetic=table["synthetic"].to_numpy())
+    columns["synthetic"] = table["synthetic"]
+    return pd.DataFrame(columns).sort_values("candidate", kind="stable", ignore_index=True)
 
 
 def _limits(table: pd.DataFrame, lower: str, upper: str, estimate: str = "") -> list[str]:

@@ -22,7 +22,7 @@ from mmn_bayes.report.drawing import (
     wrapped,
 )
 from mmn_bayes.report.formatting import interval_in_words
-from mmn_bayes.report.predictors import OBSERVED, POSTERIOR
+from mmn_bayes.report.predictors import OBSERVED, POSTERIOR, with_source
 
 LINE_MM, AXIS_MM, LABEL_CHARACTERS = 3.4, 16.0, 26
 _ACTS_ON = {"level": "level of strength", "gain": "gain", "slope": "slope"}
@@ -38,7 +38,7 @@ def predictors_figure(
     Parameters
     ----------
     table
-        What `compare_predictors` gave.
+        What `compare_predictors` or `predictor_table` gave.
     title, width_mm
         As for `response_figure`.
 
@@ -50,6 +50,7 @@ def predictors_figure(
         interval last, in black. The band is the margin: within it an effect is negligible. An
         interval that goes beyond the panel ends in an arrow.
     """
+    table = with_source(table)
     panels = dict(tuple(table.groupby(["scale", "acts_on"], sort=False)))
     models = [m for s in (POSTERIOR, OBSERVED) for m in table.loc[table["source"] == s, "model"]]
     looks = _looks(table, list(dict.fromkeys(models)))
@@ -107,13 +108,14 @@ def _draw(
     logarithm = scale == "odds_ratio"
     none = 1.0 if logarithm else 0.0
     low, high = _limits(own, logarithm)
-    margin = float(own["margin"].max())
-    band = (1.0 / margin, margin) if logarithm else (-margin, margin)
-    panel.axvspan(max(band[0], low), min(band[1], high), color="0.93", zorder=0, linewidth=0)
     panel.axvline(none, color="0.4", linewidth=0.6, zorder=1)
     y, ticks, labels = 0.0, [], []
     for (name, meaning), rows in own.groupby(["predictor", "effect"], sort=False):
-        first = y
+        first, margin = y, float(rows["margin"].iloc[0])
+        band = (1.0 / margin, margin) if logarithm else (-margin, margin)
+        edges = (max(band[0], low), min(band[1], high))
+        reach = (first - 0.5, first + len(rows) - 0.5)
+        panel.fill_betweenx(reach, *edges, color="0.93", zorder=0, linewidth=0)
         for row in rows.to_dict("records"):
             colour, marker = looks[str(row["model"])]
             if pd.notna(row["prior_lower"]):

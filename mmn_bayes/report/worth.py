@@ -62,6 +62,7 @@ def predictor_worth(
     seed: int,
     exact: bool = False,
     lengths: Mapping[str, int] | None = None,
+    historical: pd.DataFrame | None = None,
     workers: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -80,6 +81,8 @@ def predictor_worth(
         `leave_patients_out` does, model by model); otherwise by Pareto-smoothed importance.
     lengths
         `chains`, `draws` and `tune`, where they differ from the fit's defaults.
+    historical
+        As for `fit`.
 
     Returns
     -------
@@ -101,9 +104,9 @@ def predictor_worth(
     for label, model in models.items():
         if not exact:
             own = task_seed(seed, label)
-            tasks.append(Task(label, model, cohort, own, lengths or {}))
+            tasks.append(Task(label, model, cohort, own, lengths or {}, historical))
             continue
-        tasks += _exact_tasks(label, model, cohort, seed, lengths or {})
+        tasks += _exact_tasks(label, model, cohort, seed, lengths or {}, historical)
     measure = left_out_density if exact else left_out_by_importance
     found = run_tasks(tasks, measure, folder, workers=workers, progress=progress)
     failed = found[found["error"] != ""]
@@ -111,22 +114,28 @@ def predictor_worth(
         first = failed.iloc[0]
         raise RuntimeError(f"{len(failed)} fits failed; {first['task']}: {first['error']}")
     if exact:
-        parts = found["task"].str.split(" | ", regex=False, expand=True)
+        parts = found["task"].str.split(" | ", n=1, regex=False, expand=True)
         found = found.assign(task=parts[0], patient=parts[1])
     return worth_of(found.rename(columns={"task": "model"}), spec)
 
 
 def _exact_tasks(
-    label: str, model: ModelSpec, cohort: Cohort, seed: int, lengths: Mapping[str, int]
+    label: str,
+    model: ModelSpec,
+    cohort: Cohort,
+    seed: int,
+    lengths: Mapping[str, int],
+    historical: pd.DataFrame | None,
 ) -> list[Task]:
-    design = make_design(model, cohort)
+    design = make_design(model, cohort, historical)
     everybody = design["patient"].to_numpy().tolist()
     tasks = []
     for patient in design["patient"].to_numpy()[in_likelihood(model, design)].tolist():
         name = f"{label} | {patient}"
         others = of_patients(cohort, [p for p in everybody if p != patient])
-        left_out = {"left_out": alone_design(model, cohort, patient).to_dict()}
-        tasks.append(Task(name, model, others, task_seed(seed, name), lengths, extra=left_out))
+        alone = alone_design(model, cohort, patient, historical).to_dict()
+        own = task_seed(seed, name)
+        tasks.append(Task(name, model, others, own, lengths, historical, {"left_out": alone}))
     return tasks
 
 
@@ -137,7 +146,8 @@ def worth_of(scores: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     ----------
     scores
         One row a model (of `candidate_models`, by its label) and patient: `model`, `patient`,
-        `elpd`, `synthetic` and, where importance sampling was used, `pareto_k` and `good_k`.
+        `elpd`, `divergences`, `synthetic` and, where importance sampling was used, `pareto_k` and
+        `good_k`, otherwise `mcse`.
     spec
         The model with all candidates.
 
@@ -146,7 +156,9 @@ def worth_of(scores: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     DataFrame
         One row a candidate: `predictor`, `added` (elpd with it alone less that with none) with
         `added_se`, `removed` (elpd with all less that without it) with `removed_se` (missing where
-        it is the only one), `n_patients`, `worst_pareto_k` and `good_k` of its models, `synthetic`;
+        it is the only one), `added_mcse` and `removed_mcse` (Monte Carlo error, of exact fits),
+        `n_patients`, of its models `worst_pareto_k`, `good_k`, `n_above_good_k` (patients beyond
+        it, added up) and `divergences` (of exact fits the most of one, added up), `synthetic`;
         then one of all together ("all candidates"), whose `added` is all against none. Above 0 a
         patient is predicted better with the candidate. Standard errors are those of sums of paired
         differences: sqrt(n) times their sd; with few patients they are optimistic (Sivula,
@@ -168,7 +180,11 @@ def worth_of(scores: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
             if more in by_model and less in by_model:
                 first = by_model[more]["elpd"]
                 d = (first - by_model[less]["elpd"].reindex(first.index)).to_numpy(dtype=float)
+            error = np.nan
+            if more in by_model and less in by_model and "mcse" in scores:
+                error = np.sqrt(sum((by_model[m]["mcse"] ** 2).sum() for m in (more, less)))
             row |= {what: d.sum(), f"{what}_se": np.sqrt(d.size) * d.std(ddof=1)}
+            row |= {f"{what}_mcse": error}
         k = pd.concat(used).reindex(columns=["pareto_k", "good_k"])
         rows.append(
             row
@@ -176,6 +192,8 @@ def worth_of(scores: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
                 "n_patients": len(used[0]),
                 "worst_pareto_k": k["pareto_k"].max(),
                 "good_k": k["good_k"].min(),
+                "n_above_good_k": int((k["pareto_k"] > k["good_k"]).sum()),
+                "divergences": int(sum(own["divergences"].max() for own in used)),
                 "synthetic": bool(scores["synthetic"].any()),
             }
         )

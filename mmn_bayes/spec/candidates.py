@@ -52,7 +52,7 @@ def with_candidates(spec: ModelSpec, kept: Collection[str], name: str) -> ModelS
         return parse_spec(content, name)
     except SpecError as error:
         raise SpecError(
-            f"The candidates of '{spec.name}' cannot be taken apart; compare them in a model that "
-            "gives each a prior of its own.",
+            f"The candidates of '{spec.name}' cannot be taken apart; where they share a prior, "
+            "compare them in a model that gives each one of its own.",
             error.defects,
         ) from None
