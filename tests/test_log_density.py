@@ -121,14 +121,16 @@ class Answers:
         self.sites = sorted({row[:3] for row in self.rows})
         self.muscles = sorted({row[1] for row in self.rows})
         self.columns = cohort.patients.set_index("patient")
+        self.shrunk: tuple[Point | None, dict[str, np.ndarray]] = (None, {})
         self.infusions: dict[str, list[tuple[float, float]]] = {who: [] for who in self.patients}
         self.days = sorted({(who, day) for who, _, _, day, _ in self.rows})
         for row in () if cohort.infusions is None else cohort.infusions.itertuples():
             self.infusions[row.patient].append((float(row.day), float(row.dose_g_per_kg)))
 
     def predictors(self, point: Point, acts_on: str, patient: str) -> float:
-        shrunk = shrunk_by_hand(self, point)
-        total = 0.0
+        if self.shrunk[0] is not point:  # asked for every row
+            self.shrunk = point, shrunk_by_hand(self, point)
+        shrunk, total = self.shrunk[1], 0.0
         for p in self.spec.predictors:
             if p.acts_on != acts_on:
                 continue
