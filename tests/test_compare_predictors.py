@@ -11,7 +11,7 @@ from mmn_bayes.cohort.restricting import of_patients
 from mmn_bayes.cohort.simulate_responses import simulate_responses
 from mmn_bayes.frequentist.effects import observed_effects
 from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior.predictors import predictor_table
+from mmn_bayes.posterior.predictor_table import predictor_table
 from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.report.figures import predictors_figure
 from mmn_bayes.report.formatting import to_markdown, to_text

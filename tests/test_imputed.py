@@ -10,7 +10,8 @@ from mmn_bayes.cohort.restricting import with_blanks
 from mmn_bayes.cohort.simulate_responses import simulate_responses
 from mmn_bayes.frequentist.imputing import between_share, impute_cohorts
 from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior.predictors import drawn_effects, predictor_table
+from mmn_bayes.posterior.predictor_table import predictor_table
+from mmn_bayes.posterior.predictors import drawn_effects
 from mmn_bayes.report.imputed import draws_of_table, effect_draws, imputed_predictors
 from mmn_bayes.report.running import task_seed
 from mmn_bayes.spec.reading import parse_spec, read_spec

@@ -18,15 +18,11 @@ from mmn_bayes.model.predicting import predict
 from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior.diagnostics import require_converged
 from mmn_bayes.posterior.implied import draw_prior
-from mmn_bayes.posterior.predictors import (
-    candidate_effects,
-    drawn_effects,
-    predictor_effects,
-    predictor_table,
-    verdict_of,
-)
+from mmn_bayes.posterior.predictor_table import predictor_table, verdict_of
+from mmn_bayes.posterior.predictors import candidate_effects, drawn_effects, predictor_effects
+from mmn_bayes.posterior.rates import rates_with, setting
 from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.posterior.response import rates_with, response_probability, setting
+from mmn_bayes.posterior.response import response_probability
 from mmn_bayes.spec.candidates import with_candidates
 from mmn_bayes.spec.labels import effect_meaning
 from mmn_bayes.spec.reading import parse_spec, read_spec

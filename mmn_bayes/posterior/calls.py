@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmn_bayes.posterior.predictors import effects_in_units, verdict_of
+from mmn_bayes.posterior.predictor_table import verdict_of
+from mmn_bayes.posterior.predictors import effects_in_units
 from mmn_bayes.posterior.replicate import grade_gap, spec_of
 from mmn_bayes.posterior.summary import summarise
 

@@ -10,8 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.posterior.patient_density import of_patient_groups, patient_log_likelihood
+from mmn_bayes.posterior.rates import rates_by_patient
 from mmn_bayes.posterior.replicate import design_of, spec_of
-from mmn_bayes.posterior.response import rates_by_patient
 from mmn_bayes.spec.model_spec import ModelSpec
 
 _SAMPLE = ("chain", "draw")

@@ -4,15 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from mmn_bayes.model.covariates import in_likelihood
 from mmn_bayes.posterior.implied import draw_prior, prior_of
+from mmn_bayes.posterior.rates import rates_with, setting
 from mmn_bayes.posterior.replicate import design_of, drawn_from, grade_gap, spec_of, thinned
-from mmn_bayes.posterior.response import rates_with, setting
-from mmn_bayes.posterior.summary import summarise
-from mmn_bayes.spec.labels import effect_labels, effect_meaning
+from mmn_bayes.spec.labels import effect_labels
 from mmn_bayes.spec.model_spec import ModelSpec, Predictor
 
 Scale = Literal["model", "odds_ratio", "grades", "response"]
@@ -151,7 +149,7 @@ def _odds_ratios(fit: xr.DataTree) -> xr.DataArray:
         return xr.DataArray(np.exp(effects_in_units(fit)))
     rates = standardised_rates_of(fit)
     low, high = (rates.sel(value=value, drop=True) for value in ("low", "high"))
-    return xr.DataArray(np.exp(_log_odds_ratio(low, high, spec_of(fit))))
+    return xr.DataArray(np.exp(log_odds_ratio(low, high, spec_of(fit))))
 
 
 def _changes(rates: xr.DataArray) -> xr.DataArray:
@@ -243,12 +241,12 @@ def drawn_effects(fit: xr.DataTree) -> dict[str, xr.DataArray]:
     spec = spec_of(fit)
     prior = prior_effects(fit)
     drawn = {"units": effects_in_units(fit), "prior_units": effects_in_units(prior)}
-    in_grades = [e.label for e in candidate_effects(spec) if _scale(e) == "grades"]
+    in_grades = [e.label for e in candidate_effects(spec) if margin_scale(e) == "grades"]
     if in_grades:
         drawn["grades"] = _in_grades(fit, in_grades)
         drawn["prior_grades"] = _in_grades(prior, in_grades)
     rates = {"": fit}
-    if any(_scale(e) == "response" for e in candidate_effects(spec)) or not (
+    if any(margin_scale(e) == "response" for e in candidate_effects(spec)) or not (
         spec.outcome == "grade" or odds_ratio_is_conditional(spec)
     ):
         rates["prior_"] = prior_of(fit, seed=int(fit.attrs["seed"]), draws=_DRAWS)
@@ -258,7 +256,8 @@ def drawn_effects(fit: xr.DataTree) -> dict[str, xr.DataArray]:
     return drawn | {"shrinkage": _shrinkage(fit, drawn["units"], drawn["prior_units"])}
 
 
-def _scale(effect: Effect) -> str:
+def margin_scale(effect: Effect) -> str:
+    """Return the scale that the margin of an effect is on."""
     margin = effect.predictor.margin
     return margin.scale if margin is not None else "model"
 
@@ -291,102 +290,9 @@ def _shrinkage(fit: xr.DataTree, units: xr.DataArray, prior: xr.DataArray) -> xr
     return own.transpose("chain", "draw", "predictor")
 
 
-def predictor_table(
-    fit: xr.DataTree, *, level: float = 0.95, certain: float = 0.95
-) -> pd.DataFrame:
-    """Say of every candidate what was learned of its effect, in one row.
-
-    Parameters
-    ----------
-    fit
-        As for `predictor_effects`.
-    level
-        Probability of the equal-tailed credible intervals.
-    certain
-        Probability from which a candidate is called relevant (its effect is beyond the margin, in
-        either direction) or negligible (within it); otherwise it is undecided: so many patients
-        could not tell.
-
-    Returns
-    -------
-    DataFrame
-        One row an effect: `predictor`, `effect` (what it compares), `acts_on`; on the `scale` of
-        the margin `estimate` (the mean; of an odds ratio exp of the mean logarithm), `lower`,
-        `upper`, `level`, `interval`, `prior_lower`, `prior_upper` (equal tails, too); `p_above`
-        (that the effect is above none), `margin`, `p_within` (that it is nearer to none than the
-        margin) and `prior_p_within` (beforehand: a verdict that the prior gives is not learned),
-        `verdict`; `variance_removed` (share of the variance that the effect has in the
-        prior, in the model's units, by 4,000 draws of it; missing where that is not finite: a
-        Student t with df up to 2, a slab of the horseshoe with such a df, R2D2 with a heavy tail),
-        `shrinkage` (mean of that of `drawn_effects`); `odds_ratio`, `odds_ratio_lower`,
-        `odds_ratio_upper`, `odds_ratio_of`;
-        `change`, `change_lower`, `change_upper` in the probability of response; `n_patients` of
-        the likelihood; `ess_bulk`, `ess_tail`, `r_hat`, `mcse` (of the estimate; of its logarithm
-        for an odds ratio), `model`, `synthetic`.
-
-    Raises
-    ------
-    ValueError
-        As for `predictor_effects`; when `certain` is not above one half and below 1.
-    """
-    spec = spec_of(fit)
-    return table_of_effects(
-        drawn_effects(fit),
-        spec,
-        n_patients=patients_of(fit),
-        synthetic=bool(fit.attrs["synthetic"]),
-        level=level,
-        certain=certain,
-    )
-
-
 def patients_of(fit: xr.DataTree) -> int:
     """Return how many patients the likelihood of a fit has."""
     return int(in_likelihood(spec_of(fit), design_of(fit)).sum())
-
-
-def table_of_effects(
-    drawn: Mapping[str, xr.DataArray],
-    spec: ModelSpec,
-    *,
-    n_patients: int,
-    synthetic: bool,
-    level: float,
-    certain: float,
-) -> pd.DataFrame:
-    """Lay draws of effects (`drawn_effects`) out as `predictor_table` says."""
-    require_certain(certain)
-    rates = {value: drawn[value] for value in ("low", "high")}
-    rows = []
-    for e in candidate_effects(spec):
-        units, prior_units = (drawn[n].sel(predictor=e.label) for n in ("units", "prior_units"))
-        own, before = (on_margin_scale(e, spec, drawn, prefix) for prefix in ("", "prior_"))
-        main = _of_margin(own, before, e, level, certain)
-        checks = {name: main.pop(name) for name in ("ess_bulk", "ess_tail", "r_hat", "mcse")}
-        rows.append(
-            {
-                "predictor": e.label,
-                "effect": effect_meaning(e.predictor, e.label),
-                "acts_on": e.predictor.acts_on,
-                **main,
-                "variance_removed": 1.0 - float(units.var(ddof=1) / prior_units.var(ddof=1))
-                if prior_has_variance(spec, e.predictor)
-                else np.nan,
-                "shrinkage": float(drawn["shrinkage"].sel(predictor=e.label).mean()),
-                **_of_rates(e, spec, units, rates, level),
-                "n_patients": n_patients,
-                **checks,
-                "model": spec.name,
-                "synthetic": synthetic,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def require_certain(certain: float) -> None:
-    """Raise unless a probability can tell an effect beyond its margin from one within it."""
-    if not 0.5 < certain < 1.0:
-        raise ValueError(f"certain is {certain}; give a probability above 0.5 and below 1.")
 
 
 def on_margin_scale(
@@ -396,17 +302,17 @@ def on_margin_scale(
 
     `drawn` is what `drawn_effects` gave; with the prefix "prior_" those under the prior.
     """
-    scale = _scale(effect)
+    scale = margin_scale(effect)
     if scale == "grades":
         return drawn[f"{prefix}grades"].sel(predictor=effect.label)
     if scale == "odds_ratio" and odds_ratio_is_conditional(spec):
         return drawn[f"{prefix}units"].sel(predictor=effect.label)
     low, high = (drawn[prefix + v].sel(predictor=effect.label) for v in ("low", "high"))
-    return high - low if scale == "response" else _log_odds_ratio(low, high, spec)
+    return high - low if scale == "response" else log_odds_ratio(low, high, spec)
 
 
-def _log_odds_ratio(low: xr.DataArray, high: xr.DataArray, spec: ModelSpec) -> xr.DataArray:
-    """Log odds ratio of two rates.
+def log_odds_ratio(low: xr.DataArray, high: xr.DataArray, spec: ModelSpec) -> xr.DataArray:
+    """Return the log odds ratio of two rates.
 
     Of grades they are shares of simulated patients: none, or all, of n count as half a patient, or
     as half a patient less. Those of a model of responses are kept from 0 and 1 by rounding alone.
@@ -415,64 +321,3 @@ def _log_odds_ratio(low: xr.DataArray, high: xr.DataArray, spec: ModelSpec) -> x
     inside = [rate.clip(least, 1.0 - least) for rate in (low, high)]
     logits = [np.log(rate) - np.log1p(-rate) for rate in inside]
     return xr.DataArray(logits[1] - logits[0])
-
-
-def _of_margin(
-    own: xr.DataArray, prior: xr.DataArray, effect: Effect, level: float, certain: float
-) -> dict[str, object]:
-    """The columns of a table of effects that are on the scale of the margin."""
-    margin = effect.predictor.margin
-    if margin is None:  # unreachable: candidates have one
-        raise ValueError(f"'{effect.label}' has no margin.")
-    logarithm = margin.scale == "odds_ratio"
-    nearest = float(np.log(margin.value)) if logarithm else margin.value
-    of = summarise(own, level, "eti", above=0.0, within=(-nearest, nearest)).iloc[0]
-    before = summarise(prior, level, "eti", within=(-nearest, nearest)).iloc[0]
-    shown = np.exp if logarithm else np.asarray
-    return {
-        "scale": margin.scale,
-        **{name: float(shown(of[name])) for name in ("estimate", "lower", "upper")},
-        "level": level,
-        "interval": "eti",
-        **{f"prior_{name}": float(shown(before[name])) for name in ("lower", "upper")},
-        "p_above": float(of["p_above"]),
-        "margin": margin.value,
-        "p_within": float(of["p_within"]),
-        "prior_p_within": float(before["p_within"]),
-        "verdict": verdict_of(float(of["p_within"]), certain),
-        **{name: float(of[name]) for name in ("ess_bulk", "ess_tail", "r_hat", "mcse")},
-    }
-
-
-def verdict_of(p_within: float, certain: float) -> str:
-    """Call an effect "relevant", "negligible" or "undecided", by P(|effect| < margin).
-
-    Nothing, where that probability is missing.
-    """
-    if np.isnan(p_within):
-        return ""
-    if p_within >= certain:
-        return "negligible"
-    return "relevant" if 1.0 - p_within >= certain else "undecided"
-
-
-def _of_rates(
-    effect: Effect,
-    spec: ModelSpec,
-    units: xr.DataArray,
-    rates: Mapping[str, xr.DataArray],
-    level: float,
-) -> dict[str, object]:
-    """Odds ratio, and change in the probability of response, with their intervals."""
-    low, high = (rates[v].sel(predictor=effect.label) for v in ("low", "high"))
-    conditional = odds_ratio_is_conditional(spec)
-    odds = summarise(units if conditional else _log_odds_ratio(low, high, spec), level, "eti").iloc[
-        0
-    ]
-    change = summarise(high - low, level, "eti").iloc[0]
-    ends = {"": "estimate", "_lower": "lower", "_upper": "upper"}
-    return {
-        **{f"odds_ratio{end}": float(np.exp(odds[name])) for end, name in ends.items()},
-        "odds_ratio_of": CONDITIONAL if conditional else MARGINAL,
-        **{f"change{end}": float(change[name]) for end, name in ends.items()},
-    }

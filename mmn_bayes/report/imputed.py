@@ -10,13 +10,12 @@ import xarray as xr
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.frequentist.imputing import between_share, impute_cohorts
 from mmn_bayes.frequentist.rates import check_level
+from mmn_bayes.posterior.predictor_table import require_certain, table_of_effects
 from mmn_bayes.posterior.predictors import (
     candidate_effects,
     drawn_effects,
     on_margin_scale,
     patients_of,
-    require_certain,
-    table_of_effects,
 )
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.running import Task, run_tasks, task_seed

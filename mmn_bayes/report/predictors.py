@@ -9,7 +9,8 @@ import xarray as xr
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.frequentist.effects import observed_effects
 from mmn_bayes.model.design import fingerprint, make_design
-from mmn_bayes.posterior.predictors import CONDITIONAL, predictor_table
+from mmn_bayes.posterior.predictor_table import predictor_table
+from mmn_bayes.posterior.predictors import CONDITIONAL
 from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.report.formatting import ABSENT
 from mmn_bayes.spec.model_spec import ModelSpec
