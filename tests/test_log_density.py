@@ -372,7 +372,8 @@ def log_prior_of_shrinkage(spec: ModelSpec, point: Point) -> float:
     if spec.shrinkage is None:
         return 0.0
     prior, n = spec.shrinkage.prior, len(point["shrinkage_z"])
-    total = float(ss.norm.logpdf(point["shrinkage_z"]).sum())
+    spread = spreads_of_shrunk(spec, point)
+    total = float(ss.norm.logpdf(point["shrinkage_z"]).sum() - np.log(spread).sum())
     if prior.distribution == "horseshoe":
         total += float(ss.halfcauchy.logpdf(point["shrinkage_local"]).sum())
         scale = prior["relevant"] / (n - prior["relevant"]) * prior["residual_sd"]
@@ -386,12 +387,32 @@ def log_prior_of_shrinkage(spec: ModelSpec, point: Point) -> float:
     return total + float(ss.dirichlet.logpdf(point["shrinkage_share"], [prior["shape"]] * n))
 
 
+def spreads_of_shrunk(spec: ModelSpec, point: Point) -> np.ndarray:
+    """What standard normals are multiplied by to be sampled: 1 / sqrt(shrinkage factor)."""
+    assert spec.shrinkage is not None
+    told = float(point["patients_of_the_likelihood"]) / spec.shrinkage.prior["residual_sd"] ** 2
+    n = len(point["shrinkage_z"])
+    return np.array([np.sqrt(1.0 + told * sd_of_shrunk(spec, point, k) ** 2) for k in range(n)])
+
+
+def sd_of_shrunk(spec: ModelSpec, point: Point, place: int) -> float:
+    """Prior sd of one standardised effect, given its scales."""
+    assert spec.shrinkage is not None
+    prior = spec.shrinkage.prior
+    if prior.distribution == "horseshoe":
+        slab = float(point["shrinkage_slab"])
+        free = float(point["shrinkage_global"] * point["shrinkage_local"][place])
+        return float(np.sqrt(slab * free**2 / (slab + free**2)))
+    r2, share = float(point["shrinkage_r2"]), float(point["shrinkage_share"][place])
+    return float(prior["residual_sd"] * np.sqrt(share * r2 / (1.0 - r2)))
+
+
 def shrunk_by_hand(answers: Answers, point: Point) -> dict[str, np.ndarray]:
     """Effects with a common prior, in the units of the file, by predictor."""
     spec = answers.spec
     if spec.shrinkage is None:
         return {}
-    prior, columns = spec.shrinkage.prior, answers.columns
+    columns = answers.columns
     if spec.outcome == "response":
         columns = columns.loc[list(judged_by_hand(spec, answers.cohort))]
     own: dict[str, list[np.ndarray]] = {}
@@ -409,14 +430,7 @@ def shrunk_by_hand(answers: Answers, point: Point) -> dict[str, np.ndarray]:
     for name, parts in own.items():
         found = []
         for x in parts:
-            if prior.distribution == "horseshoe":
-                slab = float(point["shrinkage_slab"])
-                free = float(point["shrinkage_global"] * point["shrinkage_local"][place])
-                sd = np.sqrt(slab * free**2 / (slab + free**2))
-            else:
-                r2 = float(point["shrinkage_r2"])
-                share = float(point["shrinkage_share"][place])
-                sd = prior["residual_sd"] * np.sqrt(share * r2 / (1.0 - r2))
+            sd = sd_of_shrunk(spec, point, place)
             found.append(float(point["shrinkage_z"][place]) * sd / np.std(x))
             place += 1
         effects[name] = np.array(found)
@@ -594,6 +608,9 @@ def forward(model: pm.Model, point: Point, case: "Case | None" = None) -> dict[s
             name = rv.name.removesuffix("_balanced")
             group = next(group for group in case.spec.groups if group.name == name)
             times = spreads(case.answers, group, point)
+        elif rv.name == "shrinkage_own":
+            name = "shrinkage"
+            times = spreads_of_shrunk(case.spec, point)
         elif rv.name.endswith("_scaled"):
             name = rv.name.removesuffix("_scaled")
             times = case.answers.usual(point, name)
@@ -644,7 +661,7 @@ def test_the_parameters_of_the_graph_are_those_of_the_file(case: Case) -> None:
     }
     in_units = {exposure.name for exposure in scaled(case.spec)}
     stated = {f"{name}_scaled" if name in in_units else name for name in case.spec.priors}
-    shared = {"horseshoe": {"local", "global", "slab", "z"}, "r2d2": {"r2", "share", "z"}}
+    shared = {"horseshoe": {"local", "global", "slab", "own"}, "r2d2": {"r2", "share", "own"}}
     shrinkage = case.spec.shrinkage
     scales = shared[shrinkage.prior.distribution] if shrinkage is not None else set()
     own |= {f"shrinkage_{name}" for name in scales}

@@ -20,7 +20,7 @@ from mmn_bayes.report.drawing import (
 )
 from mmn_bayes.report.formatting import interval_in_words
 
-PANEL_MM = 78.0
+PANEL_MM = 66.0
 
 
 def calibration_figure(

@@ -27,7 +27,13 @@ _RESERVED = (
     *("unit_sd", "unit_z", "unit_balanced", "historical_rate", "event_probability"),
     *("patient_correlation", "patient_partial_correlation", "grades", "responses"),
     *("eta_without_site", "scaled_cutpoints", "site_sigma", "grade_cdf"),
-    *("response_probability", "shrinkage_z", "shrinkage_local", "shrinkage_global"),
+    *(
+        "response_probability",
+        "shrinkage_z",
+        "shrinkage_own",
+        "shrinkage_local",
+        "shrinkage_global",
+    ),
     *("reference_probability", "class_probability", "classes", "class_code"),
     *("shrinkage_slab", "shrinkage_r2", "shrinkage_share", "shrinkage_factor", "sd_of_shrunk"),
     # Columns of tables of estimates, which draws split by a predictor of that name would hide.
