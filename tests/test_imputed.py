@@ -13,6 +13,7 @@ from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior.predictor_table import predictor_table
 from mmn_bayes.posterior.predictors import drawn_effects
 from mmn_bayes.report.imputed import draws_of_table, effect_draws, imputed_predictors
+from mmn_bayes.report.predictors import shown_predictors
 from mmn_bayes.report.running import task_seed
 from mmn_bayes.spec.reading import parse_spec, read_spec
 
@@ -62,6 +63,9 @@ def test_draws_of_all_sets_are_together_and_say_what_is_between_them(spec, cohor
     assert row["ess_bulk"] == pytest.approx(sum(one["ess_bulk"] for one in alone))
     assert row["mcse"] == pytest.approx(sum(one["mcse"] ** 2 for one in alone) ** 0.5 / 3)
     assert (table["n_sets"] == 3).all()
+    shown = shown_predictors(table.reset_index())
+    shares = shown.set_index("candidate")["due to what is missing"]
+    assert shares["blank, per 1 (response)"] == row["between_share"]
     assert (table["divergences"] == 0).all()
     assert (table["n_patients"] == 40).all()
     assert table["synthetic"].all()

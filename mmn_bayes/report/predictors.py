@@ -191,14 +191,15 @@ def shown_predictors(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table
-        What `compare_predictors` or `predictor_table` gave.
+        What `compare_predictors`, `predictor_table` or `imputed_predictors` gave.
 
     Returns
     -------
     DataFrame
         `candidate`, `by` (model or method), estimate with its interval (for `format_table`), its
         `scale`, the prior's interval, P(> 0), P(|effect| < margin) and beforehand, the change in
-        response with its interval, variance removed, shrinkage, p (Holm), verdict, `synthetic`.
+        response with its interval, variance removed, shrinkage, p (Holm), verdict, what is due to
+        missing covariates (of `imputed_predictors`), `synthetic`.
     """
     named = table["predictor"] + ", " + table["effect"] + " (" + table["acts_on"] + ")"
     columns = {
@@ -217,6 +218,8 @@ def shown_predictors(table: pd.DataFrame) -> pd.DataFrame:
     }
     if "p_holm" in table:
         columns |= {"p": table["p_value"], "p (Holm)": table["p_holm"]}
+    if "between_share" in table:
+        columns["due to what is missing"] = table["between_share"]
     columns["synthetic"] = table["synthetic"]
     return pd.DataFrame(columns).sort_values("candidate", kind="stable", ignore_index=True)
 
