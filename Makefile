@@ -5,13 +5,14 @@
 # make predictors candidate predictors, model by model, into results/predictors: minutes
 # make calls      the study of candidates with known effects, into results/calls: a quarter of an hour; goes on
 # make worth      what each candidate is worth to patients left out, into results/worth: 20 minutes; goes on
+# make long-run   strength over five years on stated schedules, into results/long_run: 3 minutes
 # make left-out   patients left out by importance and for good, into results/leaving_out: 12 minutes; goes on
 # make benchmark  this package beside others, into results/benchmark and the README: takes hours
 # make test       every test, the slow ones too; make test-fast leaves those out
 # make lint       what must be clean before a change goes in; make format mends what it can
 # make lock       both locks anew from pyproject.toml (needs uv); LOCK_FLAGS=--upgrade takes newer ones
 
-.PHONY: setup results recovery visits predictors calls worth left-out benchmark test test-fast lint format lock
+.PHONY: setup results recovery visits predictors calls worth left-out long-run benchmark test test-fast lint format lock
 .DELETE_ON_ERROR:
 
 PYTHON := .venv/bin/python
@@ -52,6 +53,9 @@ worth: .venv/.ready
 
 left-out: .venv/.ready
 	$(PYTHON) scripts/study_leave_out.py
+
+long-run: .venv/.ready
+	$(PYTHON) scripts/study_long_run.py
 
 benchmark: .venv/.benchmark
 	$(PYTHON) scripts/benchmark.py $(BENCHMARK_FLAGS)

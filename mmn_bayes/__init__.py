@@ -104,6 +104,7 @@ _HOMES = {
         "contrast_table",
         "scenario_response_table",
         "trajectory_table",
+        "yearly_change_table",
     ),
     "mmn_bayes.report.store": ("load", "save"),
     "mmn_bayes.report.tables": ("response_table",),

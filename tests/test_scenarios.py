@@ -29,6 +29,7 @@ from mmn_bayes.report.scenarios import (
     contrast_table,
     scenario_response_table,
     trajectory_table,
+    yearly_change_table,
 )
 from mmn_bayes.report.trajectory_figure import runs, trajectory_figure
 from mmn_bayes.spec.reading import parse_spec, read_spec
@@ -489,3 +490,28 @@ def test_figures_say_what_they_show(fitted, drawn, effective):
 def test_runs_of_days_have_their_ends():
     assert runs(np.array([True, True, False, True])) == [(0, 2), (3, 4)]
     assert runs(np.array([False])) == []
+
+
+def test_a_change_a_year_is_a_difference_of_days_over_years():
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(2, 50, 2, 3)).cumsum(axis=-1)
+    days = [0.0, 365.25, 1096.5]
+    dims, flags = ("chain", "draw", "scenario", "day"), [[False] * 3, [False, False, True]]
+    drawn = xr.Dataset(
+        {"expected_sum": (dims, values), "extrapolated": (("scenario", "day"), flags)},
+        coords={"scenario": ["one", "other"], "day": days},
+    )
+    drawn["expected_sum"].attrs = {"quantity": "expected sum score", "synthetic": True}
+    table = yearly_change_table(drawn, [(0.0, 365.25), (365.25, 1096.5)])
+    assert table["scenario"].tolist() == ["one", "other"] * 2
+    by_hand = (values[:, :, 1, 2] - values[:, :, 1, 1]) / (731.25 / 365.25)
+    row = table.iloc[3]
+    assert row["estimate"] == pytest.approx(by_hand.mean())
+    assert row["p_below"] == (by_hand < 0).mean()
+    assert table["extrapolated"].tolist() == [False, False, False, True]
+    assert set(table["quantity"]) == {"expected sum score, change a year"}
+    one = yearly_change_table(drawn.sel(scenario="one", drop=True), [(0.0, 365.25)])
+    assert len(one) == 1
+    for wrong in ([], [(365.25, 0.0)], [(0.0, 5.0)]):
+        with pytest.raises(ValueError, match="pairs of days of the trajectory"):
+            yearly_change_table(drawn, wrong)

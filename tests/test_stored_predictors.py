@@ -1,4 +1,4 @@
-"""The stored results of candidates and of patients left out: fresh, and sound."""
+"""Stored results of candidates, of patients left out and of the long run: fresh, and sound."""
 
 import json
 from pathlib import Path
@@ -38,6 +38,21 @@ def stale(folder, target, models, cohort):
 def test_the_candidates_are_of_these_models_and_data(models, cohort):
     assert stale("predictors", "predictors", models, cohort) == []
     assert stale("leaving_out", "left-out", models, cohort) == []
+    assert stale("long_run", "long-run", models, cohort) == []
+
+
+def test_the_long_run_says_what_is_beyond_the_data():
+    folder = RESULTS / "long_run"
+    assert pd.read_csv(folder / "diagnostics.csv")["passed"].all()
+    change = pd.read_csv(folder / "change_a_year.csv")
+    assert change["p_below"].between(0, 1).all()
+    scores = pd.read_csv(folder / "sum_score.csv")
+    # Nobody was seen for five years on a fixed schedule.
+    assert scores.loc[scores["day"] > 1800, "extrapolated"].all()
+    assert scores["synthetic"].all()
+    shares = pd.read_csv(folder / "grade_share.csv")
+    total = shares.groupby(["scenario", "day"])["estimate"].sum()
+    assert total.to_numpy() == pytest.approx(np.ones(len(total)))
 
 
 def test_every_candidate_is_reported_by_every_model_and_none_is_called_relevant():

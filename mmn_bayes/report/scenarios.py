@@ -13,6 +13,7 @@ from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.tables import group_label
 
 AS_INFUSED = "as infused"
+DAYS_A_YEAR = 365.25
 PUBLISHED = "published: historical placebo"
 
 
@@ -127,6 +128,61 @@ def scenario_response_table(
     columns = [column, "scenario", "estimate", "lower", "upper", "level", "interval"]
     columns += ["ess_bulk", "ess_tail", "r_hat", "mcse", "extrapolated", "why", "synthetic"]
     return pd.concat([part.reindex(columns=columns) for part in parts], ignore_index=True)
+
+
+def yearly_change_table(
+    drawn: xr.Dataset,
+    periods: Sequence[tuple[float, float]],
+    quantity: str = "expected_sum",
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Return how much strength changes a year between two days, with the probability of a loss.
+
+    Parameters
+    ----------
+    drawn
+        What `trajectory` gave.
+    periods
+        Pairs of its days, the earlier first.
+    quantity, level
+        As for `trajectory_table`.
+
+    Returns
+    -------
+    DataFrame
+        One row a scenario, group and period: `from_day`, `to_day`, the columns of `summarise` with
+        `p_below` (probability of a loss), and `extrapolated` (where either day is).
+
+    Raises
+    ------
+    ValueError
+        When the quantity or a day is not there, or a period does not last.
+    """
+    _require_quantity(drawn, quantity)
+    days = drawn["day"].to_numpy().tolist()
+    wrong = [(a, b) for a, b in periods if a not in days or b not in days or not a < b]
+    if wrong or not periods:
+        raise ValueError(
+            f"periods are pairs of days of the trajectory, the earlier first; {wrong or 'none'} "
+            "given."
+        )
+    parts = []
+    for first, last in periods:
+        start, end = (drawn.sel(day=day, drop=True) for day in (first, last))
+        years = (last - first) / DAYS_A_YEAR
+        change = ((end[quantity] - start[quantity]) / years).assign_attrs(drawn[quantity].attrs)
+        table = summarise(change, level=level, interval="eti", below=0.0)
+        flags = (start["extrapolated"] | end["extrapolated"]).rename("extrapolated")
+        keys = [str(dim) for dim in flags.dims]
+        if keys:
+            table = table.merge(
+                flags.to_dataframe().reset_index()[[*keys, "extrapolated"]], on=keys
+            )
+        else:
+            table = table.assign(extrapolated=bool(flags))
+        parts.append(table.assign(from_day=first, to_day=last))
+    said = f"{drawn[quantity].attrs['quantity']}, change a year"
+    return pd.concat(parts, ignore_index=True).assign(quantity=said)
 
 
 def contrast_table(
