@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats as ss
+import xarray as xr
 from scipy.optimize import minimize
 from statsmodels.discrete.discrete_model import MNLogit
 
 from mmn_bayes.cohort.deriving import with_early_response
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.frequentist.imputing import complete_cases
+from mmn_bayes.frequentist.imputing import complete_cases, impute_cohorts
 from mmn_bayes.model.build import build
 from mmn_bayes.model.classes import last_status
 from mmn_bayes.model.design import make_design
@@ -22,11 +23,20 @@ from mmn_bayes.posterior.classes import (
     class_probability,
     simultaneous_intervals,
 )
-from mmn_bayes.posterior.implied import implied_by_prior
+from mmn_bayes.posterior.implied import implied_by_prior, prior_of
+from mmn_bayes.posterior.leaving_out import (
+    compare_models,
+    left_out_by_importance,
+    left_out_response,
+)
+from mmn_bayes.posterior.predictor_table import predictor_table
 from mmn_bayes.posterior.recovery import simulated
+from mmn_bayes.posterior.response import replicated_response, response_probability
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.formatting import to_text
+from mmn_bayes.report.leaving_out import leave_patients_out
 from mmn_bayes.report.long_term import long_term_notes, long_term_table
+from mmn_bayes.report.tables import question_notes
 from mmn_bayes.spec.reading import parse_spec, read_spec
 
 INTERPRETED = "FAST_COMPILE"
@@ -65,7 +75,7 @@ def test_the_density_is_that_of_the_page(models, name):
     for p in spec.predictors:
         expected += ss.norm.logpdf(point[p.name], p.prior["mean"], p.prior["sd"]).sum()
     table = cohort.patients.set_index("patient")
-    known = cohort.status.groupby("patient")["status"].last()
+    known = cohort.status[cohort.status["day"] >= 182].groupby("patient")["status"].last()
     for patient, status in known.items():
         odds = np.array(point["reference_probability"])
         for p in spec.predictors:
@@ -83,7 +93,7 @@ def test_the_density_is_that_of_the_page(models, name):
 
 
 def test_without_predictors_rates_are_a_dirichlet(rates, cohort):
-    counts = last_status(cohort).value_counts().reindex(LEVELS, fill_value=0).to_numpy()
+    counts = last_status(cohort, 182.0).value_counts().reindex(LEVELS, fill_value=0).to_numpy()
     exact = ss.dirichlet(counts + np.array([2.0, 1.0, 1.0]))
     table = summarise(class_probability(rates, patients="population"))
     assert (np.abs(table["estimate"] - exact.mean()) < 4 * table["mcse"]).all()
@@ -171,7 +181,7 @@ def test_one_table_has_both_worlds_and_every_denominator(rates, cohort):
     assert len(table) == 3 * (4 + 4)
     observed = table[table["source"].str.startswith("observed")]
     n = observed.groupby("source")["n"].first().to_dict()
-    counts = cohort.status["patient"].nunique()
+    counts = last_status(cohort, 182.0).notna().sum()
     assert n == {"observed, of the classified": counts, "observed, of the enrolled": 60}
     text = to_text(table, "Classes", long_term_notes(cohort, [rates]))
     assert "95 % confidence interval, Goodman, simultaneous" in text
@@ -181,18 +191,74 @@ def test_one_table_has_both_worlds_and_every_denominator(rates, cohort):
     )
     by = long_term_table(cohort, [rates], by="naive")
     assert set(by["group"]) == {"naive", "previously treated"}
-    with pytest.raises(ValueError, match="with the same levels, one at least"):
-        long_term_table(cohort, [])
+    for fits, of, words in (
+        ([], cohort, "with the same levels and from_day, one at least"),
+        ([rates, rates], cohort, "Two of the models have one name"),
+        ([rates], simulated(10, seed=1), "is not of this cohort, nor of some of its"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            long_term_table(of, fits)
+        with pytest.raises(ValueError, match=words):
+            long_term_notes(of, fits)
+    prior = long_term_table(cohort, [prior_of(rates, seed=1)])
+    assert prior["distribution"].dropna().eq("prior").all()
+    assert "95 % prior interval, equal-tailed" in to_text(prior)
+
+
+def test_what_is_of_responses_says_so_of_classes(rates, models, cohort):
+    for verb in (
+        lambda: response_probability(rates, patients="cohort"),
+        lambda: replicated_response(rates),
+        lambda: left_out_response(rates),
+    ):
+        with pytest.raises(ValueError, match="of outcome 'class', not of responses of patients"):
+            verb()
+    with pytest.raises(ValueError, match="has no candidates: see `class_odds_ratios`"):
+        predictor_table(rates)
+    words = " ".join(question_notes(rates))
+    assert "their state counts whatever was infused" in words
+    assert "grades" not in words
+
+
+def test_patients_are_left_out_of_models_of_classes(rates, models, cohort, tmp_path):
+    known = last_status(cohort, 182.0).dropna()
+    table = left_out_by_importance(rates).set_index("patient")
+    assert set(table.index) == set(known.index)
+    # Exact: what is left of a Dirichlet without the one.
+    counts = known.value_counts().reindex(LEVELS, fill_value=0).to_numpy() + np.array([2, 1, 1])
+    place = LEVELS.index(known.iloc[0])
+    expected = np.log((counts[place] - 1) / (counts.sum() - 1))
+    assert table.loc[known.index[0], "elpd"] == pytest.approx(expected, abs=0.01)
+    exact = leave_patients_out(
+        *(rates, cohort, tmp_path),
+        seed=1,
+        patients=[known.index[0]],
+        workers=1,
+        lengths={"chains": 2, "draws": 2000, "tune": 300},
+    )
+    assert exact["elpd"].item() == pytest.approx(expected, abs=4 * exact["mcse"].item())
+    assert compare_models([rates])["n_patients"].item() == len(known)
+
+
+def test_members_that_never_vary_have_no_say_in_simultaneous_intervals(rates):
+    drawn = class_probability(rates, patients="population")
+    other = drawn.sel({"class": ["dependent", "remission"]})
+    fixed = xr.full_like(drawn.sel({"class": ["other"]}), 0.3)
+    together = simultaneous_intervals(xr.concat([other, fixed], "class"), "class")
+    alone = simultaneous_intervals(other, "class")
+    assert together["lower"].to_numpy()[:2] == pytest.approx(alone["lower"].to_numpy())
+    with pytest.raises(ValueError, match="Some draws are no numbers"):
+        simultaneous_intervals(drawn.where(drawn > 0.2), "class")
 
 
 def test_odd_cohorts_are_fitted_or_refused_with_the_reason(models):
     spec = read_spec(models / "long_term_rates.toml")
     cohort = simulated(6, seed=2)
-    with pytest.raises(DataError, match="status: the cohort has none; add the table"):
+    with pytest.raises(DataError, match="status: nobody has one from day 182 on; add the table"):
         make_design(spec, replace(cohort, status=None))
     first = cohort.status["patient"].iloc[0]
     other = cohort.status.assign(status=cohort.status["status"].where(cohort.status.index > 0, "?"))
-    with pytest.raises(DataError, match=rf"'\?' as the last of 1 patients \(first: '{first}'\)"):
+    with pytest.raises(DataError, match=rf"'\?' \(1 rows, first: patient '{first}'\)"):
         make_design(spec, replace(cohort, status=other))
     # The last by day, in whatever order the rows are.
     rows = pd.DataFrame(
@@ -202,6 +268,10 @@ def test_odd_cohorts_are_fitted_or_refused_with_the_reason(models):
     assert last_status(turned)[first] == "remission"
     design = make_design(spec, turned)
     assert (design["class_code"] >= 0).sum() == 1
+    # What was known before month 6 is no long run.
+    soon = replace(cohort, status=cohort.status.assign(day=30.0))
+    with pytest.raises(DataError, match="nobody has one from day 182 on"):
+        make_design(spec, soon)
     # One classified patient, and two classes that nobody is in: the prior holds.
     table = summarise(class_probability(fit(spec, turned, **SHORT), patients="population"))
     exact = np.array([2.0, 2.0, 1.0]) / 5.0
@@ -224,5 +294,7 @@ def test_a_column_of_early_response_is_blank_where_nobody_can_say(models):
     assert judged.isna().sum() == 1
     with pytest.raises(DataError, match="'early_response' is blank for 1 of 25 patients"):
         make_design(spec, more)
+    with pytest.raises(ValueError, match="has no long-term classes"):
+        impute_cohorts(more, spec, seed=1)
     with pytest.raises(ValueError, match="has a column 'naive' already"):
         with_early_response(cohort, spec, "naive")

@@ -22,7 +22,7 @@ def with_early_response(
     -------
     Cohort
         With the column, yes or no, blank for who is not evaluable: a model that uses it needs
-        `complete_cases` or `impute_cohorts` first.
+        `complete_cases` first.
 
     Raises
     ------

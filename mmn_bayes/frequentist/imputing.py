@@ -62,7 +62,8 @@ def impute_cohorts(
         no order to match by); when the outcome is known of too few patients; or when a grade has no
         place on the model's scale.
     ValueError
-        When nothing is missing, or `n_sets` or `cycles` is too small.
+        When nothing is missing, `n_sets` or `cycles` is too small, or the model is of outcome
+        "class".
 
     Notes
     -----
@@ -90,6 +91,11 @@ def impute_cohorts(
         raise ValueError(f"n_sets is {n_sets}; what is missing shows between sets: give 2 or more.")
     if cycles < 1:
         raise ValueError(f"cycles is {cycles}; give 1 or more.")
+    if spec.outcome == "class":
+        raise ValueError(
+            "The imputation model has no long-term classes, without which effects on them would be "
+            "drawn towards none; use `complete_cases`."
+        )
     asked = _asked(cohort, spec)
     patients = cohort.patients
     blank = [name for name in asked if patients[name].isna().any()]

@@ -160,7 +160,17 @@ def compare_groups(
     """
     check_level(level)
     require_columns(evidence, EVIDENCE_COLUMNS, "evidence")
-    known = sorted(evidence["disease"].dropna().unique())
+    blank = [
+        f"evidence: row {index}, column '{name}': blank; fill it in."
+        for name in ("study", "disease", "category")
+        for index in evidence.index[evidence[name].isna()]
+    ]
+    if blank or evidence.empty:
+        raise DataError(
+            "The evidence cannot be compared (rows count from 0):",
+            blank or ["evidence: the table has no row; give one a study and category."],
+        )
+    known = sorted(evidence["disease"].unique())
     if disease is not None and disease not in known:
         raise ValueError(f"No study of '{disease}'; the evidence has {', '.join(known)}.")
     table = evidence if disease is None else evidence[evidence["disease"] == disease]

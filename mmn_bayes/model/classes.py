@@ -17,8 +17,15 @@ from mmn_bayes.spec.model_spec import Classes, ModelSpec
 UNCLASSIFIED = -1
 
 
-def last_status(cohort: Cohort) -> pd.Series:
+def last_status(cohort: Cohort, from_day: float = -np.inf) -> pd.Series:
     """Return the last status of each patient, by day; missing where a patient has none.
+
+    Parameters
+    ----------
+    cohort
+        The cohort.
+    from_day
+        Earlier rows do not count.
 
     Returns
     -------
@@ -28,7 +35,8 @@ def last_status(cohort: Cohort) -> pd.Series:
     patients = pd.Index(cohort.patients["patient"])
     if cohort.status is None:
         return pd.Series(pd.NA, index=patients, dtype="str")
-    known = cohort.status[cohort.status["status"].notna()].sort_values("day", kind="stable")
+    known = cohort.status[cohort.status["status"].notna() & (cohort.status["day"] >= from_day)]
+    known = known.sort_values("day", kind="stable")
     return known.groupby("patient")["status"].last().reindex(patients)
 
 
@@ -51,19 +59,22 @@ def with_classes(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Data
     DataError
         When there is no table of status, nobody has one, or one is not of the levels.
     """
-    levels = _of(spec).levels
-    status = last_status(cohort)
+    levels, from_day = _of(spec).levels, _of(spec).from_day
+    status = last_status(cohort, from_day)
     defects = []
-    if cohort.status is None or status.isna().all():
+    if status.isna().all():
         defects.append(
-            "status: the cohort has none; add the table, a row for each patient's state."
+            f"status: nobody has one from day {from_day:g} on; add the table, a row for each "
+            "patient's state, or another classes.from_day."
         )
-    for value, own in status[status.notna() & ~status.isin(levels)].groupby(status):
-        defects.append(
-            f"status: column 'status' has '{value}' as the last of {len(own)} patients (first: "
-            f"'{own.index[0]}'), which is none of classes.levels ({', '.join(levels)}); add that "
-            "level, or correct the cells."
-        )
+    if cohort.status is not None:
+        every = cohort.status[~cohort.status["status"].isin(levels)].dropna(subset="status")
+        for value, own in every.groupby("status"):
+            defects.append(
+                f"status: column 'status' has '{value}' ({len(own)} rows, first: patient "
+                f"'{own['patient'].iloc[0]}'), which is none of classes.levels "
+                f"({', '.join(levels)}); add that level, or correct the cells."
+            )
     if defects:
         raise DataError(f"The model '{spec.name}' cannot be fitted to this cohort.", defects)
     code = pd.Index(levels).get_indexer(pd.Index(status.to_numpy(dtype=object)))

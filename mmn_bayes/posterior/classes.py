@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.stats import rankdata
 
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.posterior.groups import groups_of
@@ -151,9 +152,12 @@ def simultaneous_intervals(draws: xr.DataArray, dim: str, level: float = 0.95) -
     table = summarise(draws, level=level, interval="eti")
     flat = draws.stack(sample=_SAMPLE).transpose("sample", dim).to_numpy()
     n = len(flat)
-    rank = flat.argsort(axis=0).argsort(axis=0)
-    # How far out each draw is, by its most extreme member; ties count as one draw each.
-    depth = np.minimum(rank, n - 1 - rank).min(axis=1)
+    if not np.isfinite(flat).all():
+        raise ValueError("Some draws are no numbers; intervals that hold together need all.")
+    # How far out each draw is, by its most extreme member; of equal ones each is as far in as any,
+    # so that a member that never varies has no say.
+    low, high = (rankdata(flat, method=m, axis=0) for m in ("max", "min"))
+    depth = np.minimum(low - 1, n - high).min(axis=1).astype(int)
     least = int(np.sort(depth)[int(np.floor((1.0 - level) * n))])
     ordered = np.sort(flat, axis=0)
     return table.assign(

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.posterior.patient_density import of_patient_groups, patient_log_likelihood
-from mmn_bayes.posterior.rates import rates_by_patient
+from mmn_bayes.posterior.rates import rates_by_patient, require_responses
 from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.spec.model_spec import ModelSpec
 
@@ -91,6 +91,7 @@ def left_out_response(fit: xr.DataTree) -> pd.DataFrame:
     ValueError
         As for `patient_log_likelihood`; or when fewer than two patients are evaluable.
     """
+    require_responses(spec_of(fit))
     design = design_of(fit)
     response = design["response"].to_numpy()
     known = response >= 0
@@ -144,6 +145,9 @@ def _grades_of(spec: ModelSpec, fit: xr.DataTree) -> tuple[np.ndarray, ...]:
     design = design_of(fit)
     if spec.outcome == "response":
         return design["patient"].to_numpy(), design["response"].to_numpy()
+    if spec.outcome == "class":
+        levels = design["class"].to_numpy()
+        return design["patient"].to_numpy(), design["class_code"].to_numpy(), levels
     of_patient_groups(spec)
     site = design["site_of_row"].to_numpy()
     return (

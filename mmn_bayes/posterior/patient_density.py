@@ -12,6 +12,7 @@ import xarray as xr
 
 from mmn_bayes.cohort.restricting import of_patients
 from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.model.covariates import in_likelihood
 from mmn_bayes.model.design import make_design, repeats
 from mmn_bayes.model.ordinal import log_densities
 from mmn_bayes.model.predicting import predict
@@ -32,17 +33,18 @@ class Part(NamedTuple):
 def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataArray:
     """Evaluate the log-likelihood of all that is recorded of each patient, given what is shared.
 
-    Of outcome "response" that of its response. Of outcome "grade" that of all its grades, its own
-    effects integrated out: those of its sites by the likelihood's own grid, those of the patient
-    (level, gain, slope) by the rule of Gauss and Hermite around what the draws say of them: the
-    strength is linear in them. What is left are parameters that patients share, so that a patient
-    says little about them and importance sampling can leave it out.
+    Of outcome "response" that of its response, of outcome "class" that of its class. Of outcome
+    "grade" that of all its grades, its own effects integrated out: those of its sites by the
+    likelihood's own grid, those of the patient (level, gain, slope) by the rule of Gauss and
+    Hermite around what the draws say of them: the strength is linear in them. What is left are
+    parameters that patients share, so that a patient says little about them and importance sampling
+    can leave it out.
 
     Parameters
     ----------
     fit
-        Of outcome "response"; or of outcome "grade", without effects by patient:visit, gains or
-        slopes of single sites, correlated effects of a patient or relaxed cutpoints.
+        Of outcome "response" or "class"; or of outcome "grade", without effects by patient:visit,
+        gains or slopes of single sites, correlated effects of a patient or relaxed cutpoints.
     nodes
         Of the rule, for each effect.
 
@@ -58,8 +60,8 @@ def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataA
         When the model has effects that are not integrated out here.
     """
     spec, design = spec_of(fit), design_of(fit)
-    if spec.outcome == "response":
-        return _of_responses(fit)
+    if spec.outcome in _OF_ONE:
+        return _of_one_outcome(fit)
     of_patient_groups(spec)  # before anything is computed
     posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
     parts = _rows_of_patients(design)
@@ -68,15 +70,27 @@ def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataA
     return _by_patient(fit, found, posterior, list(parts))
 
 
-def _of_responses(fit: xr.DataTree) -> xr.DataArray:
-    """Log-probability of each response, of the evaluable patients."""
-    spec, design = spec_of(fit), design_of(fit)
-    posterior = fit["posterior"].to_dataset()
-    names = ["response_probability"]
-    rates = np.concatenate([p for _, (p,) in predict(spec, design, posterior, names)])
-    known = design["response"].to_numpy() >= 0
-    logs = log_bernoulli(rates[:, known], design["response"].to_numpy()[known] == 1)
+# Outcomes of which a patient has one: the variable that has its code, -1 where there is none.
+_OF_ONE = {"response": "response", "class": "class_code"}
+
+
+def _of_one_outcome(fit: xr.DataTree) -> xr.DataArray:
+    """Log-probability of each response, or class, of the patients who have one."""
+    design, posterior = design_of(fit), fit["posterior"].to_dataset()
+    known = in_likelihood(spec_of(fit), design)
+    logs = _log_probabilities(spec_of(fit), design, posterior)[:, known]
     return _by_patient(fit, logs, posterior, design["patient"].to_numpy()[known].tolist())
+
+
+def _log_probabilities(spec: ModelSpec, design: xr.Dataset, posterior: xr.Dataset) -> np.ndarray:
+    """Log-probability of the response or class of each patient, shape (draw, patient)."""
+    names = [f"{spec.outcome}_probability"]
+    rates = np.concatenate([p for _, (p,) in predict(spec, design, posterior, names)])
+    code = design[_OF_ONE[spec.outcome]].to_numpy()
+    if spec.outcome == "response":
+        return log_bernoulli(rates, code == 1)
+    own = np.take_along_axis(rates, np.maximum(code, 0)[None, :, None], axis=2)[..., 0]
+    return np.log(np.maximum(own, 1e-12))
 
 
 def log_bernoulli(probability: np.ndarray, happened: np.ndarray) -> np.ndarray:
@@ -137,8 +151,10 @@ def left_out_density(
         As for `patient_log_likelihood`; or when the patient has a muscle that nobody else has.
     """
     spec, alone = spec_of(fit), xr.Dataset.from_dict(dict(left_out))
-    if spec.outcome == "response":
-        return _density_row(fit, _log_density_of_response(fit, alone))
+    if spec.outcome in _OF_ONE:
+        posterior = fit["posterior"].to_dataset()
+        as_seen = _standardised_as(design_of(fit), alone)
+        return _density_row(fit, _log_probabilities(spec, as_seen, posterior)[:, 0])
     design = _among(design_of(fit), alone)
     posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
     sample = posterior["chain"] * posterior["draw"]
@@ -149,14 +165,6 @@ def left_out_density(
     parts = _rows_of_patients(design)
     rule = {label: (np.asarray(centre), np.asarray(root)) for label in parts}
     return _density_row(fit, _evaluated(spec, design, posterior, parts, rule, nodes)[:, 0])
-
-
-def _log_density_of_response(fit: xr.DataTree, alone: xr.Dataset) -> np.ndarray:
-    design = _standardised_as(design_of(fit), alone)
-    posterior = fit["posterior"].to_dataset()
-    names = ["response_probability"]
-    rates = np.concatenate([p for _, (p,) in predict(spec_of(fit), design, posterior, names)])
-    return log_bernoulli(rates, design["response"].to_numpy() == 1)[:, 0]
 
 
 def _density_row(fit: xr.DataTree, logs: np.ndarray) -> pd.DataFrame:

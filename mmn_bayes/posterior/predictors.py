@@ -45,9 +45,12 @@ def candidate_effects(spec: ModelSpec) -> list[Effect]:
         When the model has no candidate (a predictor with a margin).
     """
     if not spec.candidates:
-        raise ValueError(
-            f"The model '{spec.name}' has no candidates: a predictor with a margin is one."
+        cure = (
+            "see `class_odds_ratios`"
+            if spec.outcome == "class"
+            else ("a predictor with a margin is one")
         )
+        raise ValueError(f"The model '{spec.name}' has no candidates: {cure}.")
     effects = []
     for p in spec.candidates:
         for place, label in enumerate(effect_labels(p), start=1):
@@ -239,6 +242,7 @@ def drawn_effects(fit: xr.DataTree) -> dict[str, xr.DataArray]:
     Piironen and Vehtari, Electron J Stat 2017;11:5018, section 2.
     """
     spec = spec_of(fit)
+    candidate_effects(spec)  # before anything is drawn
     prior = prior_effects(fit)
     drawn = {"units": effects_in_units(fit), "prior_units": effects_in_units(prior)}
     in_grades = [e.label for e in candidate_effects(spec) if margin_scale(e) == "grades"]

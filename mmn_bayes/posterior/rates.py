@@ -26,6 +26,19 @@ from mmn_bayes.spec.model_spec import ModelSpec
 _NEW_PATIENTS = 400
 
 
+def require_responses(spec: ModelSpec) -> None:
+    """Raise unless a model says of patients whether they respond."""
+    if spec.outcome in ("events", "class"):
+        cure = {
+            "events": "use `unit_rates`, `new_unit_rate` or `standardised_rates`",
+            "class": "use `class_probability` or `class_odds_ratios`",
+        }[spec.outcome]
+        raise ValueError(
+            f"The model '{spec.name}' is of outcome '{spec.outcome}', not of responses of "
+            f"patients; {cure}."
+        )
+
+
 class Counted(NamedTuple):
     """Who was evaluable and who responded in each draw, shape (draw, patient)."""
 

@@ -13,6 +13,7 @@ from mmn_bayes.posterior.rates import (
     rates_of_blocks,
     rates_of_responses,
     rates_with,
+    require_responses,
     setting,
 )
 from mmn_bayes.posterior.replicate import (
@@ -103,6 +104,8 @@ def response_probability(
     if patients not in ("cohort", "population"):
         raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
     spec, design = spec_of(fit), design_of(fit)
+    if spec.outcome == "class":
+        require_responses(spec)
     if delta and (patients != "cohort" or spec.outcome != "grade"):
         raise ValueError(
             "delta shifts the missed visits of these patients; it needs patients='cohort' and a "
@@ -170,6 +173,8 @@ def replicated_response(fit: xr.DataTree, by: str | None = None) -> xr.DataArray
         Dims `chain`, `draw` and, with `by`, that name: posterior predictive, not a probability.
     """
     spec, design = spec_of(fit), design_of(fit)
+    if spec.outcome == "class":
+        require_responses(spec)
     groups = groups_of(fit, by)
     evaluable = design["response"].to_numpy() >= 0
     members = {label: member & evaluable for label, member in groups.members.items()}

@@ -26,6 +26,7 @@ CONFIDENCE = {
     "goodman simultaneous": "Goodman, simultaneous",
     "profile penalised likelihood": "profile penalised likelihood",
     "Wald, bias-reduced sandwich": "Wald, bias-reduced sandwich",
+    "Fisher's z, error by Bonett and Wright": "Fisher's z, error by Bonett and Wright",
 }
 OF_DRAWS = {
     "eti": "equal-tailed",

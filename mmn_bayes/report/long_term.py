@@ -1,19 +1,24 @@
 """Long-term classes in one table: counted, as models have them, and in other cohorts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.frequentist.long_term import class_bounds, observed_classes
+from mmn_bayes.model.classes import last_status
 from mmn_bayes.posterior.classes import class_probability, simultaneous_intervals
 from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.tables import OBSERVED, group_label
+from mmn_bayes.spec.model_spec import Classes
 
 _FIRST = ["class", "source", "n", "events", "missing", "estimate", "lower", "upper", "level"]
-_KEPT = [*_FIRST, "interval", "ess_bulk", "ess_tail", "r_hat", "mcse", "meaning", "synthetic"]
+_KEPT = [*_FIRST, "interval", "distribution", "ess_bulk", "ess_tail", "r_hat", "mcse"]
+_KEPT += ["meaning", "synthetic"]
 
 
 def long_term_table(
@@ -44,12 +49,20 @@ def long_term_table(
     Raises
     ------
     ValueError
-        When there is no fit, or their levels differ.
+        When there is no fit, their levels differ, two have one name, they are not of this cohort,
+        or it has no such column to group by.
     """
-    if not fits or len({_levels(fit) for fit in fits}) > 1:
-        raise ValueError("Give fits of outcome 'class' with the same levels, one at least.")
-    levels = _levels(fits[0])
-    observed = observed_classes(cohort, levels=levels, by=by, level=level)
+    classes = _require_of(cohort, fits)
+    levels = classes.levels
+    named = {p.name: p.column for fit in fits for p in spec_of(fit).predictors}
+    column = named.get(by, by) if by is not None else None
+    counted = _since(cohort, classes)
+    if column is not None and column not in counted.patients:
+        raise ValueError(
+            f"The cohort has no column '{column}' to group by; give the one with it, such as "
+            "`with_early_response` makes."
+        )
+    observed = observed_classes(counted, levels=levels, by=column, level=level)
     source = f"{OBSERVED}, of the " + observed["denominator"]
     parts = [observed.assign(source=source, meaning="")]
     for fit in fits:
@@ -64,7 +77,8 @@ def long_term_table(
             parts.append(own)
     table = pd.concat(parts, ignore_index=True)
     if by is not None:
-        table["group"] = [group_label(by, value) for value in table[by]]
+        values = table[by] if column == by else table[by].fillna(table[str(column)])
+        table["group"] = [group_label(by, value) for value in values]
     table["class"] = pd.Categorical(table["class"], levels, ordered=True)
     rows = table.sort_values(
         ["class", *(["group"] if by is not None else [])], kind="stable", ignore_index=True
@@ -72,12 +86,45 @@ def long_term_table(
     rows["class"] = rows["class"].astype(str)
     columns = _KEPT if by is None else [_KEPT[0], "group", *_KEPT[1:]]
     rows = rows.astype(dict.fromkeys(("n", "events", "missing"), "Int64"))
-    return rows.reindex(columns=columns)
+    kept = [name for name in columns if name != "distribution" or name in rows]
+    return rows.reindex(columns=kept)
 
 
-def _levels(fit: xr.DataTree) -> tuple[str, ...]:
-    classes = spec_of(fit).classes
-    return classes.levels if classes is not None else ()
+def _require_of(cohort: Cohort, fits: Sequence[xr.DataTree]) -> Classes:
+    """Raise unless all fits are of the classes of patients of a cohort; return the classes."""
+    stated = [spec_of(fit).classes for fit in fits]
+    first = stated[0] if stated else None
+    if first is None or any(
+        one is None or (one.levels, one.from_day) != (first.levels, first.from_day)
+        for one in stated
+    ):
+        raise ValueError(
+            "Give fits of outcome 'class' with the same levels and from_day, one at least."
+        )
+    names = [spec_of(fit).name for fit in fits]
+    if len(set(names)) < len(names):
+        raise ValueError(f"Two of the models have one name: {', '.join(names)}.")
+    known = last_status(cohort, first.from_day)
+    for fit in fits:
+        design = design_of(fit)
+        patients = design["patient"].to_numpy()
+        own = pd.Index(known.reindex(patients).to_numpy(dtype=object))
+        code = pd.Index(first.levels).get_indexer(own)
+        every = np.isin(patients, known.index).all()
+        if not every or not np.array_equal(code, design["class_code"].to_numpy()):
+            raise ValueError(
+                f"The fit of '{spec_of(fit).name}' is not of this cohort, nor of some of its "
+                "patients; give the one it is of."
+            )
+    return first
+
+
+def _since(cohort: Cohort, classes: Classes) -> Cohort:
+    """The cohort with the states that count as long-term alone."""
+    if cohort.status is None:
+        return cohort
+    later = cohort.status["day"] >= classes.from_day
+    return replace(cohort, status=cohort.status[later].reset_index(drop=True))
 
 
 def long_term_notes(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[str]:
@@ -94,8 +141,11 @@ def long_term_notes(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[str]:
         The bounds that the unclassified leave, how many patients each model has, and what the
         intervals are of.
     """
-    bounds = class_bounds(cohort, levels=_levels(fits[0]))
-    notes = [
+    classes = _require_of(cohort, fits)
+    bounds = class_bounds(_since(cohort, classes), levels=classes.levels)
+    earlier = 0 if cohort.status is None else int((cohort.status["day"] < classes.from_day).sum())
+    notes = [f"A state counts from day {classes.from_day:g} on; {earlier} earlier rows do not."]
+    notes += [
         f"{row['class']}: from {row['least_events']} of {row['n']} ({row['least']:.0%}) if none of "
         f"the {row['missing']} unclassified is, to {row['most_events']} ({row['most']:.0%}) if all "
         "are."
@@ -109,7 +159,7 @@ def long_term_notes(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[str]:
             f"have its covariates, {known} of them a class."
         )
     notes.append(
-        "Simultaneous intervals hold for all classes at once with the level stated; the others for "
-        "one class alone."
+        "Simultaneous intervals hold for all classes at once with the level stated (Goodman's "
+        "about so: an approximation that asks for 5 patients in each class); the others for one."
     )
     return notes

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -160,7 +161,11 @@ def yearly_change_table(
     """
     _require_quantity(drawn, quantity)
     days = drawn["day"].to_numpy().tolist()
-    wrong = [(a, b) for a, b in periods if a not in days or b not in days or not a < b]
+    wrong = [
+        pair
+        for pair in periods
+        if np.shape(pair) != (2,) or not {*pair} <= {*days} or not pair[0] < pair[1]
+    ]
     if wrong or not periods:
         raise ValueError(
             f"periods are pairs of days of the trajectory, the earlier first; {wrong or 'none'} "

@@ -192,11 +192,11 @@ def question_notes(fit: xr.DataTree) -> list[str]:
     -------
     list of str
         The response rule, the attributes of the estimand, and who is missing, by reason; of counts
-        of events the estimand.
+        of events, and of classes, the estimand.
     """
     spec = spec_of(fit)
-    if spec.outcome == "events":
-        return list(spec.estimand.in_words())
+    if spec.outcome in ("events", "class"):
+        return list(spec.estimand.in_words(spec.outcome))
     rule = ", ".join(filter(None, (spec.response.in_words(), scale_in_words(spec))))
     return [f"Response: {rule}.", *spec.estimand.in_words(), _missing_in_words(design_of(fit))]
 

@@ -33,6 +33,15 @@ _STRATEGIES = {
 }
 
 
+_OF_CLASSES = {
+    "treatment_policy": "their state counts whatever was infused or given (treatment policy)",
+    "filled_in": (
+        "filled in by the model from their covariates, as if missing at random given these; left "
+        "out of the observed rate among the classified"
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Estimand:
     """What is to be estimated, in the words of ICH E9(R1); printed with every response table."""
@@ -45,16 +54,17 @@ class Estimand:
     lost: str
     summary: str
 
-    def in_words(self) -> tuple[str, ...]:
+    def in_words(self, outcome: str = "grade") -> tuple[str, ...]:
         """Return one line an attribute, intercurrent events with how each is handled."""
+        strategies = _STRATEGIES | (_OF_CLASSES if outcome == "class" else {})
         return (
             f"Population: {self.population}",
             f"Exposure: {self.exposure}",
             f"Variable: {self.variable}",
             "Intercurrent events: "
-            f"treatment stopped: {_STRATEGIES[self.stopped]}; "
-            f"another treatment: {_STRATEGIES[self.switched]}; "
-            f"no follow-up: {_STRATEGIES[self.lost]}.",
+            f"treatment stopped: {strategies[self.stopped]}; "
+            f"another treatment: {strategies[self.switched]}; "
+            f"no follow-up: {strategies[self.lost]}.",
             f"Summary: {self.summary}",
         )
 
@@ -240,10 +250,14 @@ class Predictor:
 
 @dataclass(frozen=True)
 class Classes:
-    """Values of a patient's last status, the reference first, and the prior of their rates."""
+    """Values of a patient's last status, the reference first, and the prior of their rates.
+
+    Only a status from `from_day` on counts.
+    """
 
     levels: tuple[str, ...]
     prior: Prior
+    from_day: float
 
 
 @dataclass(frozen=True)

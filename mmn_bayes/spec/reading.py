@@ -247,7 +247,10 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
             _predictor(key, table) for key, table in content.get("predictor", {}).items()
         ),
         shrinkage=shrinkage and Shrinkage(tuple(shrinkage["of"]), _stated(shrinkage["prior"])),
-        classes=classes and Classes(tuple(classes["levels"]), _stated(classes["prior"])),
+        classes=classes
+        and Classes(
+            tuple(classes["levels"]), _stated(classes["prior"]), float(classes["from_day"])
+        ),
         unit=unit and Unit(unit["by"], _stated(unit["sd"])),
         evidence=evidence
         and Evidence(

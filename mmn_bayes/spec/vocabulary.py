@@ -207,6 +207,11 @@ KEYS: Mapping[str, Key] = {
         "probabilities of the classes when every predictor is 0, in the order of the levels",
         outcomes=_CLASS,
     ),
+    "classes.from_day": Key(
+        "number",
+        "day from which a status counts as long-term; who has none since is unclassified",
+        outcomes=_CLASS,
+    ),
     "classes.why": Key("text", "what the classes mean, and where they come from", outcomes=_CLASS),
     "unit.by": Key(
         "choice",
