@@ -30,8 +30,7 @@ def main(folder: Path) -> None:
         table = mb.predictor_worth(spec, cohort, tasks, seed=SEED, exact=exact, lengths=LENGTHS)
         seconds = round(time.perf_counter() - started)
         label = f"{name}_{'exact' if exact else 'importance'}"
-        about = {"model": spec.name, "exact": exact, "seconds": seconds}
-        store.write_table(table.assign(**about), folder / f"{label}.csv")
+        store.write_table(table.assign(model=spec.name, exact=exact), folder / f"{label}.csv")
         print_table(table, f"{TITLE}, {label}, {seconds} s")
     spec = mb.read_spec(ROOT / "models" / "candidates_response.toml")
     # How long it takes: ten candidates of 40 simulated patients, each left out of 22 models.
