@@ -16,8 +16,10 @@ from mmn_bayes.report.formatting import print_table
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
-YEARS = [round(365.25 * year, 2) for year in (0, 0.5, 1, 2, 3, 4, 5)]
-MAINTAINED = {"dose_g_per_kg": 1.0, "from_day": 0, "until_day": 1830}
+# Some half a year, and 1 to 5 years: always the day before an infusion would be due, of whichever
+# schedule, so that what differs between days is not the day of the cycle.
+YEARS = [56.0 * cycles for cycles in (0, 3, 7, 13, 20, 26, 33)]
+MAINTAINED = {"dose_g_per_kg": 1.0, "from_day": 0, "until_day": 1860}
 FIRST = "1 g/kg every 4 weeks"
 SCENARIOS = {
     FIRST: mb.schedule(every_days=28, **MAINTAINED),
@@ -35,7 +37,7 @@ def main(folder: Path) -> None:
     checks = mb.diagnose(fit)
     mb.require_converged(checks)
     store.write_table(checks, folder / "diagnostics.csv")
-    days = sorted({*YEARS, *np.arange(0.0, 1827.0, 28.0)})
+    days = np.arange(0.0, YEARS[-1] + 1.0, 56.0)
     drawn = mb.trajectory(fit, scenario=SCENARIOS, patients="cohort", days=days)
     shown = drawn.sel(day=YEARS)
     tables = {

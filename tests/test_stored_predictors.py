@@ -47,8 +47,10 @@ def test_the_long_run_says_what_is_beyond_the_data():
     change = pd.read_csv(folder / "change_a_year.csv")
     assert change["p_below"].between(0, 1).all()
     scores = pd.read_csv(folder / "sum_score.csv")
-    # Nobody was seen for five years on a fixed schedule.
-    assert scores.loc[scores["day"] > 1800, "extrapolated"].all()
+    # Somebody was seen for five years; nobody, treated before or not, was never infused.
+    without = scores["scenario"] == "no infusion"
+    assert scores.loc[without & (scores["day"] > 0), "extrapolated"].all()
+    assert set(scores["scenario"]) == set(change["scenario"])
     assert scores["synthetic"].all()
     shares = pd.read_csv(folder / "grade_share.csv")
     total = shares.groupby(["scenario", "day"])["estimate"].sum()
