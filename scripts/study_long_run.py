@@ -21,12 +21,11 @@ SEED = 20081
 YEARS = [56.0 * cycles for cycles in (0, 3, 7, 13, 20, 26, 33)]
 MAINTAINED = {"dose_g_per_kg": 1.0, "from_day": 0, "until_day": 1860}
 FIRST = "1 g/kg every 4 weeks"
+STOPPED = mb.schedule(dose_g_per_kg=1.0, every_days=28, from_day=0, until_day=730)
 SCENARIOS = {
     FIRST: mb.schedule(every_days=28, **MAINTAINED),
     "1 g/kg every 8 weeks": mb.schedule(every_days=56, **MAINTAINED),
-    "every 4 weeks, stopped after 2 years": mb.schedule(
-        dose_g_per_kg=1.0, every_days=28, from_day=0, until_day=730
-    ),
+    "every 4 weeks, stopped after 2 years": STOPPED,
     "no infusion": mb.no_infusions(),
 }
 
@@ -34,8 +33,7 @@ SCENARIOS = {
 def main(folder: Path) -> None:
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
     fit = mb.fit(mb.read_spec(ROOT / "models" / "strength_slope.toml"), cohort, seed=SEED)
-    checks = mb.diagnose(fit)
-    mb.require_converged(checks)
+    mb.require_converged(checks := mb.diagnose(fit))
     store.write_table(checks, folder / "diagnostics.csv")
     days = np.arange(0.0, YEARS[-1] + 1.0, 56.0)
     drawn = mb.trajectory(fit, scenario=SCENARIOS, patients="cohort", days=days)
