@@ -30,7 +30,7 @@ NAMES = ("strength_no_exposure", "strength_dose_rate")
 
 @pytest.fixture(scope="module")
 def cohort():
-    return simulated(12, seed=5)
+    return simulated(8, seed=5)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_models_are_compared_patient_by_patient(fits):
     assert (table["elpd"].diff().dropna() <= 0).all()
     assert table.loc[0, ["difference", "se_difference"]].tolist() == [0.0, 0.0]
     assert table.loc[1, "difference"] == pytest.approx(table.loc[1, "elpd"] - table.loc[0, "elpd"])
-    assert (table["n_patients"] == 12).all()
+    assert (table["n_patients"] == 8).all()
     assert (table["p_loo"] > 0).all()
     assert table["synthetic"].all()
     # Leaving a patient out cannot make it more likely than the posterior that saw it.
