@@ -182,24 +182,6 @@ def test_verdicts_are_by_the_probability_of_the_margin(fitted):
     assert harm.loc["strong", ["verdict", "p_above"]].tolist() == ["relevant", 0.0]
 
 
-def test_all_that_is_made_of_a_column_is_set(models, cohort):
-    both = {**numbers("strong"), "again": {**NUMBER, "column": "strong", "centre": 1, "per": 2}}
-    spec = of_columns(models, both)
-    assert setting(spec, "strong", 3.0) == {"x_strong": 3.0, "x_again": 1.0}
-    assert setting(spec, "naive", True) == {"naive": 1.0}
-    tree = fit(spec, cohort, **SHORT)
-    posterior = tree["posterior"].to_dataset()
-    low, high = (
-        expit(posterior["intercept"] + posterior["strong"] * x + posterior["again"] * (x - 1) / 2)
-        for x in (0.0, 1.0)
-    )
-    change = predictor_effects(tree, "response").sel(predictor="strong")
-    assert change.to_numpy() == pytest.approx((high - low).to_numpy())
-    levels = of_columns(models, {"region": REGION})
-    with pytest.raises(ValueError, match="of column 'region', and 'west' is none of them"):
-        setting(levels, "region", "west")
-
-
 def test_a_variance_that_does_not_exist_has_no_share(models, cohort, fitted):
     content = of_columns(models, numbers("strong", "none")).resolved
     heavy = {"distribution": "student_t", "df": 2, "mean": 0, "sd": 1, "why": "a reason"}
@@ -280,6 +262,24 @@ def test_a_level_that_nobody_has_is_refused_where_it_would_be_standardised(model
         make_design(of_columns(models, more, HORSESHOE), cohort)
 
 
+def test_all_that_is_made_of_a_column_is_set(models, cohort):
+    both = {**numbers("strong"), "again": {**NUMBER, "column": "strong", "centre": 1, "per": 2}}
+    spec = of_columns(models, both)
+    assert setting(spec, "strong", 3.0) == {"x_strong": 3.0, "x_again": 1.0}
+    assert setting(spec, "naive", True) == {"naive": 1.0}
+    tree = fit(spec, cohort, **SHORT)
+    posterior = tree["posterior"].to_dataset()
+    low, high = (
+        expit(posterior["intercept"] + posterior["strong"] * x + posterior["again"] * (x - 1) / 2)
+        for x in (0.0, 1.0)
+    )
+    change = predictor_effects(tree, "response").sel(predictor="strong")
+    assert change.to_numpy() == pytest.approx((high - low).to_numpy())
+    levels = of_columns(models, {"region": REGION})
+    with pytest.raises(ValueError, match="of column 'region', and 'west' is none of them"):
+        setting(levels, "region", "west")
+
+
 def test_two_identical_candidates_share_what_there_is(models, cohort):
     twins = replace(cohort, patients=cohort.patients.assign(twin=cohort.patients["strong"]))
     tree = fit(of_columns(models, numbers("strong", "twin")), twins, **SHORT)
@@ -294,8 +294,10 @@ def test_a_candidate_that_separates_stays_finite(models, cohort):
     judged = responses(cohort, read_spec(models / "response.toml"))
     known = judged.set_index("patient")["response"].loc[cohort.patients["patient"]]
     apart = replace(cohort, patients=cohort.patients.assign(apart=known.to_numpy(dtype=bool)))
-    spec = of_columns(models, {"apart": {"column": "apart", "kind": "yes_no"}})
-    row = predictor_table(fit(spec, apart, **SHORT)).iloc[0]
+    # With another one, as above: what two candidates share is compiled once.
+    tables = {"apart": {"column": "apart", "kind": "yes_no"}, **numbers("none")}
+    table = predictor_table(fit(of_columns(models, tables), apart, **SHORT))
+    row = table.set_index("predictor").loc["apart"]
     assert row["verdict"] == "relevant"
     assert 5.0 < row["lower"] < row["upper"] < 1000.0
 
