@@ -124,7 +124,7 @@ def test_the_gain_may_act_differently_across_grades(models, cohort):
     content = read_spec(models / "strength_dose_rate.toml").resolved
     relaxed = parse_spec(content | {"relaxed": {"by": "gain", "sd": HALF}}, "relaxed_gain")
     plain = parse_spec(content, "proportional")
-    settings = {"seed": 2, "chains": 2, "draws": 30, "tune": 60, "progress": "off"}
+    settings = {"seed": 2, "chains": 2, "draws": 20, "tune": 40, "progress": "off"}
     fits = [fit(spec, cohort, **settings) for spec in (relaxed, plain)]
     posterior = fits[0]["posterior"].to_dataset()
     assert posterior["relaxed_z"].dims[2:] == ("relaxed", "gap")
