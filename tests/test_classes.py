@@ -30,6 +30,7 @@ from mmn_bayes.posterior.leaving_out import (
     left_out_response,
 )
 from mmn_bayes.posterior.predictor_table import predictor_table
+from mmn_bayes.posterior.predictors import predictor_effects
 from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.posterior.response import replicated_response, response_probability
 from mmn_bayes.posterior.summary import summarise
@@ -213,8 +214,9 @@ def test_what_is_of_responses_says_so_of_classes(rates, models, cohort):
     ):
         with pytest.raises(ValueError, match="of outcome 'class', not of responses of patients"):
             verb()
-    with pytest.raises(ValueError, match="has no candidates: see `class_odds_ratios`"):
-        predictor_table(rates)
+    for verb in (predictor_table, lambda tree: predictor_effects(tree, "model")):
+        with pytest.raises(ValueError, match="has no candidates: see `class_odds_ratios`"):
+            verb(rates)
     words = " ".join(question_notes(rates))
     assert "their state counts whatever was infused" in words
     assert "grades" not in words

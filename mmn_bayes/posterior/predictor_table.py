@@ -166,9 +166,8 @@ def _of_rates(
     """Odds ratio, and change in the probability of response, with their intervals."""
     low, high = (rates[v].sel(predictor=effect.label) for v in ("low", "high"))
     conditional = odds_ratio_is_conditional(spec)
-    odds = summarise(units if conditional else log_odds_ratio(low, high, spec), level, "eti").iloc[
-        0
-    ]
+    logs = units if conditional else log_odds_ratio(low, high, spec)
+    odds = summarise(logs, level, "eti").iloc[0]
     change = summarise(high - low, level, "eti").iloc[0]
     ends = {"": "estimate", "_lower": "lower", "_upper": "upper"}
     return {

@@ -48,7 +48,7 @@ def candidate_effects(spec: ModelSpec) -> list[Effect]:
         cure = (
             "see `class_odds_ratios`"
             if spec.outcome == "class"
-            else ("a predictor with a margin is one")
+            else "a predictor with a margin is one"
         )
         raise ValueError(f"The model '{spec.name}' has no candidates: {cure}.")
     effects = []
@@ -103,6 +103,7 @@ def predictor_effects(fit: xr.DataTree, scale: Scale = "odds_ratio") -> xr.DataA
     }
     if scale not in found:
         raise ValueError(f"scale is {scale!r}; it is one of {', '.join(found)}.")
+    candidate_effects(spec)  # an error where there are none
     drawn = found[scale]()
     conditional = scale == "odds_ratio" and odds_ratio_is_conditional(spec)
     return drawn.rename("predictor_effects").assign_attrs(

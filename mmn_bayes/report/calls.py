@@ -13,7 +13,7 @@ from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.cohort.simulate_responses import simulate_responses
 from mmn_bayes.frequentist.effects import observed_effects
 from mmn_bayes.posterior.calls import judged_effects
-from mmn_bayes.report.running import Task, run_tasks, task_seed
+from mmn_bayes.report.running import Task, require_finished, run_tasks, task_seed
 from mmn_bayes.report.store import write_table, write_text
 from mmn_bayes.spec.model_spec import ModelSpec
 from mmn_bayes.spec.reading import parse_spec
@@ -129,10 +129,7 @@ def study_calls(
                 tasks.append(Task(name, ours, cohort, own, lengths, extra=extra))
             tests.append(_tested(cohort, ten_candidates(specs[0]), truth, scenario, number))
     found = run_tasks(tasks, judged_effects, folder / "tasks", workers=workers, progress=progress)
-    failed = found[found["error"] != ""]
-    if len(failed):
-        first = failed.iloc[0]
-        raise RuntimeError(f"{len(failed)} fits failed; {first['task']}: {first['error']}")
+    require_finished(found)
     parts = found["task"].str.split(" | ", regex=False, expand=True)
     found = found.assign(scenario=parts[0], model=parts[1], cohort=parts[2].astype(int))
     found["false"] = (found["verdict"] == "relevant") & found["within"]

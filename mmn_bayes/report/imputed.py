@@ -18,7 +18,7 @@ from mmn_bayes.posterior.predictors import (
     patients_of,
 )
 from mmn_bayes.posterior.summary import summarise
-from mmn_bayes.report.running import Task, run_tasks, task_seed
+from mmn_bayes.report.running import Task, require_finished, run_tasks, task_seed
 from mmn_bayes.spec.model_spec import ModelSpec
 
 _INDEX = ["chain", "draw", "predictor"]
@@ -113,10 +113,7 @@ def imputed_predictors(
         for name, own in zip(names, cohorts, strict=True)
     ]
     found = run_tasks(tasks, effect_draws, folder, workers=workers, progress=progress)
-    failed = found[found["error"] != ""]
-    if len(failed):
-        first = failed.iloc[0]
-        raise RuntimeError(f"{len(failed)} fits failed; {first['task']}: {first['error']}")
+    require_finished(found)
     own = [draws_of_table(part) for _, part in found.groupby("task", sort=True)]
     stacked = {part: _stacked([one[part] for one in own]) for part in own[0]}
     table = table_of_effects(

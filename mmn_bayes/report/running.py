@@ -150,6 +150,25 @@ def run_tasks(
     return pd.concat(parts, ignore_index=True)
 
 
+def require_finished(table: pd.DataFrame) -> None:
+    """Raise unless every task of a run has a result.
+
+    Parameters
+    ----------
+    table
+        What `run_tasks` gave.
+
+    Raises
+    ------
+    RuntimeError
+        With how many failed, and the first of them with its error; a repeated run tries them again.
+    """
+    failed = table[table["error"] != ""]
+    if len(failed):
+        first = failed.iloc[0]
+        raise RuntimeError(f"{len(failed)} fits failed; {first['task']}: {first['error']}")
+
+
 def _mark(task: Task, what: str, failed: dict[str, str]) -> str:
     """Fingerprint of a task and its measure; why it has none, where its data cannot be used."""
     try:

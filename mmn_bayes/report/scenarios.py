@@ -23,6 +23,7 @@ def trajectory_table(
     quantity: str = "expected_sum",
     level: float = 0.95,
     above: float | None = None,
+    below: float | None = None,
 ) -> pd.DataFrame:
     """Summarise a trajectory day by day, and say which days are extrapolated.
 
@@ -34,7 +35,7 @@ def trajectory_table(
         One of its variables: "grade_share", "at_least", "expected_grade", "expected_sum".
     level
         Probability of the equal-tailed intervals.
-    above
+    above, below
         As for `summarise`.
 
     Returns
@@ -49,7 +50,7 @@ def trajectory_table(
         When there is no such quantity.
     """
     _require_quantity(drawn, quantity)
-    table = summarise(drawn[quantity], level=level, interval="eti", above=above)
+    table = summarise(drawn[quantity], level=level, interval="eti", above=above, below=below)
     flags = drawn["extrapolated"]
     keys = [str(dim) for dim in flags.dims]
     beyond = flags.to_dataframe()["extrapolated"].reset_index()[[*keys, "extrapolated"]]
@@ -173,19 +174,12 @@ def yearly_change_table(
         )
     parts = []
     for first, last in periods:
-        start, end = (drawn.sel(day=day, drop=True) for day in (first, last))
-        years = (last - first) / DAYS_A_YEAR
-        change = ((end[quantity] - start[quantity]) / years).assign_attrs(drawn[quantity].attrs)
-        table = summarise(change, level=level, interval="eti", below=0.0)
-        flags = (start["extrapolated"] | end["extrapolated"]).rename("extrapolated")
-        keys = [str(dim) for dim in flags.dims]
-        if keys:
-            table = table.merge(
-                flags.to_dataframe().reset_index()[[*keys, "extrapolated"]], on=keys
-            )
-        else:
-            table = table.assign(extrapolated=bool(flags))
-        parts.append(table.assign(from_day=first, to_day=last))
+        start, end = drawn.sel(day=first, drop=True), drawn.sel(day=[last])
+        change = (end[[quantity]] - start[[quantity]]) / ((last - first) / DAYS_A_YEAR)
+        change[quantity].attrs = drawn[quantity].attrs
+        change["extrapolated"] = end["extrapolated"] | start["extrapolated"]
+        table = trajectory_table(change, quantity, level, below=0.0)
+        parts.append(table.drop(columns=["day", "quantity"]).assign(from_day=first, to_day=last))
     said = f"{drawn[quantity].attrs['quantity']}, change a year"
     return pd.concat(parts, ignore_index=True).assign(quantity=said)
 

@@ -12,7 +12,7 @@ from mmn_bayes.model.covariates import in_likelihood
 from mmn_bayes.model.design import make_design
 from mmn_bayes.posterior.leaving_out import left_out_by_importance
 from mmn_bayes.posterior.patient_density import alone_design, left_out_density
-from mmn_bayes.report.running import Task, run_tasks, task_seed
+from mmn_bayes.report.running import Task, require_finished, run_tasks, task_seed
 from mmn_bayes.spec.candidates import with_candidates
 from mmn_bayes.spec.model_spec import ModelSpec
 
@@ -109,10 +109,7 @@ def predictor_worth(
         tasks += _exact_tasks(label, model, cohort, seed, lengths or {}, historical)
     measure = left_out_density if exact else left_out_by_importance
     found = run_tasks(tasks, measure, folder, workers=workers, progress=progress)
-    failed = found[found["error"] != ""]
-    if len(failed):
-        first = failed.iloc[0]
-        raise RuntimeError(f"{len(failed)} fits failed; {first['task']}: {first['error']}")
+    require_finished(found)
     if exact:
         parts = found["task"].str.split(" | ", n=1, regex=False, expand=True)
         found = found.assign(task=parts[0], patient=parts[1])
