@@ -26,19 +26,20 @@ from mmn_bayes.model.design import make_design
 from mmn_bayes.model.effects import SHARED_PRIORS
 from mmn_bayes.model.priors import MAKERS, LogOdds, parameter
 from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.spec.model_spec import Exposure, Group, ModelSpec, Prior
+from mmn_bayes.spec.model_spec import Exposure, Group, ModelSpec
+from mmn_bayes.spec.prior import Prior
 from mmn_bayes.spec.reading import parse_spec, read_spec
 from mmn_bayes.spec.vocabulary import DISTRIBUTIONS
 
 # What is evaluated a few times is not worth minutes of compiling; the files themselves are
 # compiled as for sampling.
 INTERPRETED = "FAST_COMPILE"
-# Models of counts, those with a prior from history and those of classes have their own:
-# tests/test_historical.py and tests/test_classes.py.
+# Models of counts, those with a prior from history and those of the long run have their own:
+# tests/test_historical.py, tests/test_classes.py and tests/test_long_run_density.py.
 FILES = [
     path
     for path in sorted((Path(__file__).parents[1] / "models").glob("*.toml"))
-    if (spec := read_spec(path)).outcome not in ("events", "class") and spec.historical is None
+    if (spec := read_spec(path)).outcomes in (("grade",), ("response",)) and not spec.historical
 ]
 STRENGTH = FILES[0].with_name("strength.toml")
 Point = Mapping[str, np.ndarray]

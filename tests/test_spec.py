@@ -207,9 +207,10 @@ def test_a_key_of_another_outcome_has_no_meaning() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["grades", 3, ["grade"], ...])
-def test_the_outcome_is_one_of_four(outcome: Any) -> None:
+def test_the_outcome_is_one_of_six(outcome: Any) -> None:
     said = only_defect(changed("outcome", outcome))
-    assert said.endswith("is not one of grade, response, events, class; state one of them.")
+    six = "grade, response, events, class, blocks, state"
+    assert said.endswith(f"is not one of {six}; state one of them.")
 
 
 @pytest.mark.parametrize("head", ["group", "exposure", "predictor"])
@@ -712,11 +713,12 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "response in a model of grades": (
         changed("predictor.naive_level.acts_on", "response"),
-        "predictor.naive_level.acts_on: 'response' has no meaning for outcome 'grade'.",
+        "predictor.naive_level.acts_on: 'response' has no meaning for outcome 'grade'; take level or "
+        "gain or slope or wearing_off.",
     ),
     "level in a model of response": (
         changed("predictor.naive.acts_on", "level", "response"),
-        "predictor.naive.acts_on: 'level' has no meaning for outcome 'response'.",
+        "predictor.naive.acts_on: 'level' has no meaning for outcome 'response'; take response.",
     ),
     "target before its window": (
         changed("response.follow_up_day", 100),

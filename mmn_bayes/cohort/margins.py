@@ -75,19 +75,22 @@ def follow_up_years(cohort: Cohort) -> pd.Series:
     return last.reindex(cohort.patients["patient"]).rename("follow_up_years")
 
 
-def block_counts(cohort: Cohort, rule: ResponseRule) -> pd.DataFrame:
+def block_counts(cohort: Cohort, rule: ResponseRule, column: str = "n_blocks") -> pd.DataFrame:
     """Return the number of conduction blocks at the two visits that the response rule compares.
 
     Parameters
     ----------
     cohort, rule
         A cohort with `blocks`, and the rule whose target days and windows are used.
+    column
+        Of the nerve conduction studies that are compared, which column: `n_blocks`, `n_nerves` or
+        `day`.
 
     Returns
     -------
     DataFrame
         One row a patient, in the cohort's order: `patient`, `baseline` and `follow_up`, float64,
-        missing without a count in the window; of two counts as near, the earlier.
+        missing without a study in the window; of two as near, the earlier.
 
     Raises
     ------
@@ -102,7 +105,8 @@ def block_counts(cohort: Cohort, rule: ResponseRule) -> pd.DataFrame:
         blocks = recorded[recorded["day"].between(*window)]
         blocks = blocks.assign(distance=(blocks["day"] - target).abs())
         blocks = blocks.sort_values(["patient", "distance", "day"]).drop_duplicates("patient")
-        found = blocks.set_index("patient")["n_blocks"].reindex(patients)
+        values = blocks.set_index("patient").get(column, pd.Series(dtype=float))
+        found = values.reindex(patients)
         return found.to_numpy(dtype=float, na_value=np.nan)
 
     return pd.DataFrame(

@@ -4,7 +4,6 @@ A count of blocks is one of the nerves that were tested: where others were teste
 change may be theirs.
 """
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,8 +58,9 @@ def block_changes(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
     CohortWarning
         When patients are not evaluable for response, with the count of each reason.
     """
-    blocks = _at_visits(cohort, spec, "n_blocks")
-    days, nerves = _at_visits(cohort, spec, "day"), _at_visits(cohort, spec, "n_nerves")
+    blocks, days, nerves = (
+        block_counts(cohort, spec.response, column) for column in ("n_blocks", "day", "n_nerves")
+    )
     change = blocks["follow_up"] - blocks["baseline"]
     missing = [blocks["baseline"].isna(), blocks["follow_up"].isna()]
     kind = pd.Series(np.select([change < 0, change == 0, change > 0], KINDS, ""), dtype="str")
@@ -188,7 +188,7 @@ def blocks_and_strength(
     an approximation, the more so the more patients have the same change).
     """
     check_level(level)
-    blocks = _at_visits(cohort, spec, "n_blocks")
+    blocks = block_counts(cohort, spec.response)
     pair = visit_pair(cohort, spec)
     both = (pair.baseline != NOT_GRADED) & (pair.follow_up != NOT_GRADED)
     n_both = both.sum(axis=1)
@@ -203,16 +203,6 @@ def blocks_and_strength(
     row |= {"lower": lower, "upper": upper, "level": float(level), "interval": FISHER}
     row |= {"p_value": p_value, "test": test, "synthetic": cohort.synthetic}
     return pd.DataFrame([row])
-
-
-def _at_visits(cohort: Cohort, spec: HasResponseRule, column: str) -> pd.DataFrame:
-    """`baseline` and `follow_up` of a column of the nerve conduction studies that are compared."""
-    recorded = cohort.blocks
-    if recorded is not None:
-        # Which study counts is decided in one place, which counts blocks: it is shown this column.
-        values = recorded.get(column, np.nan)
-        cohort = replace(cohort, blocks=recorded.assign(n_blocks=values))
-    return block_counts(cohort, spec.response)
 
 
 def _share(kind: str, events: int, n: int, level: float) -> dict[str, Any]:

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.proportion import multinomial_proportions_confint
 
+from mmn_bayes.cohort.histories import status_rows
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.errors import DataError
 from mmn_bayes.frequentist.aligning import require_columns
-from mmn_bayes.frequentist.occupancy import status_rows
 from mmn_bayes.frequentist.rates import check_level, rate_interval, rates
 
 EXACT = "clopper-pearson"

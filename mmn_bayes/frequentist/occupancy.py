@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from mmn_bayes.cohort.histories import status_rows
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.errors import DataError
 from mmn_bayes.frequentist.rates import check_level, rate_interval
@@ -16,47 +17,6 @@ from mmn_bayes.frequentist.rates import check_level, rate_interval
 NO_ROW = "no status"
 ONE_ROW = "one status only"
 EXACT = "clopper-pearson"
-SHOWN = 5
-
-
-def status_rows(cohort: Cohort, levels: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return the rows of `status` by patient and day, their states checked against the levels.
-
-    Parameters
-    ----------
-    cohort
-        A cohort with `status`.
-    levels
-        The states there are, in the order in which they are reported; None for those of the cohort
-        by name.
-
-    Returns
-    -------
-    DataFrame
-        `patient`, `day` (since inclusion), `status`, whose categories are the levels.
-
-    Raises
-    ------
-    DataError
-        When the cohort has no status, a state is not one of the levels, or a patient has two states
-        on one day.
-    ValueError
-        When `levels` is empty or names a level twice.
-    """
-    rows, headline = cohort.status, "The states cannot be used (rows count from 0):"
-    if rows is None or rows.empty:
-        cure = "add it, one row a patient and day from which a state holds"
-        raise DataError(headline, [f"status: no such table, or no row in it; {cure}."])
-    known = sorted(rows["status"].unique()) if levels is None else _checked_levels(levels)
-    unknown = rows[~rows["status"].isin(known)]
-    problem = f"is not one of the levels ({', '.join(known)}); correct it or add it to `levels`"
-    twice = rows[rows.duplicated(["patient", "day"])]
-    again = "is a second state on this day; keep the one that holds from it"
-    defects = [*_row_defects(unknown, problem), *_row_defects(twice, again)]
-    if defects:
-        raise DataError(headline, defects)
-    rows = rows[["patient", "day", "status"]].sort_values(["patient", "day"], ignore_index=True)
-    return rows.assign(status=pd.Categorical(rows["status"], categories=known))
 
 
 def state_intervals(cohort: Cohort, *, levels: Sequence[str]) -> pd.DataFrame:
@@ -256,21 +216,3 @@ def _checked_days(days: Sequence[float]) -> np.ndarray:
     if wanted.ndim != 1 or wanted.size == 0 or not np.isfinite(wanted).all():
         raise ValueError(f"`days` is {days!r}; list at least one day since inclusion, finite.")
     return wanted
-
-
-def _checked_levels(levels: Sequence[str]) -> list[str]:
-    known = [] if isinstance(levels, str) else list(levels)
-    if not known or len(set(known)) < len(known):
-        raise ValueError(f"`levels` is {levels!r}; list every state once, at least one.")
-    return known
-
-
-def _row_defects(rows: pd.DataFrame, problem: str) -> list[str]:
-    """Name the first rows of status with a problem, and count the others."""
-    defects = [
-        f"status: row {row.Index}, patient '{row.patient}', day {row.day:g}: '{row.status}' "
-        f"{problem}."
-        for row in rows.head(SHOWN).itertuples()
-    ]
-    more = len(rows) - len(defects)
-    return [*defects, f"status: {more} more rows of the same kind."] if more else defects

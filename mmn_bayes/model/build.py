@@ -9,6 +9,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 
+from mmn_bayes.model.blocks import blocked
 from mmn_bayes.model.classes import classified
 from mmn_bayes.model.components import (
     at,
@@ -29,6 +30,7 @@ from mmn_bayes.model.ordinal import (
     log_odds_below,
 )
 from mmn_bayes.model.priors import parameter
+from mmn_bayes.model.states import moving
 from mmn_bayes.spec.model_spec import ModelSpec
 
 # What a design holds for the estimands only.
@@ -37,6 +39,7 @@ _NOT_IN_GRAPH = frozenset(
         *("baseline_day", "follow_up_day", "day_of_visit", "position_of_row", "earlier_row"),
         "n_affected",
         *("infusion_day", "infusion_dose_g_per_kg"),
+        *("seen_patient", "seen_step", "seen_code", "start_day"),
     }
 )
 
@@ -57,8 +60,9 @@ def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> p
         threshold) and `site_sigma`, in units of the noise, from which those levels are drawn.
         "predict": without likelihood, with those effects as parameters, and the deterministic
         `grade_cdf` (dims row, threshold; the probability of at most each grade),
-        `response_probability` (dim patient), `event_probability` (dim row) or `class_probability`
-        (dims patient, class).
+        `response_probability` (dim patient), `event_probability` (dim row), `class_probability`
+        (dims patient, class), `stays` and `appears` (dim patient), or `transition_probability`
+        (dims step, state, next_state); of a joint model those of each of its outcomes.
 
     Returns
     -------
@@ -67,15 +71,22 @@ def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> p
         operation for numba: under nutpie's JAX backend PyTensor raises a NotImplementedError that
         names it.
     """
-    outcomes = {"grade": _grades, "response": _responses, "events": counted_events}
-    outcomes["class"] = classified
+    others = {"response": _responses, "events": counted_events, "class": classified}
+    others |= {"blocks": blocked, "state": moving}
     coords = {str(name): design[name].to_numpy() for name in design.coords}
     if spec.correlation is not None:
         coords["pair"] = np.array(pair_labels(spec))
     if spec.relaxed is not None:
         coords["relaxed"] = np.array(spec.relaxed.own_strata)
     with pm.Model(coords=coords) as model:
-        outcomes[spec.outcome](spec, _data(spec, design), purpose)
+        arrays = _data(spec, design)
+        if spec.outcome == "grade":
+            effects = _grades(spec, arrays, purpose)
+            arrays |= {f"shared_{name}": effects[name] for name in effects}
+        for outcome in spec.outcomes:
+            # What is recovered are levels of sites, of which the others know nothing.
+            if outcome != "grade" and purpose != "recover":
+                others[outcome](spec, arrays, purpose)
     return model
 
 
@@ -106,7 +117,8 @@ def _packed(name: str, arrays: Mapping[str, np.ndarray], dtype: str) -> dict[str
     return {part: data[a:b] for part, (a, b) in zip(arrays, pairwise(ends), strict=True)}
 
 
-def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
+def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> dict[str, Any]:
+    """Add the model of grades; return the effects, in sds, of the groups that others share."""
     # One of the two is the unit; the kernel takes all in units of the noise.
     site = spec.site_group
     noise = parameter("noise", spec.noise) if spec.noise is not None else 1.0
@@ -146,6 +158,10 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> None:
             of_row = arrays["set_of_row"] if spec.relaxed else 0
             cdf = cumulative_probability(eta + own, scaled[of_row], link=spec.link)
             pm.Deterministic("grade_cdf", cdf)
+    named = pm.modelcontext(None).named_vars
+    return {
+        shared.group: effects[shared.group] / named[f"{shared.group}_sd"] for shared in spec.sharing
+    }
 
 
 def _parts(spec: ModelSpec, arrays: dict[str, Any]) -> list[tuple[Any, Any, Any, Any, Any, int]]:

@@ -11,8 +11,10 @@ import xarray as xr
 
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.errors import DataError
+from mmn_bayes.model.effects import long_run_shifts
 from mmn_bayes.model.priors import parameter
-from mmn_bayes.spec.model_spec import Classes, ModelSpec
+from mmn_bayes.spec.long_run import Classes
+from mmn_bayes.spec.model_spec import ModelSpec
 
 UNCLASSIFIED = -1
 
@@ -98,11 +100,8 @@ def classified(spec: ModelSpec, arrays: Mapping[str, Any], purpose: str) -> None
     reference = parameter("reference_probability", _of(spec).prior, dims="class")
     code = arrays["class_code"]
     shift = pt.zeros((code.shape[0], len(_of(spec).levels) - 1))
-    for p in spec.predictors:
-        if p.prior is None:  # unreachable through read_spec
-            raise ValueError(f"predictor.{p.name} has no prior.")
-        effect = parameter(p.name, p.prior, dims="contrast")
-        shift = shift + arrays[f"x_{p.name}"][:, None] * effect[None, :]
+    for x, effect in long_run_shifts(spec, "class", arrays, "contrast").values():
+        shift = shift + x[:, None] * effect[None, :]
     eta = pt.log(reference)[None, :] + pt.concatenate([pt.zeros_like(shift[:, :1]), shift], axis=1)
     logs = eta - pt.logsumexp(eta, axis=1, keepdims=True)
     if purpose == "predict":

@@ -19,7 +19,8 @@ from mmn_bayes.model.priors import (
     parameter_in_units,
     partial_correlations,
 )
-from mmn_bayes.spec.model_spec import Exposure, Group, ModelSpec, Prior
+from mmn_bayes.spec.model_spec import Exposure, Group, ModelSpec
+from mmn_bayes.spec.prior import Prior
 
 Arrays = Mapping[str, Any]
 Effects = Mapping[str, Any]

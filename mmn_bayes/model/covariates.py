@@ -69,6 +69,10 @@ def in_likelihood(spec: ModelSpec, design: xr.Dataset) -> np.ndarray:
         return design["response"].to_numpy() >= 0
     if spec.outcome == "class":
         return design["class_code"].to_numpy() >= 0
+    if spec.outcome == "blocks":
+        return design["blocks_after"].to_numpy() >= 0
+    if spec.outcome == "state":
+        return np.isin(np.arange(design.sizes["patient"]), design["seen_patient"].to_numpy())
     return design["n_sites"].to_numpy() > 0
 
 

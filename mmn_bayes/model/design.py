@@ -5,6 +5,7 @@ carries its design needs nothing else.
 """
 
 import hashlib
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -27,9 +28,11 @@ from mmn_bayes.cohort.response import (
 )
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.errors import DataError
+from mmn_bayes.model.blocks import with_blocks
 from mmn_bayes.model.classes import with_classes
 from mmn_bayes.model.covariates import unusable, with_covariates
 from mmn_bayes.model.events import events_design
+from mmn_bayes.model.states import with_states
 from mmn_bayes.model.timing import infusion_events, time_basis
 from mmn_bayes.spec.model_spec import Exposure, ModelSpec
 
@@ -54,8 +57,8 @@ def make_design(
         (1, 0, or -1 when not evaluable), `reason`, `n_affected` (-1 without a baseline visit),
         `n_sites` (ever graded), `baseline_day`, `follow_up_day`. For outcome
         "grade" also dims `site` (a muscle of one side of a patient), `muscle`, `row` (a grade),
-        `visit` (a patient on a day), `grade`, `threshold` and `infusion`; for "class"
-        `class_code` and the dims `class` and `contrast`.
+        `visit` (a patient on a day), `grade`, `threshold` and `infusion`; for "class",
+        "blocks" and "state" what `with_classes`, `with_blocks` and `with_states` add.
         Attributes: `synthetic`, `title`, `source`.
 
     Raises
@@ -86,17 +89,26 @@ def make_design(
         design = design.assign(
             {name: ("component", values.to_numpy(dtype=float)) for name, values in names.items()}
         )
-    if spec.outcome == "class":
-        return with_classes(design, spec, cohort)
-    if spec.outcome == "grade":
-        return _with_grades(design, spec, cohort, pair.sites)
-    if not judged["response"].notna().any():
+    if spec.outcome == "response" and not judged["response"].notna().any():
         reasons = judged["reason"].value_counts()
         raise DataError(
             f"The model '{spec.name}' cannot be fitted to this cohort.",
             [f"nobody is evaluable: {reason} ({count})." for reason, count in reasons.items()],
         )
+    if spec.outcome == "grade":
+        design = _with_grades(design, spec, cohort, pair.sites)
+    for outcome in spec.outcomes:
+        if outcome in _WITH:
+            design = _WITH[outcome](design, spec, cohort)
     return design
+
+
+# What a patient has one of, but for responses; a joint model has several.
+_WITH: Mapping[str, Callable[[xr.Dataset, ModelSpec, Cohort], xr.Dataset]] = {
+    "class": with_classes,
+    "blocks": with_blocks,
+    "state": with_states,
+}
 
 
 def _without_history(spec: ModelSpec, mixture: pd.DataFrame | None) -> list[str]:

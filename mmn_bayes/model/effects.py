@@ -8,7 +8,8 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from mmn_bayes.model.priors import MAKERS, parameter
-from mmn_bayes.spec.model_spec import ModelSpec, Predictor, Prior
+from mmn_bayes.spec.model_spec import ModelSpec, Predictor
+from mmn_bayes.spec.prior import Prior
 
 Arrays = Mapping[str, Any]
 
@@ -148,3 +149,31 @@ SHARED_PRIORS: Mapping[str, Callable[[Prior, int, Any], Any]] = {
     "horseshoe": _horseshoe,
     "r2d2": _r2d2,
 }
+
+
+def long_run_shifts(spec: ModelSpec, acts_on: str, arrays: Arrays, dim: str) -> dict[str, Any]:
+    """Add the effects on classes, blocks or states to the model in context.
+
+    Parameters
+    ----------
+    spec, arrays
+        The model, and its design's numbers; of a joint model with the effects of the groups that
+        it shares, in sds (`shared_<group>`).
+    acts_on, dim
+        What they act on, and over what each has its members.
+
+    Returns
+    -------
+    dict
+        By the name of the predictor, or of the sharing, its values, shape (patient,), and its
+        effects, shape (dim,).
+    """
+    found = {}
+    for p in spec.predictors:
+        if p.acts_on == acts_on:
+            found[p.name] = arrays[f"x_{p.name}"], parameter(p.name, _stated(p.prior), dims=dim)
+    for shared in spec.sharing:
+        if shared.acts_on == acts_on:
+            effect = parameter(shared.name, shared.prior, dims=dim)
+            found[shared.name] = arrays[f"shared_{shared.group}"], effect
+    return found

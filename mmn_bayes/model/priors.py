@@ -11,7 +11,9 @@ from pymc.distributions.transforms import Interval, ordered
 from pymc.logprob.transforms import Transform
 from scipy.special import gammaln
 
-from mmn_bayes.spec.model_spec import Prior
+from mmn_bayes.spec.prior import Prior
+
+Dims = str | tuple[str, ...] | None
 
 
 def partial_correlations(name: str, prior: Prior, n_effects: int, dims: str | None) -> Any:
@@ -88,23 +90,23 @@ class LogOdds(Transform):
         self.n = n
 
     def forward(self, value: Any, *inputs: Any) -> Any:
-        """Return the log-odds; shape (n - 1,)."""
+        """Return the log-odds; shape (..., n - 1)."""
         logs = pt.log(value)
-        return logs[:-1] - logs[-1]
+        return logs[..., :-1] - logs[..., -1:]
 
     def backward(self, value: Any, *inputs: Any) -> Any:
-        """Return the shares; shape (n,)."""
+        """Return the shares; shape (..., n)."""
         odds = pt.exp(value)
         # Taken by their numbers, as the effects of patients are: joining compiles for seconds.
         place, last = np.arange(self.n) % (self.n - 1), np.eye(self.n)[-1]
-        return (odds[place] * (1.0 - last) + last) / (1.0 + odds.sum())
+        return (odds[..., place] * (1.0 - last) + last) / (1.0 + odds.sum(-1, keepdims=True))
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
         """Return the sum of the logarithms of the shares."""
-        return value.sum() - self.n * pt.log(1.0 + pt.exp(value).sum())
+        return value.sum(-1) - self.n * pt.log(1.0 + pt.exp(value).sum(-1))
 
 
-def _dirichlet(name: str, prior: Prior, dims: str | None) -> Any:
+def _dirichlet(name: str, prior: Prior, dims: Dims) -> Any:
     concentration = np.asarray(prior["concentration"], dtype=float)
     constant = gammaln(concentration.sum()) - gammaln(concentration).sum()
 
@@ -150,8 +152,12 @@ MAKERS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-def parameter(name: str, prior: Prior, dims: str | None = None) -> Any:
-    """Add one parameter with its prior to the model in context, and return its variable."""
+def parameter(name: str, prior: Prior, dims: Dims = None) -> Any:
+    """Add one parameter with its prior to the model in context, and return its variable.
+
+    With several dims its members are independent, those of the last dim together one simplex where
+    the prior is of such.
+    """
     return MAKERS[prior.distribution](name, prior, dims)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.posterior.replicate import spec_of
-from mmn_bayes.spec.model_spec import Prior
+from mmn_bayes.spec.prior import Prior
 
 _POINTS = 400  # of a cycle, over which a mean is taken
 

@@ -18,6 +18,10 @@ _KEPT = ("estimate", "sd", "lower", "upper", "level", "interval", "ess_bulk", "e
 _OF_FIT = "fit_"  # before the names of the columns that are of a whole fit
 
 
+# What a likelihood has one term of: its dim, and what it is called.
+_COUNTED = {"row": "grade", "interval": "interval"}
+
+
 def truth_intervals(
     tree: xr.DataTree, truth: Mapping[str, object], level: float = 0.9
 ) -> pd.DataFrame:
@@ -57,7 +61,7 @@ def truth_intervals(
 def _beside(name: str, true: Any, table: pd.DataFrame) -> pd.DataFrame:
     """Lay the truth of one parameter beside its summary; its members are those of the fit."""
     dims = list(table.columns[: table.columns.get_loc("estimate")])
-    members = table[dims[0]].astype(str).tolist() if dims else [""]
+    members = table[dims].astype(str).agg(", ".join, axis=1).tolist() if dims else [""]
     if isinstance(true, Mapping):
         true = [true[member] for member in members]
     values = [float(value) for value in np.atleast_1d(true)]
@@ -95,7 +99,9 @@ def recovered(fit: xr.DataTree, *, truth: Mapping[str, object], level: float) ->
     row = {
         "seed": fit.attrs["seed"],
         "n_patients": design.sizes["patient"],
-        "n_grades": design.sizes["row"],
+        **{
+            f"n_{what}s": design.sizes[dim] for dim, what in _COUNTED.items() if dim in design.sizes
+        },
         **{name: fit.attrs[name] for name in ("chains", "draws", "tune")},
         "divergences": int(fit["sample_stats"]["diverging"].sum()),
         "worst_r_hat": intervals["r_hat"].max(skipna=False),

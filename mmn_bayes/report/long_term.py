@@ -14,7 +14,7 @@ from mmn_bayes.posterior.classes import class_probability, simultaneous_interval
 from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.tables import OBSERVED, group_label
-from mmn_bayes.spec.model_spec import Classes
+from mmn_bayes.spec.long_run import Classes
 
 _FIRST = ["class", "source", "n", "events", "missing", "estimate", "lower", "upper", "level"]
 _KEPT = [*_FIRST, "interval", "distribution", "ess_bulk", "ess_tail", "r_hat", "mcse"]

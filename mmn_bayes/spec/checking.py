@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+from mmn_bayes.spec.checking_long_run import long_run_contradictions
 from mmn_bayes.spec.checking_predictors import predictor_contradictions
 from mmn_bayes.spec.vocabulary import (
     DISTRIBUTIONS,
@@ -18,7 +19,7 @@ from mmn_bayes.spec.vocabulary import (
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Tables of tables, whose names an author chooses.
-_NAMED = ("group", "exposure", "predictor")
+_NAMED = ("group", "exposure", "predictor", "sharing")
 # Names the fit uses itself, which a group, exposure or predictor may not take.
 _RESERVED = (
     *("relaxed_sd", "relaxed_z", "stratum_cutpoints", "grade_probability", "cutpoints"),
@@ -35,6 +36,9 @@ _RESERVED = (
         "shrinkage_global",
     ),
     *("reference_probability", "class_probability", "classes", "class_code"),
+    *("block_stays", "block_appears", "block_overdispersion", "blocks", "stays", "appears"),
+    *("start_probability", "leaves", "towards", "state_change", "state_varying_sd"),
+    *("state_varying_z", "transition_probability", "states", "start", "time"),
     *("shrinkage_slab", "shrinkage_r2", "shrinkage_share", "shrinkage_factor", "sd_of_shrunk"),
     # Columns of tables of estimates, which draws split by a predictor of that name would hide.
     *("estimate", "sd", "lower", "upper", "level", "interval", "mcse", "n", "events", "missing"),
@@ -46,7 +50,8 @@ _DIMENSIONS = (
     *("patient", "muscle", "site", "row", "visit", "grade", "threshold", "infusion"),
     *("site_edge", "pair", "stratum", "relaxed", "gap", "chain", "draw", "unit", "component"),
     *("event", "patient_edge", "gap_length", "knot", "visit_knot", "scenario", "shrunk"),
-    *("class", "contrast"),
+    *("class", "contrast", "fate", "state", "next_state", "other_state", "period", "effect"),
+    *("step", "interval", "kind"),
 )
 
 
@@ -308,8 +313,7 @@ def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
             yield from _grade_contradictions(content)
         case "events":
             yield from _events_contradictions(content)
-        case "class":
-            yield from _class_contradictions(content)
+    yield from long_run_contradictions(content)
 
 
 def _events_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
@@ -319,14 +323,6 @@ def _events_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     for table in ("evidence", "robust"):
         if table in content and not studies:
             yield f'{table}: belongs to unit.by = "study", and to nothing else; leave it out.'
-
-
-def _class_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
-    stated, levels = content["classes"]["prior"]["concentration"], content["classes"]["levels"]
-    if not isinstance(stated, list) or len(stated) != len(levels):
-        yield f"classes.prior: concentration needs {len(levels)} numbers, one for each level."
-    if content["link"] != "logit":
-        yield "link: classes are modelled by their log odds; take logit."
 
 
 def _grade_contradictions(content: Mapping[str, Any]) -> Iterator[str]:

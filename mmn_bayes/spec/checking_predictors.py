@@ -19,7 +19,13 @@ _ACTED_ON = {
     "response": ("response",),
     "events": ("response",),
     "class": ("class",),
+    "blocks": ("blocks",),
+    "state": ("state",),
 }
+# And what else, where the model of grades is a joint one that has the table.
+_JOINT = {"classes": "class", "blocks": "blocks", "states": "state"}
+# Effects on these are of yes/no or of numbers, with a prior of their own each.
+_LONG_RUN = ("class", "blocks", "state")
 _MARGIN = ("scale", "value", "why")
 
 
@@ -27,13 +33,16 @@ def predictor_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     """Yield what contradicts itself in the predictors of a file, and in what gives them a prior."""
     predictors = content.get("predictor", {})
     for name, table in predictors.items():
-        yield from _of_one(f"predictor.{name}", table, content["outcome"])
+        yield from _of_one(f"predictor.{name}", table, content)
     yield from _priors(content)
     yield from _historical(content)
     yield from _shrinkage(content)
 
 
-def _of_one(path: str, table: Mapping[str, Any], outcome: str) -> Iterator[str]:
+def _of_one(path: str, table: Mapping[str, Any], content: Mapping[str, Any]) -> Iterator[str]:
+    outcome = content["outcome"]
+    joint = outcome == "grade"
+    legal = (*_ACTED_ON[outcome], *(a for t, a in _JOINT.items() if joint and t in content))
     if path == "predictor.naive" and table["column"] != "naive":
         yield f"{path}: this name is that of the column 'naive'; choose another."
     kind = table["kind"]
@@ -47,12 +56,17 @@ def _of_one(path: str, table: Mapping[str, Any], outcome: str) -> Iterator[str]:
             yield (
                 f"{path}.{key}: belongs to a predictor of kind '{kind}', and to no other; state it."
             )
-    if outcome in ("events", "class") and kind not in ("yes_no", "number"):
+    of_long_run = table["acts_on"] in _LONG_RUN
+    if (outcome == "events" or of_long_run) and kind not in ("yes_no", "number"):
+        what = table["acts_on"] if of_long_run else outcome
+        yield f"{path}.kind: '{kind}' has no meaning for outcome '{what}'; take yes_no or number."
+    if table["acts_on"] not in legal:
         yield (
-            f"{path}.kind: '{kind}' has no meaning for outcome '{outcome}'; take yes_no or number."
+            f"{path}.acts_on: '{table['acts_on']}' has no meaning for outcome '{outcome}'; take "
+            f"{' or '.join(legal)}."
         )
-    if table["acts_on"] not in _ACTED_ON[outcome]:
-        yield f"{path}.acts_on: '{table['acts_on']}' has no meaning for outcome '{outcome}'."
+    elif of_long_run and "margin" in table and joint:
+        yield f"{path}.margin: an effect on {table['acts_on']} has none; leave it out."
     yield from _steps(path, table)
     yield from _margin(path, table, outcome)
 
@@ -133,6 +147,8 @@ def _shrinkage(content: Mapping[str, Any]) -> Iterator[str]:
     if unknown:
         return
     own = [predictors[name] for name in shrinkage["of"]]
+    if any(table["acts_on"] in _LONG_RUN for table in own):
+        yield "shrinkage.of: effects on classes, blocks and states have priors of their own."
     acts_on = sorted({table["acts_on"] for table in own})
     if len(acts_on) > 1:
         yield (

@@ -8,20 +8,8 @@ from typing import Any
 import tomli_w
 
 from mmn_bayes.cohort.response import ResponseRule
-
-
-@dataclass(frozen=True)
-class Prior:
-    """One prior: a distribution of the vocabulary, its parameters, and why it was chosen."""
-
-    distribution: str
-    parameters: tuple[tuple[str, float | tuple[float, ...]], ...]
-    why: str
-
-    def __getitem__(self, name: str) -> Any:
-        """Return one parameter by its name."""
-        return dict(self.parameters)[name]
-
+from mmn_bayes.spec.long_run import Blocks, Classes, Sharing, States
+from mmn_bayes.spec.prior import Prior
 
 # What a strategy for an intercurrent event does, as it is printed.
 _STRATEGIES = {
@@ -33,12 +21,29 @@ _STRATEGIES = {
 }
 
 
-_OF_CLASSES = {
-    "treatment_policy": "their state counts whatever was infused or given (treatment policy)",
-    "filled_in": (
-        "filled in by the model from their covariates, as if missing at random given these; left "
-        "out of the observed rate among the classified"
-    ),
+# Where the outcome is no grade.
+_STRATEGIES_OF = {
+    "class": {
+        "treatment_policy": ("their state counts whatever was infused or given (treatment policy)"),
+        "filled_in": (
+            "filled in by the model from their covariates, as if missing at random given these; "
+            "left out of the observed rate among the classified"
+        ),
+    },
+    "blocks": {
+        "treatment_policy": ("their blocks count whatever was infused or given (treatment policy)"),
+        "filled_in": (
+            "filled in by the model from their blocks at baseline, as if missing at random given "
+            "these; left out of the observed share"
+        ),
+    },
+    "state": {
+        "treatment_policy": ("their states count whatever was infused or given (treatment policy)"),
+        "filled_in": (
+            "filled in by the model from their states before, as if leaving observation depended "
+            "on nothing else that has to do with the states; left out of the observed shares"
+        ),
+    },
 }
 
 
@@ -56,7 +61,7 @@ class Estimand:
 
     def in_words(self, outcome: str = "grade") -> tuple[str, ...]:
         """Return one line an attribute, intercurrent events with how each is handled."""
-        strategies = _STRATEGIES | (_OF_CLASSES if outcome == "class" else {})
+        strategies = _STRATEGIES | _STRATEGIES_OF.get(outcome, {})
         return (
             f"Population: {self.population}",
             f"Exposure: {self.exposure}",
@@ -249,18 +254,6 @@ class Predictor:
 
 
 @dataclass(frozen=True)
-class Classes:
-    """Values of a patient's last status, the reference first, and the prior of their rates.
-
-    Only a status from `from_day` on counts.
-    """
-
-    levels: tuple[str, ...]
-    prior: Prior
-    from_day: float
-
-
-@dataclass(frozen=True)
 class Shrinkage:
     """Predictors whose effects share a prior that shrinks them, by their names."""
 
@@ -299,6 +292,9 @@ class ModelSpec:
     predictors: tuple[Predictor, ...]
     shrinkage: Shrinkage | None
     classes: Classes | None
+    blocks: Blocks | None
+    states: States | None
+    sharing: tuple[Sharing, ...]
     unit: Unit | None
     evidence: Evidence | None
     robust: Robust | None
@@ -325,6 +321,13 @@ class ModelSpec:
     def site_group(self) -> Group:
         """The group of the levels of the sites; a model of grades has exactly one."""
         return next(g for g in self.groups if (g.by, g.acts_on) == ("patient:muscle", "level"))
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """What the likelihood is of: the outcome, and of a joint model what it has besides."""
+        parts = {"class": self.classes, "blocks": self.blocks, "state": self.states}
+        besides = [name for name, part in parts.items() if part is not None]
+        return (self.outcome, *(name for name in besides if name != self.outcome))
 
     @property
     def candidates(self) -> tuple[Predictor, ...]:
@@ -355,8 +358,9 @@ class ModelSpec:
             found["relaxed_sd"] = self.relaxed.sd
         if self.slope is not None:
             found["slope"] = self.slope.size
-        if self.classes is not None:
-            found["reference_probability"] = self.classes.prior
+        for part in (self.classes, self.blocks, self.states):
+            found |= part.priors if part is not None else {}
+        found |= {shared.name: shared.prior for shared in self.sharing}
         if self.unit is not None:
             found["unit_sd"] = self.unit.sd
         if self.memory is not None:

@@ -10,8 +10,8 @@ from typing import Any
 from mmn_bayes.cohort.response import ResponseRule
 from mmn_bayes.errors import SpecError
 from mmn_bayes.spec.checking import defects_of
+from mmn_bayes.spec.long_run import Blocks, Classes, Sharing, States
 from mmn_bayes.spec.model_spec import (
-    Classes,
     Estimand,
     Evidence,
     Exposure,
@@ -22,7 +22,6 @@ from mmn_bayes.spec.model_spec import (
     Memory,
     ModelSpec,
     Predictor,
-    Prior,
     Relaxed,
     Robust,
     Shrinkage,
@@ -30,6 +29,7 @@ from mmn_bayes.spec.model_spec import (
     Time,
     Unit,
 )
+from mmn_bayes.spec.prior import Prior
 from mmn_bayes.spec.vocabulary import DISTRIBUTIONS
 
 # Columns of the evidence by whose values rows enter.
@@ -184,9 +184,8 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
     gain, slope, course, relaxed, memory = (
         content.get(table) for table in ("gain", "slope", "time", "relaxed", "memory")
     )
-    unit, evidence, robust, historical, shrinkage, classes = (
-        content.get(table)
-        for table in ("unit", "evidence", "robust", "historical", "shrinkage", "classes")
+    unit, evidence, robust, historical, shrinkage = (
+        content.get(table) for table in ("unit", "evidence", "robust", "historical", "shrinkage")
     )
     return ModelSpec(
         name=name,
@@ -247,10 +246,7 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
             _predictor(key, table) for key, table in content.get("predictor", {}).items()
         ),
         shrinkage=shrinkage and Shrinkage(tuple(shrinkage["of"]), _stated(shrinkage["prior"])),
-        classes=classes
-        and Classes(
-            tuple(classes["levels"]), _stated(classes["prior"]), float(classes["from_day"])
-        ),
+        **_long_run(content),
         unit=unit and Unit(unit["by"], _stated(unit["sd"])),
         evidence=evidence
         and Evidence(
@@ -262,6 +258,40 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
         historical=historical and Historical(**historical),
         canonical=canonical,
     )
+
+
+def _long_run(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Classes, blocks and states of the model, and what a joint one shares between them."""
+    classes, blocks, states = (content.get(table) for table in ("classes", "blocks", "states"))
+    return {
+        "classes": classes
+        and Classes(
+            tuple(classes["levels"]), _stated(classes["prior"]), float(classes["from_day"])
+        ),
+        "blocks": blocks
+        and Blocks(
+            blocks["new"],
+            _stated(blocks["stays"]),
+            _stated(blocks["appears"]),
+            _prior(blocks.get("overdispersion")),
+        ),
+        "states": states
+        and States(
+            tuple(states["levels"]),
+            states["since"],
+            float(states["step_days"]),
+            tuple(map(float, states.get("periods_days", (0.0,)))),
+            _stated(states["start"]),
+            _stated(states["leaves"]),
+            _stated(states["towards"]),
+            _prior(states.get("change")),
+            _prior(states.get("varying_sd")),
+        ),
+        "sharing": tuple(
+            Sharing(key, table["group"], table["acts_on"], _stated(table["prior"]))
+            for key, table in content.get("sharing", {}).items()
+        ),
+    }
 
 
 def _predictor(name: str, table: Mapping[str, Any]) -> Predictor:

@@ -6,6 +6,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mmn_bayes.spec.keys import OUTCOMES, Key
+from mmn_bayes.spec.long_run_keys import LONG_RUN_KEYS
+
 
 @dataclass(frozen=True)
 class Distribution:
@@ -70,33 +73,6 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
 }
 
 
-@dataclass(frozen=True)
-class Key:
-    """One key that a model file may hold.
-
-    Parameters
-    ----------
-    kind
-        "text", "label", "labels", "words", "map of labels", "map of reasons", "count", "number",
-        "positive number", "share", "window", "choice", or "prior on ..." with the support of the
-        prior ("... or ..." where it may have two).
-    outcomes
-        For which outcomes the key has a meaning.
-    required
-        Whether it must be stated there (within its table, when the table is present).
-    choices
-        For "choice": the legal words.
-    text
-        What it says, in a line.
-    """
-
-    kind: str
-    text: str
-    required: bool = True
-    outcomes: tuple[str, ...] = ("grade", "response", "events", "class")
-    choices: tuple[str, ...] = ()
-
-
 PARAMETRISATIONS = ("centred", "non_centred", "balanced")
 
 _GRADE = ("grade",)
@@ -104,7 +80,7 @@ _RESPONSE = ("response",)
 _EVENTS = ("events",)
 _NOT_GRADE = ("response", "events")
 _PATIENTS = ("grade", "response")
-_CLASS = ("class",)
+_GROUPED = ("grade", "state")
 
 # A `*` stands for a name that the author of the file chooses; it names the parameter in the fit.
 KEYS: Mapping[str, Key] = {
@@ -112,13 +88,14 @@ KEYS: Mapping[str, Key] = {
     "outcome": Key(
         "choice",
         "what one row of the likelihood is: a graded muscle, an evaluable patient, a count of "
-        "responders, or a patient's last status",
-        choices=("grade", "response", "events", "class"),
+        "responders, a patient's last status, a patient's blocks before and after, or two states "
+        "of a patient one after the other",
+        choices=OUTCOMES,
     ),
     "link": Key(
         "choice",
-        "link of the (cumulative) probability; logit only for events and class, and with "
-        "[historical]",
+        "link of the (cumulative) probability; logit only for events, class, blocks and state, and "
+        "with [historical]",
         choices=("logit", "probit", "cloglog"),
     ),
     "scale.grades": Key("labels", "ordered labels of the scale, lowest first"),
@@ -199,20 +176,7 @@ KEYS: Mapping[str, Key] = {
         "log odds of response when every predictor is 0; of events: the mean of the units",
         outcomes=_NOT_GRADE,
     ),
-    "classes.levels": Key(
-        "labels", "values of `status`, the one that others are compared with first", outcomes=_CLASS
-    ),
-    "classes.prior": Key(
-        "prior on simplex",
-        "probabilities of the classes when every predictor is 0, in the order of the levels",
-        outcomes=_CLASS,
-    ),
-    "classes.from_day": Key(
-        "number",
-        "day from which a status counts as long-term; who has none since is unclassified",
-        outcomes=_CLASS,
-    ),
-    "classes.why": Key("text", "what the classes mean, and where they come from", outcomes=_CLASS),
+    **LONG_RUN_KEYS,
     "unit.by": Key(
         "choice",
         "who shares an effect on the log odds: the counts of a study, or those of a patient",
@@ -261,28 +225,30 @@ KEYS: Mapping[str, Key] = {
     ),
     "group.*.by": Key(
         "choice",
-        "whose effects these are; patient:muscle has one for each side, patient:visit one a day",
-        outcomes=_GRADE,
+        "whose effects these are; patient:muscle has one for each side, patient:visit one a day; "
+        "of states: patient",
+        outcomes=_GROUPED,
         choices=("muscle", "patient", "patient:muscle", "patient:visit"),
     ),
     "group.*.acts_on": Key(
         "choice",
-        "level of strength, gain, or slope",
-        outcomes=_GRADE,
-        choices=("level", "gain", "slope"),
+        "level of strength, gain, or slope (outcome grade), or state (outcome state: log odds of "
+        "every level but the first)",
+        outcomes=_GROUPED,
+        choices=("level", "gain", "slope", "state"),
     ),
     "group.*.sd": Key(
         "prior on positive",
         "sd of the effects; of levels by patient:muscle it is the unit 1 when noise has a prior",
         required=False,
-        outcomes=_GRADE,
+        outcomes=_GROUPED,
     ),
     "group.*.parametrisation": Key(
         "choice",
         "what the sampler moves: the effects, standard normals, or levels or gains of patients in "
         "units of their error; changes time, not results",
         required=False,
-        outcomes=_GRADE,
+        outcomes=_GROUPED,
         choices=PARAMETRISATIONS,
     ),
     "correlation.patient": Key(
@@ -365,14 +331,17 @@ KEYS: Mapping[str, Key] = {
     "predictor.*.kind": Key(
         "choice",
         "kind of the column; levels of an ordered one each add to the one before, in one "
-        "direction; events and class: yes_no or number",
+        "direction; of responses counted, classes, blocks and states: yes_no or number",
         choices=("yes_no", "number", "category", "ordered"),
     ),
     "predictor.*.acts_on": Key(
         "choice",
         "level of strength, gain, slope, logarithm of the wearing-off half-life (outcome grade), "
-        "class (outcome class: log odds of each level against the first), or response (the others)",
-        choices=("level", "gain", "slope", "wearing_off", "response", "class"),
+        "class or state (with [classes], [states]: log odds of each level against the first), "
+        "blocks (with [blocks]: whether a block stays, and whether one appears), or response",
+        choices=(
+            *("level", "gain", "slope", "wearing_off", "response", "class", "blocks", "state"),
+        ),
     ),
     "predictor.*.centre": Key("number", "value that counts as 0; numbers only", required=False),
     "predictor.*.per": Key(
@@ -446,4 +415,6 @@ REQUIRED_TABLES: Mapping[str, tuple[str, ...]] = {
     "response": ("scale", "response", "estimand", "intercept"),
     "events": ("scale", "response", "estimand", "intercept", "unit"),
     "class": ("scale", "response", "estimand", "classes"),
+    "blocks": ("scale", "response", "estimand", "blocks"),
+    "state": ("scale", "response", "estimand", "states"),
 }

@@ -1,0 +1,166 @@
+"""Conduction blocks before and after: their design and their model, nerve by nerve.
+
+A nerve with a block still has it at follow-up, or not; a nerve without may have one by then. The
+count at follow-up is the sum of the blocks that stayed and those that appeared.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import xarray as xr
+from scipy.special import gammaln
+
+from mmn_bayes.cohort.margins import block_counts
+from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.errors import DataError
+from mmn_bayes.model.effects import long_run_shifts
+from mmn_bayes.model.priors import parameter
+from mmn_bayes.spec.long_run import Blocks
+from mmn_bayes.spec.model_spec import ModelSpec
+
+UNKNOWN = -1
+FATES = ("stays", "appears")
+_SHOWN = 5
+
+
+def with_blocks(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Dataset:
+    """Add the blocks of each patient to the part of a design that has one value a patient.
+
+    Parameters
+    ----------
+    design, spec, cohort
+        With dim `patient`; the model, and its data.
+
+    Returns
+    -------
+    Dataset
+        With `blocks_before` and `blocks_after`, at the two visits of the response rule (-1 without
+        a count); `blocked_nerves` and `free_nerves`, those of the nerves tested at follow-up that
+        had a block before and that had none (0 where unknown; where nobody was seen at follow-up
+        those tested before); and the coordinate `fate`.
+
+    Raises
+    ------
+    DataError
+        When there is no table of blocks, nobody has both counts, or it is not known how many nerves
+        were tested and the model is a binomial of them.
+    """
+    counts = block_counts(cohort, spec.response)
+    nerves = block_counts(cohort, spec.response, "n_nerves")
+    before, after = counts["baseline"].to_numpy(), counts["follow_up"].to_numpy()
+    both = np.isfinite(before) & np.isfinite(after)
+    defects = []
+    if not both.any():
+        defects.append(
+            "blocks: nobody has a count both in the baseline window and at follow-up; add rows, or "
+            "widen the windows of [response]."
+        )
+    # Who was not seen at follow-up would have been tested as before.
+    tested = nerves["follow_up"].fillna(nerves["baseline"]).to_numpy()
+    unknown = np.isfinite(before) & ~np.isfinite(tested)
+    if _of(spec).new == "binomial" and unknown.any():
+        who = ", ".join(f"'{name}'" for name in counts.loc[unknown, "patient"].head(_SHOWN))
+        defects.append(
+            f"blocks: column 'n_nerves' is blank for {unknown.sum()} patients with blocks (first: "
+            f"{who}), of which the model is a binomial; fill it in, or take blocks.new = "
+            "'negative_binomial'."
+        )
+    if defects:
+        raise DataError(f"The model '{spec.name}' cannot be fitted to this cohort.", defects)
+    if _of(spec).new != "binomial":
+        tested = np.full_like(tested, np.inf)
+    blocked = np.minimum(np.nan_to_num(before), tested)
+    free = np.where(np.isfinite(tested), np.maximum(tested - np.nan_to_num(before), 0.0), 0.0)
+    numbers = {
+        "blocks_before": np.where(np.isfinite(before), before, UNKNOWN),
+        "blocks_after": np.where(both, after, UNKNOWN),
+        "blocked_nerves": np.where(np.isfinite(before), blocked, 0.0),
+        "free_nerves": np.where(np.isfinite(before), free, 0.0),
+    }
+    return design.assign(
+        {name: ("patient", values.astype(np.int64)) for name, values in numbers.items()}
+    ).assign_coords(fate=np.array(FATES))
+
+
+def _of(spec: ModelSpec) -> Blocks:
+    if spec.blocks is None:
+        raise ValueError(f"The model '{spec.name}' is of outcome '{spec.outcome}', not of blocks.")
+    return spec.blocks
+
+
+def blocked(spec: ModelSpec, arrays: Mapping[str, Any], purpose: str) -> None:
+    """Add the model of blocks to the model in context.
+
+    For "predict" the deterministics `stays` (probability that a block stays) and `appears`
+    (probability that a nerve without gets one, or the expected number of new blocks), dim patient,
+    in place of the likelihood.
+    """
+    own = _of(spec)
+    shift: Any = pt.zeros((arrays["blocks_after"].shape[0], len(FATES)))
+    for x, effect in long_run_shifts(spec, "blocks", arrays, "fate").values():
+        shift = shift + x[:, None] * effect[None, :]
+    probability = parameter("block_stays", own.stays)
+    stays = pt.log(probability) - pt.log1p(-probability) + shift[:, 0]
+    rate = parameter("block_appears", own.appears)
+    binomial = own.new == "binomial"
+    appears = pt.log(rate) - (pt.log1p(-rate) if binomial else 0.0) + shift[:, 1]
+    spread: Any = None
+    if own.overdispersion is not None:
+        spread = parameter("block_overdispersion", own.overdispersion)
+    if purpose == "predict":
+        pm.Deterministic("stays", pt.sigmoid(stays), dims="patient")
+        new = pt.sigmoid(appears) if binomial else pt.exp(appears)
+        pm.Deterministic("appears", new, dims="patient")
+        return
+    before, after = arrays["blocked_nerves"][:, None], arrays["blocks_after"][:, None]
+    most = _most(arrays, *("blocked_nerves", "free_nerves", "blocks_after"))
+    log_factorial = pt.constant(gammaln(np.arange(most + 1) + 1.0))
+    # As many stayed as this, and the others of those counted appeared.
+    stayed = np.arange(_most(arrays, "blocked_nerves") + 1)[None, :]
+    new = after - stayed
+    log_stayed = _log_binomial(stayed, before, stays[:, None], log_factorial)
+    if binomial:
+        free = arrays["free_nerves"][:, None]
+        log_new = _log_binomial(new, free, appears[:, None], log_factorial)
+    else:
+        log_new = _log_counts(new, appears[:, None], spread**2, log_factorial)
+    each = pt.logsumexp(log_stayed + log_new, axis=1)
+    # Who was not seen at follow-up has no part in the sum.
+    pm.Potential("blocks", pt.switch(pt.ge(arrays["blocks_after"], 0), each, 0.0).sum())
+
+
+def _most(arrays: Mapping[str, Any], *names: str) -> int:
+    """The largest of some numbers: a size of the graph, in fours, so that few are compiled."""
+    largest = max(int(arrays[name].eval().max(initial=0)) for name in names)
+    return 4 * (largest // 4) + 3
+
+
+def _log_binomial(k: Any, n: Any, log_odds: Any, log_factorial: Any) -> Any:
+    """Log-probability of k of n; so small that it is none where k is not among 0, ..., n."""
+    legal = pt.ge(k, 0) & pt.le(k, n)
+    inside = pt.switch(legal, k, 0)
+    ways = log_factorial[n] - log_factorial[inside] - log_factorial[n - inside]
+    logs = ways - inside * pt.softplus(-log_odds) - (n - inside) * pt.softplus(log_odds)
+    return pt.switch(legal, logs, _NONE)
+
+
+def _log_counts(k: Any, log_mean: Any, variance: Any, log_factorial: Any) -> Any:
+    """Log-probability of a count whose mean varies between patients by a gamma distribution.
+
+    Its variance is mean + variance mean^2. In terms that stay exact where it nearly vanishes:
+    gammas of its inverse, of which the textbooks have two, would lose every digit.
+    """
+    legal = pt.ge(k, 0)
+    inside = pt.switch(legal, k, 0)
+    below = np.arange(log_factorial.data.size)[:, None, None]
+    rising = (pt.log1p(below * variance) * pt.lt(below, inside[None])).sum(axis=0)
+    rest = pt.log1p(pt.exp(log_mean) * variance)
+    logs = rising - log_factorial[inside] + inside * (log_mean - rest) - rest / variance
+    return pt.switch(legal, logs, _NONE)
+
+
+# Of what cannot be: no infinity, whose gradient is none, and far below what can.
+_NONE = -1e10

@@ -1,0 +1,313 @@
+"""Histories of states: a Markov chain in steps, whose days may lie any number of steps apart."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytensor.tensor as pt
+import xarray as xr
+
+from mmn_bayes.cohort.histories import back_in_time, days_zero, status_rows
+from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.errors import CohortWarning, DataError
+from mmn_bayes.model.components import standard_effects
+from mmn_bayes.model.effects import long_run_shifts
+from mmn_bayes.model.priors import parameter
+from mmn_bayes.spec.long_run import States
+from mmn_bayes.spec.model_spec import ModelSpec
+
+UNKNOWN = -1
+YEAR = 365.25
+_SHOWN = 5
+
+
+def states_seen(spec: ModelSpec, cohort: Cohort) -> pd.DataFrame:
+    """Return the states that a model uses, on the steps of its chain.
+
+    Parameters
+    ----------
+    spec, cohort
+        The model, and its data.
+
+    Returns
+    -------
+    DataFrame
+        One row a patient and step, in the order of the patients and steps: `patient`, `place` (of
+        the patient in the cohort), `step` (the day since day 0, rounded), `code` (place of the
+        state among the levels).
+
+    Raises
+    ------
+    DataError
+        When there is no table of status, a state is not of the levels, a patient has two on a day,
+        a patient with states has no infusion to count from, or no patient has states on two steps.
+
+    Warns
+    -----
+    CohortWarning
+        When rows go back in time, lie before day 0, or fall on one step, of which the last counts.
+    """
+    part, headline = _of(spec), f"The model '{spec.name}' cannot be fitted to this cohort."
+    try:
+        rows = status_rows(cohort, part.levels)
+    except DataError as error:
+        raise DataError(headline, error.defects) from None
+    zero = days_zero(cohort, part.since).reindex(rows["patient"]).to_numpy()
+    if np.isnan(zero).any():
+        without = rows.loc[np.isnan(zero), "patient"].drop_duplicates()
+        who = ", ".join(f"'{name}'" for name in without.head(_SHOWN))
+        raise DataError(
+            headline,
+            [
+                f"infusions: {len(without)} patients with a status have no infusion to count from "
+                f"(first: {who}); add them, leave these patients out, or take states.since = "
+                "'inclusion'."
+            ],
+        )
+    since = rows["day"].to_numpy() - zero
+    place = pd.Index(cohort.patients["patient"]).get_indexer(rows["patient"])
+    seen = rows.assign(
+        place=place,
+        step=np.round(since / part.step_days).astype(int),
+        code=rows["status"].cat.codes.astype(int),
+    )[since >= 0]
+    kept = seen.drop_duplicates(["patient", "step"], keep="last").sort_values(["place", "step"])
+    _say_if_back_in_time(cohort)
+    _say_what_is_left_out(rows, since, len(seen) - len(kept), part)
+    if not kept["patient"].duplicated().any():
+        raise DataError(
+            headline,
+            [
+                "status: no patient has two states on different steps from day 0 on; add rows, "
+                "make states.step_days shorter, or take a model of outcome 'class'."
+            ],
+        )
+    return kept[["patient", "place", "step", "code"]].reset_index(drop=True)
+
+
+def _say_if_back_in_time(cohort: Cohort) -> None:
+    back = back_in_time(cohort)
+    if len(back):
+        row = next(back.itertuples())
+        warnings.warn(
+            f"status: {len(back)} rows go back in time (first: row {row.Index}, patient "
+            f"'{row.patient}', day {row.day:g} below day {row.day_above:g}); the rows of a patient "
+            "are put in order by day.",
+            CohortWarning,
+            stacklevel=3,
+        )
+
+
+def _say_what_is_left_out(rows: pd.DataFrame, since: np.ndarray, merged: int, part: States) -> None:
+    early = rows[since < 0]
+    if len(early):
+        day = "the first infusion" if part.since == "first_infusion" else "inclusion"
+        warnings.warn(
+            f"status: {len(early)} rows lie before {day}, from which histories count, and have no "
+            f"part (first: patient '{early['patient'].iloc[0]}', day {early['day'].iloc[0]:g}).",
+            CohortWarning,
+            stacklevel=3,
+        )
+    if merged:
+        warnings.warn(
+            f"status: {merged} rows are followed by another on the same step of "
+            f"{part.step_days:g} days and have no part; shorter steps would keep them.",
+            CohortWarning,
+            stacklevel=3,
+        )
+
+
+def with_states(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Dataset:
+    """Add the histories to a design.
+
+    Parameters
+    ----------
+    design, spec, cohort
+        With dim `patient`; the model, and its data.
+
+    Returns
+    -------
+    Dataset
+        With the states seen (`seen_patient`, `seen_step`, `seen_code`), `first_code` of each
+        patient (-1 unless seen on step 0), the steps between them (`at_steps`), and which of those
+        matrices make up each interval (`_products`); `before` and `after`, the states at the two
+        ends of each interval.
+
+    Raises
+    ------
+    DataError
+        As `states_seen`.
+    """
+    part, seen = _of(spec), states_seen(spec, cohort)
+    same = seen["patient"].eq(seen["patient"].shift(-1)).to_numpy()
+    start = seen[same].reset_index(drop=True)
+    end = seen.shift(-1)[same].astype({"step": int, "code": int}).reset_index(drop=True)
+    n_steps = (end["step"] - start["step"]).to_numpy()
+    offset = np.concatenate([[0], np.cumsum(n_steps)])
+    within = np.arange(offset[-1]) - np.repeat(offset[:-1], n_steps)
+    first = np.full(design.sizes["patient"], UNKNOWN)
+    on_day_0 = seen[seen["step"] == 0]
+    first[on_day_0["place"]] = on_day_0["code"]
+    design = design.assign(
+        {
+            "seen_patient": ("seen", seen["place"].to_numpy()),
+            "seen_step": ("seen", seen["step"].to_numpy()),
+            "seen_code": ("seen", seen["code"].to_numpy()),
+            "first_code": ("patient", first),
+            "before": ("interval", start["code"].to_numpy()),
+            "after": ("interval", end["code"].to_numpy()),
+            **_products(n_steps),
+        }
+    ).assign_coords(
+        state=np.array(part.levels),
+        next_state=np.array(part.levels),
+        contrast=np.array(part.levels[1:]),
+        other_state=np.arange(1, len(part.levels)),
+        period=np.array([f"from day {day:g}" for day in part.periods_days]),
+    )
+    if part.varying_sd is not None:
+        names = [p.name for p in spec.predictors if p.acts_on == "state"]
+        names += ["time"] if part.change is not None else []
+        design = design.assign_coords(effect=np.array(names))
+    steps = np.repeat(start["step"].to_numpy(), n_steps) + within
+    return at_steps(design, spec, np.repeat(start["place"].to_numpy(), n_steps), steps)
+
+
+def at_steps(
+    design: xr.Dataset, spec: ModelSpec, patient: np.ndarray, step: np.ndarray
+) -> xr.Dataset:
+    """Lay steps (of a patient) over a design, in the place of those it has.
+
+    Parameters
+    ----------
+    design, spec
+        With dim `patient`; the model.
+    patient, step
+        Place of the patient, and number of the step from day 0 on, shape (step,).
+
+    Returns
+    -------
+    Dataset
+        With `patient_of_step`, `period_of_step` and `doublings_of_step`, of 1 + years since day 0.
+    """
+    part = _of(spec)
+    day = step * part.step_days
+    period = np.searchsorted(part.periods_days, day, side="right") - 1
+    return design.drop_dims("step", errors="ignore").assign(
+        patient_of_step=("step", np.asarray(patient, dtype=np.int64)),
+        period_of_step=("step", period.astype(np.int64)),
+        doublings_of_step=("step", np.log2(1.0 + day / YEAR)),
+    )
+
+
+def _products(n_steps: np.ndarray) -> dict[str, tuple[str, np.ndarray]]:
+    """Which matrices to multiply in each round until every interval has one.
+
+    Rounds halve the number of matrices of each interval, so that the graph grows with the logarithm
+    of the longest; one without a partner is multiplied by the last, which is the identity.
+    """
+    rounds: dict[str, tuple[str, np.ndarray]] = {}
+    while n_steps.max() > 1:
+        offset = np.concatenate([[0], np.cumsum(n_steps)])
+        half = (n_steps + 1) // 2
+        within = np.arange(half.sum()) - np.repeat(np.cumsum(half) - half, half)
+        left = np.repeat(offset[:-1], half) + 2 * within
+        right = np.where(2 * within + 1 < np.repeat(n_steps, half), left + 1, offset[-1])
+        number = len(rounds) // 2
+        rounds[f"left_{number}"] = f"round_{number}", left
+        rounds[f"right_{number}"] = f"round_{number}", right
+        n_steps = half
+    return rounds
+
+
+def _of(spec: ModelSpec) -> States:
+    if spec.states is None:
+        raise ValueError(f"The model '{spec.name}' is of outcome '{spec.outcome}', not of states.")
+    return spec.states
+
+
+def moving(spec: ModelSpec, arrays: Mapping[str, Any], purpose: str) -> None:
+    """Add the model of histories to the model in context.
+
+    For "predict" the deterministic `transition_probability` (dims step, state, next_state) in place
+    of the likelihood.
+    """
+    part = _of(spec)
+    start = parameter("start_probability", part.start, dims="state")
+    steps = _transitions(spec, arrays)
+    if purpose == "predict":
+        pm.Deterministic("transition_probability", steps)
+        return
+    k = len(part.levels)
+    number = 0
+    while f"left_{number}" in arrays:
+        every = pt.concatenate([steps, np.eye(k)[None]])
+        left, right = every[arrays[f"left_{number}"]], every[arrays[f"right_{number}"]]
+        steps = (left[:, :, :, None] * right[:, None, :, :]).sum(axis=2)
+        number += 1
+    # By one number each: three together compile for several times as long.
+    place = (pt.arange(arrays["before"].shape[0]) * k + arrays["before"]) * k + arrays["after"]
+    moved = pt.log(steps.ravel()[place]).sum()
+    # Codes are data, -1 of who was not seen on day 0, who says nothing of it.
+    first = arrays["first_code"]
+    began = (pt.log(start)[pt.maximum(first, 0)] * pt.ge(first, 0)).sum()
+    pm.Potential("states", moved + began)
+
+
+def _transitions(spec: ModelSpec, arrays: Mapping[str, Any]) -> Any:
+    """Transition probabilities of every step; shape (step, state, next_state).
+
+    Log odds against the first level: those of the period, and what acts on them.
+    """
+    part = _of(spec)
+    k = len(part.levels)
+    leaves = parameter("leaves", part.leaves, dims=("period", "state"))
+    stays = np.eye(k)
+    share: Any = 1.0
+    if k > 2:
+        towards = parameter("towards", part.towards, dims=("period", "state", "other_state"))
+        share = (towards[:, :, None, :] * _others(k)).sum(axis=3)
+    base = stays * (1.0 - leaves[:, :, None]) + (1.0 - stays) * leaves[:, :, None] * share
+    patient, shift = arrays["patient_of_step"], _shift(spec, arrays)
+    for group in spec.groups if spec.outcome == "state" else ():
+        if group.sd is None:  # unreachable through read_spec
+            raise ValueError(f"group.{group.name} has no sd.")
+        own = parameter(f"{group.name}_sd", group.sd) * standard_effects(group)
+        shift = shift + own[patient][:, None, None] * (np.arange(k) > 0)
+    weight = base[arrays["period_of_step"]] * pt.exp(shift)
+    return weight / weight.sum(axis=2, keepdims=True)
+
+
+def _others(k: int) -> np.ndarray:
+    """1 where a level is that one of the others of a state, else 0; shape (k, k, k - 1)."""
+    others = np.zeros((k, k, k - 1))
+    for state in range(k):
+        for place, level in enumerate(level for level in range(k) if level != state):
+            others[state, level, place] = 1.0
+    return others
+
+
+def _shift(spec: ModelSpec, arrays: Mapping[str, Any]) -> Any:
+    """What predictors, shared effects and time add; shape (step, state, next_state), or 0."""
+    part, patient = _of(spec), arrays["patient_of_step"]
+    acting = long_run_shifts(spec, "state", arrays, "contrast")
+    acting = {name: (x[patient], effect) for name, (x, effect) in acting.items()}
+    if part.change is not None:
+        change = parameter("state_change", part.change, dims="contrast")
+        acting["time"] = arrays["doublings_of_step"], change
+    varying = {}
+    if part.varying_sd is not None:
+        sd = parameter("state_varying_sd", part.varying_sd)
+        names = [name for name in acting if name not in {s.name for s in spec.sharing}]
+        z = pm.Normal("state_varying_z", 0.0, 1.0, dims=("effect", "state", "contrast"))
+        varying = {name: sd * z[number] for number, name in enumerate(names)}
+    # 0 on the log odds of the first level.
+    place, other = np.maximum(np.arange(len(part.levels)) - 1, 0), np.arange(len(part.levels)) > 0
+    total: Any = 0.0
+    for name, (x, effect) in acting.items():
+        own = effect[None, :] + varying.get(name, np.zeros((1, 1)))
+        total = total + x[:, None, None] * (own[:, place] * other)[None]
+    return total

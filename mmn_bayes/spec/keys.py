@@ -1,0 +1,32 @@
+"""What is said of one key of model files."""
+
+from dataclasses import dataclass
+
+OUTCOMES = ("grade", "response", "events", "class", "blocks", "state")
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key that a model file may hold.
+
+    Parameters
+    ----------
+    kind
+        "text", "label", "labels", "words", "map of labels", "map of reasons", "count", "number",
+        "positive number", "share", "window", "choice", or "prior on ..." with the support of the
+        prior ("... or ..." where it may have two).
+    outcomes
+        For which outcomes the key has a meaning.
+    required
+        Whether it must be stated there (within its table, when the table is present).
+    choices
+        For "choice": the legal words.
+    text
+        What it says, in a line.
+    """
+
+    kind: str
+    text: str
+    required: bool = True
+    outcomes: tuple[str, ...] = OUTCOMES
+    choices: tuple[str, ...] = ()
