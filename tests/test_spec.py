@@ -713,8 +713,8 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "response in a model of grades": (
         changed("predictor.naive_level.acts_on", "response"),
-        "predictor.naive_level.acts_on: 'response' has no meaning for outcome 'grade'; take level or "
-        "gain or slope or wearing_off.",
+        "predictor.naive_level.acts_on: 'response' has no meaning for outcome 'grade'; take "
+        "level or gain or slope or wearing_off.",
     ),
     "level in a model of response": (
         changed("predictor.naive.acts_on", "level", "response"),
