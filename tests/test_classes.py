@@ -19,7 +19,6 @@ from mmn_bayes.model.classes import last_status
 from mmn_bayes.model.design import make_design
 from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior.classes import (
-    class_odds_ratios,
     class_probability,
     simultaneous_intervals,
 )
@@ -29,6 +28,7 @@ from mmn_bayes.posterior.leaving_out import (
     left_out_by_importance,
     left_out_response,
 )
+from mmn_bayes.posterior.long_run import class_odds_ratios
 from mmn_bayes.posterior.predictor_table import predictor_table
 from mmn_bayes.posterior.predictors import predictor_effects
 from mmn_bayes.posterior.recovery import simulated

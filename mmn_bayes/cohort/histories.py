@@ -1,6 +1,7 @@
 """Histories of states: rows of `status` in order, checked, and counted from a patient's day 0."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -72,6 +73,28 @@ def days_zero(cohort: Cohort, since: str) -> pd.Series:
         return pd.Series(0.0, index=patients)
     first = infusions_of(cohort).groupby("patient")["day"].min()
     return first.reindex(patients).astype(float)
+
+
+def on_clock(cohort: Cohort, since: str) -> Cohort:
+    """Count the days of `status` from each patient's day 0, as models of histories do.
+
+    Parameters
+    ----------
+    cohort, since
+        As for `days_zero`.
+
+    Returns
+    -------
+    Cohort
+        `status` has the rows from day 0 on, their days counted from it; who has no day 0 has none.
+        The days of the other tables are as they were.
+    """
+    if cohort.status is None:
+        return cohort
+    zero = days_zero(cohort, since).reindex(cohort.status["patient"]).to_numpy()
+    counted = cohort.status.assign(day=cohort.status["day"].to_numpy() - zero)
+    later = counted[counted["day"] >= 0].reset_index(drop=True)
+    return replace(cohort, status=later)
 
 
 def back_in_time(cohort: Cohort) -> pd.DataFrame:

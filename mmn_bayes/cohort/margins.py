@@ -17,6 +17,12 @@ YEAR = 365.25
 # A long-term status, and the published quantity that counts it.
 CLASS_QUANTITIES = {"remission": "remission", "dependent": "dependent", "other": "other_long_term"}
 
+# What may become of a patient's number of blocks, and by whom it is reported.
+BLOCK_KINDS = ("fewer", "unchanged", "more")
+BLOCK_GROUPS = (
+    *("naive responders", "naive", "previously treated", "responders", "non-responders", "all"),
+)
+
 
 def cohort_margins(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
     """Count in a cohort what the published table of counts counts, under the same names.
@@ -116,3 +122,38 @@ def block_counts(cohort: Cohort, rule: ResponseRule, column: str = "n_blocks") -
             "follow_up": nearest(rule.follow_up_day, rule.follow_up_window_days),
         }
     )
+
+
+def block_group(group: str, naive: np.ndarray, response: np.ndarray) -> np.ndarray:
+    """Say who is of a group by which blocks are reported.
+
+    Parameters
+    ----------
+    group
+        One of `BLOCK_GROUPS`.
+    naive, response
+        Naive status, and response (1, 0, or -1 when not evaluable: neither a responder nor a
+        non-responder), shape (patient,).
+
+    Returns
+    -------
+    ndarray
+        Shape (patient,).
+
+    Raises
+    ------
+    ValueError
+        When there is no such group.
+    """
+    naive = np.asarray(naive, dtype=bool)
+    members = {
+        "naive responders": naive & (response == 1),
+        "naive": naive,
+        "previously treated": ~naive,
+        "responders": response == 1,
+        "non-responders": response == 0,
+        "all": np.full(naive.size, True),
+    }
+    if group not in members:
+        raise ValueError(f"The group '{group}' is unknown; use one of {', '.join(BLOCK_GROUPS)}.")
+    return members[group]

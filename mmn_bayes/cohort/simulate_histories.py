@@ -26,11 +26,11 @@ class HistoryRecipe:
 
     levels: tuple[str, ...] = ("dependent", "remission", "other")
     step_days: float = _YEAR / 4
-    start: tuple[float, ...] = (0.8, 0.05, 0.15)
-    leaves: tuple[float, ...] = (0.06, 0.1, 0.15)
-    towards: tuple[tuple[float, ...], ...] = ((0.7, 0.3), (0.8, 0.2), (0.7, 0.3))
+    start: tuple[float, ...] = (0.85, 0.05, 0.1)
+    leaves: tuple[float, ...] = (0.035, 0.1, 0.1)
+    towards: tuple[tuple[float, ...], ...] = ((0.65, 0.35), (0.8, 0.2), (0.7, 0.3))
     change: tuple[float, ...] = (0.2, -0.1)  # with each doubling of 1 + years
-    naive: tuple[float, ...] = (0.5, 0.0)
+    naive: tuple[float, ...] = (0.3, 0.0)
     patient_sd: float = 0.4
     visit_every_days: float = 182.0
     visit_jitter_days: float = 20.0

@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, permutation_test, rankdata, spearmanr
+from scipy.stats import norm, permutation_test, rankdata, spearmanr, ttest_1samp
 
-from mmn_bayes.cohort.margins import block_counts
+from mmn_bayes.cohort.margins import BLOCK_KINDS, block_counts, block_group
 from mmn_bayes.cohort.response import NOT_GRADED, HasResponseRule, visit_pair
 from mmn_bayes.cohort.response import responses as judge_responses
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.frequentist.aligning import align_responses
 from mmn_bayes.frequentist.rates import check_level, exact_test, rate_interval
 
-FEWER, UNCHANGED, MORE = KINDS = ("fewer", "unchanged", "more")
+FEWER, UNCHANGED, MORE = KINDS = BLOCK_KINDS
 FEWER_OR_UNCHANGED = "fewer or unchanged"
 SIGN_TEST = "fewer among those that changed"
+MEAN_CHANGE = "mean change"
 REASONS = ("no count of blocks in the baseline window", "no count of blocks at follow-up")
-GROUPS = ("naive responders", "naive", "responders", "all")
 EXACT = "clopper-pearson"
 FISHER = "Fisher's z, error by Bonett and Wright"
 
@@ -97,8 +97,8 @@ def observed_blocks(
     cohort, spec
         As for `block_changes`.
     group
-        Whose blocks: "naive responders", "naive", "responders" or "all". Who is not evaluable is
-        no responder.
+        Whose blocks: "naive responders", "naive", "previously treated", "responders",
+        "non-responders" or "all". Who is not evaluable is neither of the two.
     level
         Confidence level of each interval.
 
@@ -106,10 +106,11 @@ def observed_blocks(
     -------
     DataFrame
         Rows "fewer", "unchanged", "more", "fewer or unchanged" of the patients with both counts,
-        and "fewer among those that changed", the sign test: `group`, `kind`, `n`, `events`,
-        `missing` (of the group, without both counts), `estimate`, `lower`, `upper`, `level`,
-        `interval`, `p_value` (two-sided, of the sign test alone), `test`, `synthetic`. Shares and
-        p-value are NaN where `n` is 0.
+        "fewer among those that changed", the sign test, and "mean change" (nerves): `group`,
+        `kind`, `n`, `events`, `missing` (of the group, without both counts), `estimate`, `lower`,
+        `upper`, `level`, `interval`, `p_value` (two-sided, of the sign test alone), `test`,
+        `synthetic`. Estimate and p-value are NaN where `n` is 0, the limits of the mean also where
+        all changes are the same.
 
     Raises
     ------
@@ -129,13 +130,9 @@ def observed_blocks(
     (sign test; who did not change says nothing of the direction and is left out).
     """
     check_level(level)
-    if group not in GROUPS:
-        raise ValueError(f"The group '{group}' is unknown; use one of {', '.join(GROUPS)}.")
     table = block_changes(cohort, spec)
-    naive, responder = table["naive"].astype(bool), table["response"].fillna(False).astype(bool)
-    everybody = pd.Series(True, index=table.index)
-    members = dict(zip(GROUPS, (naive & responder, naive, responder, everybody), strict=True))
-    kind = table.loc[members[group], "kind"]
+    response = table["response"].astype("Int8").fillna(-1).to_numpy(dtype=int)
+    kind = table.loc[block_group(group, table["naive"].to_numpy(), response), "kind"]
     counts = {name: int((kind == name).sum()) for name in KINDS}
     n, changed = sum(counts.values()), counts[FEWER] + counts[MORE]
     of_all = counts | {FEWER_OR_UNCHANGED: counts[FEWER] + counts[UNCHANGED]}
@@ -143,10 +140,12 @@ def observed_blocks(
         *(_share(name, events, n, level) for name, events in of_all.items()),
         _share(SIGN_TEST, counts[FEWER], changed, level) | {"test": "sign test, exact"},
     ]
+    change = table.loc[kind.index, "change"].dropna().to_numpy(dtype=float)
+    rows.append(_mean_change(change, level))
     if changed:
         test = exact_test(counts[FEWER], changed, rate=0.5, alternative="two-sided")
-        rows[-1]["p_value"] = test["p_value"].item()
-    shown = pd.DataFrame(rows)
+        rows[-2]["p_value"] = test["p_value"].item()
+    shown = pd.DataFrame(rows).astype({"events": "Int64"})
     shown.insert(0, "group", group)
     shown.insert(4, "missing", int(kind.isna().sum()))
     return shown.assign(synthetic=cohort.synthetic)
@@ -210,6 +209,17 @@ def _share(kind: str, events: int, n: int, level: float) -> dict[str, Any]:
     row: dict[str, Any] = {"kind": kind, "n": n, "events": events}
     row |= {"estimate": events / n if n else np.nan, "lower": lower, "upper": upper}
     return row | {"level": float(level), "interval": EXACT, "p_value": np.nan, "test": ""}
+
+
+def _mean_change(change: np.ndarray, level: float) -> dict[str, Any]:
+    """The mean change with Student's interval: of few whole numbers, about so."""
+    lower, upper = np.nan, np.nan
+    if change.size > 1 and np.ptp(change) > 0:
+        found = ttest_1samp(change, 0.0).confidence_interval(level)
+        lower, upper = float(found.low), float(found.high)
+    row: dict[str, Any] = {"kind": MEAN_CHANGE, "n": change.size}
+    row |= {"estimate": change.mean() if change.size else np.nan, "lower": lower, "upper": upper}
+    return row | {"level": float(level), "interval": "Student t", "p_value": np.nan, "test": ""}
 
 
 def _spearman(x: np.ndarray, y: np.ndarray) -> tuple[float, float, str]:

@@ -13,6 +13,7 @@ from mmn_bayes.cohort.restricting import of_patients
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.errors import DataError
 from mmn_bayes.spec.columns import predictor_numbers, wrong_column
+from mmn_bayes.spec.keys import LONG_RUN
 from mmn_bayes.spec.model_spec import ModelSpec, Predictor
 
 # How many patients with the nearest predictions a missing value is drawn from. The 20 that
@@ -91,10 +92,10 @@ def impute_cohorts(
         raise ValueError(f"n_sets is {n_sets}; what is missing shows between sets: give 2 or more.")
     if cycles < 1:
         raise ValueError(f"cycles is {cycles}; give 1 or more.")
-    if spec.outcome == "class":
+    if set(spec.outcomes) & set(LONG_RUN):
         raise ValueError(
-            "The imputation model has no long-term classes, without which effects on them would be "
-            "drawn towards none; use `complete_cases`."
+            "The imputation model has no long-term classes, blocks or states, without which "
+            "effects on them would be drawn towards none; use `complete_cases`."
         )
     asked = _asked(cohort, spec)
     patients = cohort.patients

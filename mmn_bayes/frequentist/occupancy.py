@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
+from statsmodels.duration.survfunc import SurvfuncRight
 
 from mmn_bayes.cohort.histories import status_rows
 from mmn_bayes.cohort.schema import Cohort
@@ -177,6 +179,96 @@ def aalen_johansen(cohort: Cohort, *, levels: Sequence[str], days: Sequence[floa
             "estimate": shares.ravel(),
         }
     ).assign(synthetic=cohort.synthetic)
+
+
+def observed_leaving(
+    cohort: Cohort,
+    *,
+    levels: Sequence[str],
+    state: str,
+    days: Sequence[float],
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Estimate the probability of having left a state by each day, by Kaplan and Meier.
+
+    Of the patients whose first row is in the state, from that row on; a patient has left it on the
+    day of the first row in another, and is censored at the last row otherwise. A state left and
+    entered again between two rows is not seen.
+
+    Parameters
+    ----------
+    cohort, levels
+        As for `state_intervals`.
+    state
+        One of the levels.
+    days
+        Since the first row of each patient, finite.
+    level
+        Confidence level.
+
+    Returns
+    -------
+    DataFrame
+        One row a day: `day`, `state`, `n` (patients who begin in it), `events` (of them who have
+        left it by then), `estimate`, `lower`, `upper`, `level`, `interval`, `synthetic`. Missing
+        beyond the last row of anybody still in the state, and where nobody begins in it; the limits
+        also where nobody, or everybody, has left.
+
+    Raises
+    ------
+    DataError, ValueError
+        As `state_intervals`; a ValueError too when state, days or level are not legal.
+
+    References
+    ----------
+    Kaplan EL, Meier P. J Am Stat Assoc 1958;53:457. Kalbfleisch JD, Prentice RL. The Statistical
+    Analysis of Failure Time Data. Wiley, 1980 (interval on the complementary log-log scale).
+    """
+    check_level(level)
+    wanted = _checked_days(days)
+    rows = status_rows(cohort, levels)
+    if state not in levels:
+        raise ValueError(f"There is no state '{state}'; take one of {', '.join(levels)}.")
+    first = rows.drop_duplicates("patient").set_index("patient")
+    begins = first.index[first["status"] == state]
+    rows = rows[rows["patient"].isin(begins)]
+    rows = rows.assign(since=rows["day"] - rows["patient"].map(first["day"]))
+    elsewhere = rows[rows["status"] != state].groupby("patient")["since"].min()
+    last = rows.groupby("patient")["since"].max()
+    time = elsewhere.reindex(last.index).fillna(last)
+    left = last.index.isin(elsewhere.index)
+    table = pd.DataFrame({"day": wanted, "state": state, "n": len(last)})
+    gone = (time.to_numpy()[None, :] <= wanted[:, None]) & left
+    table["events"] = gone.sum(axis=1)
+    kept, error = _still_there(time.to_numpy(), left, wanted)
+    inside = (kept > 0) & (kept < 1)
+    half = norm.ppf((1 + level) / 2) * error / -np.log(np.where(inside, kept, 0.5))
+    limits = [np.where(inside, 1.0 - kept ** np.exp(sign * half), np.nan) for sign in (-1, 1)]
+    return table.assign(
+        estimate=1.0 - kept,
+        lower=limits[0],
+        upper=limits[1],
+        level=float(level),
+        interval="Kaplan-Meier, log-log",
+        synthetic=cohort.synthetic,
+    )
+
+
+def _still_there(
+    time: np.ndarray, left: np.ndarray, days: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probability of being there still on each day, and the standard error over it."""
+    if not time.size:
+        return np.full(days.size, np.nan), np.full(days.size, np.nan)
+    if not left.any():
+        return np.where(days <= time.max(), 1.0, np.nan), np.zeros(days.size)
+    found = SurvfuncRight(time, left.astype(int))
+    place = np.searchsorted(found.surv_times, days, side="right") - 1
+    kept = np.where(place < 0, 1.0, found.surv_prob[np.maximum(place, 0)])
+    error = np.where(place < 0, 0.0, found.surv_prob_se[np.maximum(place, 0)])
+    # After the last one has left or is lost nothing is known, unless nobody is left to leave.
+    kept = np.where((days > time.max()) & (kept > 0), np.nan, kept)
+    return kept, error / np.where(kept > 0, kept, np.nan)
 
 
 def _product_limit(pairs: pd.DataFrame, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,9 @@ from scipy.stats import rankdata
 
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.posterior.groups import groups_of
-from mmn_bayes.posterior.replicate import design_of, drawn_from, spec_of
+from mmn_bayes.posterior.long_run import require_part
+from mmn_bayes.posterior.rates import new_patients
+from mmn_bayes.posterior.replicate import design_of, drawn_from
 from mmn_bayes.posterior.summary import summarise
 
 _SAMPLE = ["chain", "draw"]
@@ -27,7 +29,7 @@ def class_probability(
     Parameters
     ----------
     fit
-        Of outcome "class".
+        Of outcome "class", or of a joint model with classes.
     patients
         "cohort": of the patients of the fit; whose class is known is kept, the others' is filled in
         as if missing at random given their covariates. "population": of new patients with the
@@ -47,15 +49,24 @@ def class_probability(
     """
     if patients not in MEANINGS:
         raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
-    spec, design = spec_of(fit), design_of(fit)
-    _require_classes(fit)
-    posterior = fit["posterior"].to_dataset()
-    names = ["class_probability"]
-    rates = np.concatenate([p for _, (p,) in predict(spec, design, posterior, names)])
-    if patients == "cohort":
-        rates = _filled_in(rates, design["class_code"].to_numpy(), int(fit.attrs["seed"]))
+    spec, design = require_part(fit, "class"), design_of(fit)
+    posterior, seed = fit["posterior"].to_dataset(), int(fit.attrs["seed"])
     groups = groups_of(fit, by)
-    values = np.stack([rates[:, member].mean(axis=1) for member in groups.members.values()], axis=1)
+    members, chosen = groups.members, design
+    if patients == "population" and spec.sharing:
+        # Their own effects are averaged over: more new patients than there are of these.
+        who, members = new_patients(groups)
+        chosen = design.isel(patient=who)
+    parts, rng = [], np.random.default_rng([seed, 7])
+    for _, (rates,) in predict(
+        *(spec, chosen, posterior, ["class_probability"]),
+        rng=np.random.default_rng([seed, 9]),
+        new_members=patients == "population",
+    ):
+        if patients == "cohort":
+            rates = _filled_in(rates, design["class_code"].to_numpy(), rng)
+        parts.append(np.stack([rates[:, own].mean(axis=1) for own in members.values()], axis=1))
+    values = np.concatenate(parts)
     shape = posterior.sizes["chain"], posterior.sizes["draw"], *values.shape[1:]
     name = by or "group"
     drawn = xr.DataArray(
@@ -78,51 +89,13 @@ def class_probability(
     return drawn if by else drawn.isel({name: 0}, drop=True)
 
 
-def _require_classes(fit: xr.DataTree) -> None:
-    spec = spec_of(fit)
-    if spec.classes is None:
-        raise ValueError(
-            f"The fit of '{spec.name}' is of outcome '{spec.outcome}', not of classes."
-        )
-
-
-def _filled_in(rates: np.ndarray, code: np.ndarray, seed: int) -> np.ndarray:
+def _filled_in(rates: np.ndarray, code: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """1 at the class of each patient, drawn where it is not known; shape (draw, patient, class)."""
-    uniform = np.random.default_rng([seed, 7]).random(rates.shape[:2])
+    uniform = rng.random(rates.shape[:2])
     last = rates.shape[2] - 1
     drawn = np.minimum((uniform[..., None] > rates.cumsum(axis=2)).sum(axis=2), last)
     own = np.where(code >= 0, code, drawn)
     return (own[..., None] == np.arange(rates.shape[2])).astype(float)
-
-
-def class_odds_ratios(fit: xr.DataTree) -> xr.DataArray:
-    """Draw what predictors do to the odds of each class against the first.
-
-    Parameters
-    ----------
-    fit
-        Of outcome "class", with predictors.
-
-    Returns
-    -------
-    DataArray
-        Dims `chain`, `draw`, `predictor`, `contrast` (all classes but the first).
-
-    Raises
-    ------
-    ValueError
-        When the fit is of another outcome, or the model has no predictor.
-    """
-    _require_classes(fit)
-    names = [p.name for p in spec_of(fit).predictors]
-    if not names:
-        raise ValueError(f"The model '{spec_of(fit).name}' has no predictors.")
-    posterior = fit["posterior"].to_dataset()
-    drawn = xr.concat([posterior[name] for name in names], "predictor")
-    drawn = drawn.assign_coords(predictor=names).transpose(*_SAMPLE, "predictor", "contrast")
-    return xr.DataArray(np.exp(drawn)).assign_attrs(
-        synthetic=bool(fit.attrs["synthetic"]), distribution=drawn_from(fit), quantity="odds ratio"
-    )
 
 
 def simultaneous_intervals(draws: xr.DataArray, dim: str, level: float = 0.95) -> pd.DataFrame:

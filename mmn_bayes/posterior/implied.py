@@ -1,6 +1,6 @@
 """What the priors of a model say on the clinical scale, before any grade is seen."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,14 +8,18 @@ import pymc as pm
 import xarray as xr
 from statsmodels.stats.inter_rater import cohens_kappa
 
+from mmn_bayes.cohort.margins import BLOCK_KINDS
 from mmn_bayes.cohort.response import judge
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.model.build import build
 from mmn_bayes.model.design import make_design
 from mmn_bayes.model.predicting import predict
+from mmn_bayes.posterior.blocks import block_kinds, expected_block_change
+from mmn_bayes.posterior.classes import class_probability
 from mmn_bayes.posterior.replicate import planned_occasions, replicate_panels, spec_of
+from mmn_bayes.posterior.states import ever_left, state_occupancy
 from mmn_bayes.posterior.summary import summarise
-from mmn_bayes.spec.model_spec import ModelSpec, Predictor
+from mmn_bayes.spec.model_spec import ModelSpec, Predictor, spec_to_toml
 
 
 def draw_prior(
@@ -122,8 +126,10 @@ def implied_by_prior(
         who receive nothing), linearly weighted kappa and exact agreement between two visits without
         any change, share responding under the cohort's infusions, and the share of muscles at each
         grade at baseline. For outcome "response": probability of response for each distinct
-        combination of the predictors; for "events": that of a new unit; for "class": of each class,
-        on average over the cohort's covariates.
+        combination of the predictors; for "events": that of a new unit; for "class": of each
+        class; for "blocks": of fewer, as many and more blocks, and the expected change; for
+        "state": of each state after 1 and 5 years, and of having left each by then; all of new
+        patients with the cohort's covariates. Of a joint model those of each of its outcomes.
     """
     design = make_design(spec, cohort, historical)
     prior = draw_prior(spec, design, draws=draws, seed=seed)
@@ -131,10 +137,13 @@ def implied_by_prior(
         quantities = _rate_quantities(spec, design, prior, "response_probability", "any patient")
     elif spec.outcome == "events":
         quantities = _rate_quantities(spec, design, prior, "event_probability", "any unit")
-    elif spec.outcome == "class":
-        quantities = _class_quantities(spec, design, prior)
-    else:
+    elif spec.outcome == "grade":
         quantities = _grade_quantities(spec, design, prior, seed)
+    else:
+        quantities = {}
+    for outcome in spec.outcomes:
+        if outcome in _LONG_RUN_QUANTITIES:
+            quantities |= _LONG_RUN_QUANTITIES[outcome](_as_fit(spec, design, prior, seed))
     tables = []
     for quantity, values in quantities.items():
         # Parameters under which nobody can be judged have no rate; how many remain is stated.
@@ -194,16 +203,55 @@ def _as_recorded(predictor: Predictor, value: float) -> str:
     return f"{value * predictor.per + predictor.centre:g}"
 
 
-def _class_quantities(
-    spec: ModelSpec, design: xr.Dataset, prior: xr.Dataset
-) -> dict[str, np.ndarray]:
-    """Rate of each class among patients with the cohort's covariates."""
-    names = ["class_probability"]
-    rates = np.concatenate([own.mean(axis=1) for _, (own,) in predict(spec, design, prior, names)])
-    return {
-        f"probability of class {label}": rates[:, place]
-        for place, label in enumerate(design["class"].to_numpy().tolist())
+def _as_fit(spec: ModelSpec, design: xr.Dataset, prior: xr.Dataset, seed: int) -> xr.DataTree:
+    """Draws of the prior as what estimands take."""
+    tree = xr.DataTree.from_dict({"posterior": prior, "design": design})
+    tree.attrs = {
+        "spec_name": spec.name,
+        "spec_toml": spec_to_toml(spec),
+        "seed": seed,
+        "synthetic": design.attrs["synthetic"],
+        "distribution": "prior",
     }
+    return tree
+
+
+def _class_quantities(tree: xr.DataTree) -> dict[str, np.ndarray]:
+    rates = class_probability(tree, patients="population")
+    return {
+        f"probability of class {label}": rates.sel({"class": label}).to_numpy().ravel()
+        for label in rates["class"].to_numpy().tolist()
+    }
+
+
+def _block_quantities(tree: xr.DataTree) -> dict[str, np.ndarray]:
+    kinds = block_kinds(tree, patients="population")
+    change = expected_block_change(tree, patients="population")
+    return {
+        **{f"probability of {k} blocks": kinds.sel(kind=k).to_numpy().ravel() for k in BLOCK_KINDS},
+        "expected change in the number of blocks": change.to_numpy().ravel(),
+    }
+
+
+def _state_quantities(tree: xr.DataTree) -> dict[str, np.ndarray]:
+    years = {"a year": 365.25, "5 years": 5 * 365.25}
+    shares = state_occupancy(tree, days=[*years.values()], patients="population")
+    found = {}
+    for label in shares["state"].to_numpy().tolist():
+        left = ever_left(tree, days=[*years.values()], state=label)
+        for number, said in enumerate(years):
+            own = shares.sel(state=label).isel(day=number)
+            found[f"probability of state {label} after {said}"] = own.to_numpy().ravel()
+            gone = left.isel(day=number).to_numpy().ravel()
+            found[f"probability of having left state {label} by {said}"] = gone
+    return found
+
+
+_LONG_RUN_QUANTITIES: Mapping[str, Callable[[xr.DataTree], dict[str, np.ndarray]]] = {
+    "class": _class_quantities,
+    "blocks": _block_quantities,
+    "state": _state_quantities,
+}
 
 
 def _rate_quantities(

@@ -254,6 +254,7 @@ def of_patient_groups(spec: ModelSpec) -> list[Group]:
     ]
     others += ["relaxed"] if spec.relaxed is not None else []
     others += ["correlation.patient"] if spec.correlation is not None else []
+    others += [f"outcome '{name}'" for name in spec.outcomes[1:]]
     if spec.outcome != "grade" or others:
         what = " and ".join(others) or f"outcome '{spec.outcome}'"
         raise ValueError(
@@ -278,7 +279,7 @@ def centre_of(fit: xr.DataTree, patient: str) -> tuple[np.ndarray, np.ndarray]:
     """Mean, and root of the covariance, of the effects of a patient among all draws of a fit."""
     posterior = fit["posterior"].to_dataset()
     spec = spec_of(fit)
-    names = [f"{g.name}_z" for g in of_patient_groups(spec)] if spec.outcome == "grade" else []
+    names = [f"{g.name}_z" for g in of_patient_groups(spec)] if spec.outcome not in _OF_ONE else []
     if not names:
         return np.zeros(0), np.zeros((0, 0))
     drawn = np.stack([posterior[n].sel(patient=patient).to_numpy().ravel() for n in names])

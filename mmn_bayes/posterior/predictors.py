@@ -45,9 +45,11 @@ def candidate_effects(spec: ModelSpec) -> list[Effect]:
         When the model has no candidate (a predictor with a margin).
     """
     if not spec.candidates:
+        cures = {"class": "class_odds_ratios", "blocks": "block_ratios"}
+        cures |= {"state": "state_odds_ratios"}
         cure = (
-            "see `class_odds_ratios`"
-            if spec.outcome == "class"
+            f"see `{cures[spec.outcome]}`"
+            if spec.outcome in cures
             else "a predictor with a margin is one"
         )
         raise ValueError(f"The model '{spec.name}' has no candidates: {cure}.")

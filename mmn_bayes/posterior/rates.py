@@ -28,14 +28,16 @@ _NEW_PATIENTS = 400
 
 def require_responses(spec: ModelSpec) -> None:
     """Raise unless a model says of patients whether they respond."""
-    if spec.outcome in ("events", "class"):
-        cure = {
-            "events": "use `unit_rates`, `new_unit_rate` or `standardised_rates`",
-            "class": "use `class_probability` or `class_odds_ratios`",
-        }[spec.outcome]
+    cures = {
+        "events": "use `unit_rates`, `new_unit_rate` or `standardised_rates`",
+        "class": "use `class_probability` or `class_odds_ratios`",
+        "blocks": "use `block_kinds` or `expected_block_change`",
+        "state": "use `state_occupancy`, `time_in_state` or `ever_left`",
+    }
+    if spec.outcome in cures:
         raise ValueError(
             f"The model '{spec.name}' is of outcome '{spec.outcome}', not of responses of "
-            f"patients; {cure}."
+            f"patients; {cures[spec.outcome]}."
         )
 
 

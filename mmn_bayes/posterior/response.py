@@ -27,6 +27,7 @@ from mmn_bayes.posterior.replicate import (
 )
 from mmn_bayes.posterior.scenarios import with_infusions
 from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.spec.keys import LONG_RUN
 from mmn_bayes.spec.model_spec import ModelSpec
 
 Patients = Literal["cohort", "population"]
@@ -104,7 +105,7 @@ def response_probability(
     if patients not in ("cohort", "population"):
         raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
     spec, design = spec_of(fit), design_of(fit)
-    if spec.outcome == "class":
+    if spec.outcome in LONG_RUN:
         require_responses(spec)
     if delta and (patients != "cohort" or spec.outcome != "grade"):
         raise ValueError(
@@ -173,7 +174,7 @@ def replicated_response(fit: xr.DataTree, by: str | None = None) -> xr.DataArray
         Dims `chain`, `draw` and, with `by`, that name: posterior predictive, not a probability.
     """
     spec, design = spec_of(fit), design_of(fit)
-    if spec.outcome == "class":
+    if spec.outcome in LONG_RUN:
         require_responses(spec)
     groups = groups_of(fit, by)
     evaluable = design["response"].to_numpy() >= 0

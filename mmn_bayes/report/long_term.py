@@ -7,8 +7,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.cohort.margins import follow_up_years
 from mmn_bayes.cohort.schema import Cohort
-from mmn_bayes.frequentist.long_term import class_bounds, observed_classes
+from mmn_bayes.frequentist.long_term import (
+    EXACT,
+    class_bounds,
+    compare_groups,
+    observed_classes,
+)
+from mmn_bayes.frequentist.rates import rate_interval
 from mmn_bayes.model.classes import last_status
 from mmn_bayes.posterior.classes import class_probability, simultaneous_intervals
 from mmn_bayes.posterior.replicate import design_of, spec_of
@@ -163,3 +170,84 @@ def long_term_notes(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[str]:
         "about so: an approximation that asks for 5 patients in each class); the others for one."
     )
     return notes
+
+
+def cohorts_table(
+    cohort: Cohort,
+    fit: xr.DataTree,
+    evidence: pd.DataFrame,
+    *,
+    disease: str | None = "MMN",
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Set the long-term classes of this cohort beside those of published ones, with follow-up.
+
+    Parameters
+    ----------
+    cohort, fit
+        The cohort, and a fit of outcome "class" (or a joint one) of it.
+    evidence
+        The table `data/evidence/longterm_groups.csv`, with `our_class`: which of the levels a
+        category is read as; where it is blank the category is left out, and stands in `unlisted`.
+    disease, level
+        As for `compare_groups`.
+
+    Returns
+    -------
+    DataFrame
+        One row a class and source: of this cohort the share counted among the classified and the
+        rate of new patients; of each study the share of its patients, exact intervals. `category`
+        has the study's words, `unlisted` its patients of no class of ours, `follow_up` how long
+        patients were followed, as printed.
+
+    Raises
+    ------
+    DataError
+        As `compare_groups`.
+    ValueError
+        As `compare_groups`, when the evidence has no `our_class` or another class there, or the fit
+        is not of this cohort.
+    """
+    classes = _require_of(cohort, [fit])
+    if "our_class" not in evidence:
+        raise ValueError("The evidence has no column 'our_class', which says what a category is.")
+    known = set(evidence["our_class"].dropna()) - {""}
+    if known - set(classes.levels):
+        raise ValueError(
+            f"our_class has {', '.join(sorted(known - set(classes.levels)))}, which is none of "
+            f"classes.levels ({', '.join(classes.levels)})."
+        )
+    read_as = evidence.set_index(["study", "disease", "category"])["our_class"]
+    groups = compare_groups(evidence, disease=disease, level=level)
+    key = pd.MultiIndex.from_frame(groups[["study", "disease", "category"]])
+    groups = groups.assign(our_class=read_as.reindex(key).fillna("").to_numpy())
+    counted = observed_classes(_since(cohort, classes), levels=classes.levels, level=level)
+    counted = counted[(counted["interval"] == EXACT) & (counted["denominator"] == "classified")]
+    rate = summarise(class_probability(fit, patients="population"), level=level, interval="eti")
+    years = follow_up_years(cohort)
+    followed = f"mean {years.mean():.1f} (SD {years.std():.1f}) y"
+    ours = pd.concat(
+        [
+            counted.assign(source=f"this cohort, {OBSERVED}"),
+            rate.assign(source=f"this cohort, {spec_of(fit).name}, new patients"),
+        ]
+    ).assign(follow_up=followed, category="", synthetic=cohort.synthetic)
+    rows = [ours]
+    for (study, year), own in groups.groupby(["study", "year"], sort=False):
+        for name, same in own[own["our_class"] != ""].groupby("our_class", sort=False):
+            n, events = int(own["n"].iloc[0]), int(same["events"].sum())
+            listed = int(own.loc[own["our_class"] != "", "events"].sum())
+            lower, upper = rate_interval(events, n, method=EXACT, level=level)
+            row = {"class": name, "source": f"{str(study).removesuffix(str(year))} {year}"}
+            row |= {"n": n, "events": events, "estimate": events / n}
+            row |= {"lower": lower, "upper": upper, "level": level, "interval": EXACT}
+            row |= {"follow_up": own["follow_up"].iloc[0], "unlisted": n - listed}
+            row |= {"category": "; ".join(same["category"]), "synthetic": False}
+            rows.append(pd.DataFrame([row]))
+    table = pd.concat(rows, ignore_index=True)
+    table["class"] = pd.Categorical(table["class"], classes.levels, ordered=True)
+    table = table.sort_values("class", kind="stable", ignore_index=True)
+    table["class"] = table["class"].astype(str)
+    first = ["class", "source", "n", "events", "estimate", "lower", "upper", "level", "interval"]
+    columns = [*first, "follow_up", "category", "unlisted", "synthetic"]
+    return table[columns].astype(dict.fromkeys(("n", "events", "unlisted"), "Int64"))

@@ -15,6 +15,7 @@ from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.posterior.response import Patients, response_probability
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.formatting import format_table, print_table, to_markdown, to_text
+from mmn_bayes.spec.keys import LONG_RUN
 from mmn_bayes.spec.model_spec import ModelSpec
 
 __all__ = [
@@ -195,7 +196,7 @@ def question_notes(fit: xr.DataTree) -> list[str]:
         of events, and of classes, the estimand.
     """
     spec = spec_of(fit)
-    if spec.outcome in ("events", "class"):
+    if spec.outcome in ("events", *LONG_RUN):
         return list(spec.estimand.in_words(spec.outcome))
     rule = ", ".join(filter(None, (spec.response.in_words(), scale_in_words(spec))))
     return [f"Response: {rule}.", *spec.estimand.in_words(), _missing_in_words(design_of(fit))]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mmn_bayes.spec.keys import LONG_RUN
 from mmn_bayes.spec.vocabulary import KEYS
 
 # The keys of a predictor that belong to some kinds only; those kinds need them, but for the unit.
@@ -24,8 +25,6 @@ _ACTED_ON = {
 }
 # And what else, where the model of grades is a joint one that has the table.
 _JOINT = {"classes": "class", "blocks": "blocks", "states": "state"}
-# Effects on these are of yes/no or of numbers, with a prior of their own each.
-_LONG_RUN = ("class", "blocks", "state")
 _MARGIN = ("scale", "value", "why")
 
 
@@ -56,7 +55,7 @@ def _of_one(path: str, table: Mapping[str, Any], content: Mapping[str, Any]) -> 
             yield (
                 f"{path}.{key}: belongs to a predictor of kind '{kind}', and to no other; state it."
             )
-    of_long_run = table["acts_on"] in _LONG_RUN
+    of_long_run = table["acts_on"] in LONG_RUN
     if (outcome == "events" or of_long_run) and kind not in ("yes_no", "number"):
         what = table["acts_on"] if of_long_run else outcome
         yield f"{path}.kind: '{kind}' has no meaning for outcome '{what}'; take yes_no or number."
@@ -147,7 +146,7 @@ def _shrinkage(content: Mapping[str, Any]) -> Iterator[str]:
     if unknown:
         return
     own = [predictors[name] for name in shrinkage["of"]]
-    if any(table["acts_on"] in _LONG_RUN for table in own):
+    if any(table["acts_on"] in LONG_RUN for table in own):
         yield "shrinkage.of: effects on classes, blocks and states have priors of their own."
     acts_on = sorted({table["acts_on"] for table in own})
     if len(acts_on) > 1:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 OUTCOMES = ("grade", "response", "events", "class", "blocks", "state")
+# Of patients, but neither grades nor responses; a joint model of grades has some of them too.
+LONG_RUN = ("class", "blocks", "state")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,128 @@
+"""Conduction blocks in one table: counted with exact intervals, and as models have them."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.cohort.margins import BLOCK_GROUPS, BLOCK_KINDS
+from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.frequentist.blocks import MEAN_CHANGE, block_changes, observed_blocks
+from mmn_bayes.posterior.blocks import Patients, block_kinds, expected_block_change
+from mmn_bayes.posterior.replicate import design_of, spec_of
+from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.report.tables import OBSERVED, PATIENTS
+
+_COLUMNS = (
+    *("group", "kind", "source", "n", "events", "missing", "estimate", "lower", "upper", "level"),
+    *("interval", "p_value", "test", "ess_bulk", "ess_tail", "r_hat", "mcse", "meaning"),
+    "synthetic",
+)
+
+
+def blocks_table(
+    cohort: Cohort,
+    fits: Sequence[xr.DataTree],
+    *,
+    groups: Sequence[str] = BLOCK_GROUPS,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Set what became of conduction blocks side by side, counted and as models have it.
+
+    Parameters
+    ----------
+    cohort
+        The cohort.
+    fits
+        Of models with blocks and one response rule; of this cohort or of some of its patients
+        (`complete_cases`).
+    groups
+        As for `block_kinds`.
+    level
+        Of all intervals.
+
+    Returns
+    -------
+    DataFrame
+        For each group: the shares with fewer, as many and more blocks and those of fewer or as
+        many, counted with exact intervals, the sign test, and the mean change (nerves); of each
+        model these shares and the mean change of these patients and of new ones. `missing` are
+        those of the group without both counts (observed), or those filled in (these patients).
+
+    Raises
+    ------
+    DataError
+        As `observed_blocks`.
+    ValueError
+        When there is no fit, their response rules differ, or two have one name.
+    """
+    specs = [spec_of(fit) for fit in fits]
+    if not specs or any(spec.response != specs[0].response for spec in specs):
+        raise ValueError("Give fits of models with the same response rule, one at least.")
+    names = [spec.name for spec in specs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"Two of the models have one name: {', '.join(names)}.")
+    parts = []
+    for group in groups:
+        observed = observed_blocks(cohort, specs[0], group=group, level=level)
+        parts.append(observed.assign(source=OBSERVED, meaning="of those with both counts"))
+        for fit, name in zip(fits, names, strict=True):
+            parts += [_of_model(fit, name, group, patients, level) for patients in PATIENTS]
+    table = pd.concat(parts, ignore_index=True)
+    return table.astype(dict.fromkeys(("n", "events", "missing"), "Int64"))[list(_COLUMNS)]
+
+
+def _of_model(
+    fit: xr.DataTree, name: str, group: str, patients: Patients, level: float
+) -> pd.DataFrame:
+    kinds = block_kinds(fit, patients=patients, group=group)
+    either = kinds.sel(kind=list(BLOCK_KINDS[:2])).sum("kind", skipna=False)
+    change = expected_block_change(fit, patients=patients, group=group)
+    rows = {"fewer or unchanged": either.assign_attrs(kinds.attrs), MEAN_CHANGE: change}
+    drawn = {kind: kinds.sel(kind=kind, drop=True) for kind in BLOCK_KINDS} | rows
+    table = pd.concat(
+        [summarise(d, level=level, interval="eti").assign(kind=kind) for kind, d in drawn.items()]
+    )
+    about = kinds.attrs
+    filled_in = {"missing": about["n"] - about["seen"]} if patients == "cohort" else {}
+    of = {"n": about["n"]} if patients == "cohort" else {}
+    return table.assign(
+        group=group,
+        source=f"{name}, {PATIENTS[patients]}",
+        meaning=about["meaning"],
+        **of,
+        **filled_in,
+    )
+
+
+def blocks_notes(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[str]:
+    """Return what a table of conduction blocks is to be read with.
+
+    Parameters
+    ----------
+    cohort, fits
+        As for `blocks_table`.
+
+    Returns
+    -------
+    list of str
+        Who has no change and why, whose nerves tested differ, and how many patients each model has.
+    """
+    changes = block_changes(cohort, spec_of(fits[0]))
+    reasons = changes.loc[changes["reason"] != "", "reason"].value_counts()
+    notes = [f"{count} of {len(changes)} patients: {reason}." for reason, count in reasons.items()]
+    other = changes["baseline_nerves"].ne(changes["follow_up_nerves"]).fillna(False)
+    other &= changes["baseline_nerves"].notna() & changes["follow_up_nerves"].notna()
+    notes.append(
+        f"In {int(other.sum())} patients another number of nerves was tested at follow-up: their "
+        "change may be one of the nerves."
+    )
+    for fit in fits:
+        design, spec = design_of(fit), spec_of(fit)
+        both = int((design["blocks_after"] >= 0).sum())
+        notes.append(
+            f"{spec.name}: {design.sizes['patient']} of {len(cohort.patients)} patients have its "
+            f"covariates, {both} of them both counts. Which nerve has a block is not recorded: the "
+            "model sums over what may have become of each."
+        )
+    return notes
