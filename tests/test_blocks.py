@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import beta, binomtest, t, norm, spearmanr
+from scipy.stats import beta, binomtest, norm, spearmanr, t
 
 from mmn_bayes.cohort.margins import cohort_margins
 from mmn_bayes.cohort.reading import make_cohort, read_cohort
