@@ -110,6 +110,7 @@ _HOMES = {
         "time_table",
     ),
     "mmn_bayes.report.imputed": ("imputed_predictors",),
+    "mmn_bayes.report.joint": ("margins_table", "relation_table", "sharing_table"),
     "mmn_bayes.report.leaving_out": ("importance_against_exact", "leave_patients_out"),
     "mmn_bayes.report.long_term": ("cohorts_table", "long_term_notes", "long_term_table"),
     "mmn_bayes.report.missing": ("missing_table", "tipping_table"),
