@@ -3,8 +3,10 @@
 Nothing here may import `mmn_bayes.model`: agreement between the two is a test, not a definition.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -36,6 +38,11 @@ class HistoryRecipe:
     visit_jitter_days: float = 20.0
     missed_share: float = 0.15
     followed_days: tuple[float, float] = (730.0, 2557.0)  # since the first infusion
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of every number of the recipe, in hexadecimal."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     @property
     def transitions(self) -> np.ndarray:

@@ -70,7 +70,7 @@ def _beside(
     """One parameter of three fits; a row a member."""
     table: pd.DataFrame | None = None
     for which, fit in (("alone", part), ("apart", apart), ("joint", joint)):
-        own = summarise(fit["posterior"][name], level=level, interval="eti")
+        own = summarise(fit["posterior"].to_dataset()[name], level=level, interval="eti")
         if table is None:
             dims = list(own.columns[: own.columns.get_loc("estimate")])
             members = own[dims].astype(str).agg(", ".join, axis=1) if dims else ""
@@ -183,7 +183,7 @@ def relation_table(fit: xr.DataTree, *, level: float = 0.95) -> pd.DataFrame:
     parts = []
     for shared in spec.sharing:
         # By the logarithm: its mean is that of a ratio and of its inverse alike.
-        logs = fit["posterior"][shared.name]
+        logs = fit["posterior"].to_dataset()[shared.name]
         logs = logs.assign_attrs(synthetic=bool(fit.attrs["synthetic"]))
         table = summarise(logs, level=level, interval="eti", above=0.0)
         dim = table.columns[0]

@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 
 from mmn_bayes.cohort.recipe import Recipe, with_compartment
+from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.cohort.simulate_histories import HistoryRecipe, with_histories
 from mmn_bayes.frequentist.coverage import coverage
 from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.posterior.recovery import fits_and_intervals, recovered, simulated
@@ -29,7 +31,7 @@ def run_study(
     folder: Path,
     *,
     settings: Mapping[str, Any] | None = None,
-    recipe: Recipe = RECIPE,
+    recipe: Recipe | HistoryRecipe = RECIPE,
     workers: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -48,7 +50,7 @@ def run_study(
     settings
         What differs from `SETTINGS`.
     recipe
-        The truth of the cohorts.
+        The truth of the cohorts: of strength, or of histories.
     workers, progress
         As for `run_tasks`.
 
@@ -78,9 +80,17 @@ def run_study(
     return covered
 
 
-def _task(spec: ModelSpec, seed: int, settings: Mapping[str, Any], recipe: Recipe) -> Task:
+def _cohort(n_patients: int, seed: int, recipe: Recipe | HistoryRecipe) -> Cohort:
+    if isinstance(recipe, HistoryRecipe):
+        return with_histories(simulated(n_patients, seed), seed=seed, recipe=recipe)
+    return simulated(n_patients, seed, recipe)
+
+
+def _task(
+    spec: ModelSpec, seed: int, settings: Mapping[str, Any], recipe: Recipe | HistoryRecipe
+) -> Task:
     """The fit of one cohort; what is not said of cohort or intervals is an argument of the fit."""
-    cohort = simulated(settings["n_patients"], seed, recipe)
+    cohort = _cohort(settings["n_patients"], seed, recipe)
     lengths = {n: value for n, value in settings.items() if n not in ("n_patients", "level")}
     extra = {"truth": cohort.truth or {}, "level": settings["level"]}
     return Task(f"cohort {seed}", spec, cohort, seed, lengths, extra=extra)
@@ -116,7 +126,9 @@ def read_study(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     return fits, intervals.fillna({"member": ""})
 
 
-def fingerprint_of(spec: ModelSpec, seed: int, n_patients: int, recipe: Recipe = RECIPE) -> str:
+def fingerprint_of(
+    spec: ModelSpec, seed: int, n_patients: int, recipe: Recipe | HistoryRecipe = RECIPE
+) -> str:
     """Return the fingerprint that the fit of one cohort of the study has.
 
     Parameters
@@ -129,14 +141,14 @@ def fingerprint_of(spec: ModelSpec, seed: int, n_patients: int, recipe: Recipe =
     str
         SHA-256 over model, data and seed: a changed simulation changes it too.
     """
-    return fingerprint(spec, make_design(spec, simulated(n_patients, seed, recipe)), seed)
+    return fingerprint(spec, make_design(spec, _cohort(n_patients, seed, recipe)), seed)
 
 
 def _manifest(
     spec: ModelSpec,
     seeds: Sequence[int],
     settings: dict[str, Any],
-    recipe: Recipe,
+    recipe: Recipe | HistoryRecipe,
     fits: pd.DataFrame,
 ) -> dict[str, Any]:
     return {
