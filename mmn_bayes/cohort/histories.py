@@ -97,28 +97,6 @@ def on_clock(cohort: Cohort, since: str) -> Cohort:
     return replace(cohort, status=later)
 
 
-def back_in_time(cohort: Cohort) -> pd.DataFrame:
-    """Return the rows of `status` whose day is before that of the patient's row above.
-
-    They are legal, since every row has its day, but may be a date mistyped.
-
-    Parameters
-    ----------
-    cohort
-        A cohort with `status`.
-
-    Returns
-    -------
-    DataFrame
-        Those rows, with `day_above`.
-    """
-    rows = cohort.status
-    if rows is None:
-        return pd.DataFrame(columns=["patient", "day", "status", "day_above"])
-    above = rows.groupby("patient")["day"].shift(1)
-    return rows.assign(day_above=above)[rows["day"] < above]
-
-
 def _checked_levels(levels: Sequence[str]) -> list[str]:
     known = [] if isinstance(levels, str) else list(levels)
     if not known or len(set(known)) < len(known):

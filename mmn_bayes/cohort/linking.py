@@ -144,6 +144,37 @@ def check_nerves(text: TextTable, parsed: Mapping[str, pd.Series], findings: Fin
         findings.defect(where, "fewer nerves tested than blocked", cure)
 
 
+def report_back_in_time(
+    status: TextTable, parsed: Mapping[str, pd.Series], findings: Findings
+) -> None:
+    """Say which rows of `status` have a day before that of the patient's row above.
+
+    They are legal, since every row has its day and rows are put in order; but a history is written
+    from the first day to the last, so that a date may be mistyped.
+
+    Parameters
+    ----------
+    status : TextTable
+        The table `status`.
+    parsed : Mapping of str to Series
+        Its parsed columns `patient` and `day`.
+    findings : Findings
+        Where oddities go.
+    """
+    rows = pd.DataFrame({"patient": parsed["patient"].str.strip(), "day": parsed["day"]})
+    rows = rows.reset_index(drop=True)
+    above = rows.groupby("patient")["day"].shift(1)
+    back = np.flatnonzero((rows["day"] < above).to_numpy(dtype=bool))
+    if back.size:
+        first = back[0]
+        message = (
+            f"goes back in time in {back.size} of {len(rows)} rows (the first: day "
+            f"{rows['day'][first]:g} below day {above[first]:g}); rows are put in order by day"
+        )
+        names = sorted(rows["patient"][back].unique())
+        findings.oddity(status.name, "day", message, names, status.rows(back))
+
+
 def report_ungraded(
     grades: TextTable,
     parsed: Mapping[str, pd.Series],

@@ -15,6 +15,7 @@ from mmn_bayes.cohort.linking import (
     check_key,
     check_nerves,
     check_patients_known,
+    report_back_in_time,
     report_ungraded,
 )
 from mmn_bayes.cohort.predictors import check_predictors
@@ -199,6 +200,8 @@ def _checked(
     if not findings.defects and settings.scale is not None:
         grades, patients = texts["grades"], texts["patients"]
         report_ungraded(grades, parsed["grades"], patients, settings.scale, findings)
+        if "status" in texts:
+            report_back_in_time(texts["status"], parsed["status"], findings)
     if findings.defects or settings.scale is None:
         count = len(findings.defects)
         from_zero = any(text.row_word != "line" for text in texts.values())

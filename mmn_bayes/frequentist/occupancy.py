@@ -232,7 +232,8 @@ def observed_leaving(
     first = rows.drop_duplicates("patient").set_index("patient")
     begins = first.index[first["status"] == state]
     rows = rows[rows["patient"].isin(begins)]
-    rows = rows.assign(since=rows["day"] - rows["patient"].map(first["day"]))
+    began = rows["patient"].map(first["day"]).astype(float)
+    rows = rows.assign(since=rows["day"] - began)
     elsewhere = rows[rows["status"] != state].groupby("patient")["since"].min()
     last = rows.groupby("patient")["since"].max()
     time = elsewhere.reindex(last.index).fillna(last)

@@ -59,7 +59,7 @@ def with_blocks(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
             "widen the windows of [response]."
         )
     # Who was not seen at follow-up would have been tested as before.
-    tested = nerves["follow_up"].fillna(nerves["baseline"]).to_numpy()
+    tested = np.where(np.isfinite(after), nerves["follow_up"], nerves["baseline"])
     unknown = np.isfinite(before) & ~np.isfinite(tested)
     if _of(spec).new == "binomial" and unknown.any():
         who = ", ".join(f"'{name}'" for name in counts.loc[unknown, "patient"].head(_SHOWN))

@@ -10,7 +10,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 
-from mmn_bayes.cohort.histories import back_in_time, days_zero, status_rows
+from mmn_bayes.cohort.histories import days_zero, status_rows
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.errors import CohortWarning, DataError
 from mmn_bayes.model.components import standard_effects
@@ -48,7 +48,7 @@ def states_seen(spec: ModelSpec, cohort: Cohort) -> pd.DataFrame:
     Warns
     -----
     CohortWarning
-        When rows go back in time, lie before day 0, or fall on one step, of which the last counts.
+        When rows lie before day 0, or fall on one step, of which the last counts.
     """
     part, headline = _of(spec), f"The model '{spec.name}' cannot be fitted to this cohort."
     try:
@@ -75,7 +75,6 @@ def states_seen(spec: ModelSpec, cohort: Cohort) -> pd.DataFrame:
         code=rows["status"].cat.codes.astype(int),
     )[since >= 0]
     kept = seen.drop_duplicates(["patient", "step"], keep="last").sort_values(["place", "step"])
-    _say_if_back_in_time(cohort)
     _say_what_is_left_out(rows, since, len(seen) - len(kept), part)
     if not kept["patient"].duplicated().any():
         raise DataError(
@@ -86,19 +85,6 @@ def states_seen(spec: ModelSpec, cohort: Cohort) -> pd.DataFrame:
             ],
         )
     return kept[["patient", "place", "step", "code"]].reset_index(drop=True)
-
-
-def _say_if_back_in_time(cohort: Cohort) -> None:
-    back = back_in_time(cohort)
-    if len(back):
-        row = next(back.itertuples())
-        warnings.warn(
-            f"status: {len(back)} rows go back in time (first: row {row.Index}, patient "
-            f"'{row.patient}', day {row.day:g} below day {row.day_above:g}); the rows of a patient "
-            "are put in order by day.",
-            CohortWarning,
-            stacklevel=3,
-        )
 
 
 def _say_what_is_left_out(rows: pd.DataFrame, since: np.ndarray, merged: int, part: States) -> None:

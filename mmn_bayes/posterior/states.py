@@ -294,7 +294,8 @@ def _filled_in(
     later = np.ones((n_draws, n_patients, n_steps + 1, k)) * legal
     for step in range(n_steps - 1, -1, -1):
         ahead = np.einsum("dpab,dpb->dpa", steps[:, :, step], later[:, :, step + 1])
-        later[:, :, step] *= ahead / ahead.max(axis=-1, keepdims=True)
+        most = ahead.max(axis=-1, keepdims=True)
+        later[:, :, step] *= ahead / np.where(most > 0, most, 1.0)
     path = np.zeros(later.shape)
     weight = start[:, None] * later[:, :, 0]
     each = np.arange(k)

@@ -78,7 +78,7 @@ LONG_RUN_KEYS: Mapping[str, Key] = {
     ),
     "states.leaves": Key(
         "prior on share",
-        "probability of leaving each level within a step when every predictor is 0, on day 0",
+        "probability of leaving each level within a step, before what time and predictors add",
         outcomes=_STATE,
     ),
     "states.towards": Key(
