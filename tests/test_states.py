@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats as ss
-import xarray as xr
+import trees
 
 from mmn_bayes.cohort.histories import on_clock
 from mmn_bayes.cohort.reading import make_cohort
@@ -37,7 +37,6 @@ from mmn_bayes.report.histories import (
     occupancy_table,
     time_table,
 )
-from mmn_bayes.spec.model_spec import spec_to_toml
 from mmn_bayes.spec.reading import parse_spec, read_spec
 
 MODELS = Path(__file__).parents[1] / "models"
@@ -82,30 +81,6 @@ def made(histories, naive=None):
     return make_cohort(patients, grades, status=status, scale=("3", "4", "5"), synthetic=True)
 
 
-def known(spec, cohort, draws=1, **parameters):
-    """A fit whose draws are all these parameters: estimands of it have exact answers."""
-    design = make_design(spec, cohort)
-    model = build(spec, design, "predict")
-    coords = {str(name): design[name].to_numpy() for name in design.coords}
-    variables = {}
-    for variable in model.free_RVs:
-        dims = model.named_vars_to_dims.get(variable.name, ())
-        value = np.asarray(parameters[variable.name], dtype=float)
-        value = np.broadcast_to(value, (1, draws, *(len(coords[d]) for d in dims)))
-        variables[variable.name] = (("chain", "draw", *dims), value)
-    used = {d for dims, _ in variables.values() for d in dims if d in coords}
-    posterior = xr.Dataset(variables, coords={d: coords[d] for d in used})
-    posterior = posterior.assign_coords(chain=[0], draw=np.arange(draws))
-    tree = xr.DataTree.from_dict({"posterior": posterior, "design": design})
-    tree.attrs = {
-        "spec_name": spec.name,
-        "spec_toml": spec_to_toml(spec),
-        "seed": 1,
-        "synthetic": 1,
-    }
-    return tree
-
-
 MATRIX = np.array([[0.8, 0.15, 0.05], [0.1, 0.9, 0.0], [0.2, 0.2, 0.6]])
 START = np.array([0.7, 0.1, 0.2])
 PARAMETERS = {
@@ -118,7 +93,7 @@ POSSIBLE = PARAMETERS | {"towards": 0.5}  # every transition may happen
 
 @pytest.fixture(scope="module")
 def exact():
-    return known(plain(), seen({"A": {0: 0, 1: 0}}), **PARAMETERS)
+    return trees.known(plain(), seen({"A": {0: 0, 1: 0}}), **PARAMETERS)
 
 
 def test_the_shares_of_new_patients_are_powers_of_the_matrix(exact):
@@ -162,7 +137,7 @@ def test_effects_shift_log_odds_against_the_first_level():
         },
     )
     cohort = seen({"A": {0: 0, 1: 0}, "B": {0: 0, 1: 0}}, ["yes", "no"])
-    tree = known(spec, cohort, **PARAMETERS, naive=[1.0, -0.5], state_change=[0.3, 0.2])
+    tree = trees.known(spec, cohort, **PARAMETERS, naive=[1.0, -0.5], state_change=[0.3, 0.2])
     drawn = step_probability(tree, day=4 * STEP, by="naive").squeeze(("chain", "draw"))
     for naive in (True, False):
         shift = np.log2(1 + 400 / 365.25) * np.array([0.3, 0.2]) + naive * np.array([1.0, -0.5])
@@ -176,7 +151,7 @@ def test_effects_shift_log_odds_against_the_first_level():
 def test_effects_of_patients_are_averaged_over_new_ones():
     sd = {"distribution": "half_normal", "sd": 1, "why": "x"}
     spec = plain(group={"patient_state": {"by": "patient", "acts_on": "state", "sd": sd}})
-    tree = known(
+    tree = trees.known(
         *(spec, seen({"A": {0: 0, 1: 0}, "B": {0: 1}}), 200),
         **PARAMETERS,
         patient_state_sd=1.2,
@@ -193,7 +168,7 @@ def test_effects_of_patients_are_averaged_over_new_ones():
 
 def test_what_was_not_seen_is_filled_in_given_what_was_seen_before_and_after():
     histories = {"A": {0: 0, 3: 1}, "B": {2: 2}}
-    tree = known(plain(), seen(histories), DRAWS, **PARAMETERS)
+    tree = trees.known(plain(), seen(histories), DRAWS, **PARAMETERS)
     drawn = state_occupancy(tree, days=[0, 100, 200, 300, 400], patients="cohort")
     expected = np.zeros((5, 3))
     for own in histories.values():
@@ -223,7 +198,7 @@ def balanced():
 
 
 def test_where_all_was_seen_the_shares_are_those_counted_without_any_doubt(balanced):
-    tree = known(plain(), balanced, 20, **POSSIBLE)
+    tree = trees.known(plain(), balanced, 20, **POSSIBLE)
     days = [0, 100, 200, 300]
     counted = empirical_occupancy(balanced, levels=LEVELS, days=days)
     drawn = state_occupancy(tree, days=days, patients="cohort")
@@ -326,7 +301,7 @@ def test_what_has_no_part_is_said():
 
 def test_a_single_patient_and_a_level_that_nobody_has_make_a_model():
     spec = plain()
-    tree = known(spec, seen({"A": {0: 0, 4: 0}}), **PARAMETERS)
+    tree = trees.known(spec, seen({"A": {0: 0, 4: 0}}), **PARAMETERS)
     table = occupancy_table(seen({"A": {0: 0, 4: 0}}), tree, days=[0.0, 400.0, 500.0])
     nobody = table[(table["state"] == "other") & (table["source"] == "observed")]
     assert nobody["events"].tolist() == [0, 0, 0]
@@ -402,7 +377,7 @@ def test_simulated_histories_follow_their_recipe():
 
 
 def test_tables_have_both_worlds_and_say_what_is_beyond_the_data(balanced):
-    tree = known(plain(), balanced, 20, **POSSIBLE)
+    tree = trees.known(plain(), balanced, 20, **POSSIBLE)
     times = time_table(tree, years=(0.5, 2.0))
     assert times["source"].unique().tolist() == ["model, these patients", "model, new patients"]
     assert times.groupby("year")["extrapolated"].all().tolist() == [False, True]

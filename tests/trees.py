@@ -1,8 +1,34 @@
 """Fits made of others: with other draws, or as if of another model. Nothing is sampled."""
 
+import numpy as np
 import xarray as xr
 
+from mmn_bayes.model.build import build
+from mmn_bayes.model.design import make_design
 from mmn_bayes.spec.model_spec import spec_to_toml
+
+
+def known(spec, cohort, draws=1, **parameters):
+    """A fit whose draws are all these parameters: estimands of it have exact answers.
+
+    A parameter is a number, or an array of its shape, or one of the shape of all its draws.
+    """
+    design = make_design(spec, cohort)
+    model = build(spec, design, "predict")
+    coords = {str(name): design[name].to_numpy() for name in design.coords}
+    variables = {}
+    for variable in model.free_RVs:
+        dims = model.named_vars_to_dims.get(variable.name, ())
+        value = np.asarray(parameters[variable.name], dtype=float)
+        value = np.broadcast_to(value, (1, draws, *(len(coords[d]) for d in dims)))
+        variables[variable.name] = (("chain", "draw", *dims), value)
+    used = {d for dims, _ in variables.values() for d in dims if d in coords}
+    posterior = xr.Dataset(variables, coords={d: coords[d] for d in used})
+    posterior = posterior.assign_coords(chain=[0], draw=np.arange(draws))
+    tree = xr.DataTree.from_dict({"posterior": posterior, "design": design})
+    about = {"spec_name": spec.name, "spec_toml": spec_to_toml(spec)}
+    tree.attrs = {**about, "seed": 1, "synthetic": int(cohort.synthetic)}
+    return tree
 
 
 def with_draws(tree, **values):

@@ -155,8 +155,9 @@ def _log_counts(k: Any, log_mean: Any, variance: Any, log_factorial: Any) -> Any
     """
     legal = pt.ge(k, 0)
     inside = pt.switch(legal, k, 0)
-    below = np.arange(log_factorial.data.size)[:, None, None]
-    rising = (pt.log1p(below * variance) * pt.lt(below, inside[None])).sum(axis=0)
+    # For each k the sum of log(1 + j variance) over j below it.
+    below = np.maximum(np.arange(log_factorial.data.size) - 1, 0)
+    rising = pt.cumsum(pt.log1p(below * variance))[inside]
     rest = pt.log1p(pt.exp(log_mean) * variance)
     logs = rising - log_factorial[inside] + inside * (log_mean - rest) - rest / variance
     return pt.switch(legal, logs, _NONE)
