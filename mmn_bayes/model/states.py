@@ -37,7 +37,7 @@ def states_seen(spec: ModelSpec, cohort: Cohort) -> pd.DataFrame:
     DataFrame
         One row a patient and step, in the order of the patients and steps: `patient`, `place` (of
         the patient in the cohort), `step` (the day since day 0, rounded), `code` (place of the
-        state among the levels).
+        state among the levels), `since` (days since day 0).
 
     Raises
     ------
@@ -73,6 +73,7 @@ def states_seen(spec: ModelSpec, cohort: Cohort) -> pd.DataFrame:
         place=place,
         step=np.round(since / part.step_days).astype(int),
         code=rows["status"].cat.codes.astype(int),
+        since=since,
     )[since >= 0]
     kept = seen.drop_duplicates(["patient", "step"], keep="last").sort_values(["place", "step"])
     _say_what_is_left_out(rows, since, len(seen) - len(kept), part)
@@ -84,7 +85,7 @@ def states_seen(spec: ModelSpec, cohort: Cohort) -> pd.DataFrame:
                 "make states.step_days shorter, or take a model of outcome 'class'."
             ],
         )
-    return kept[["patient", "place", "step", "code"]].reset_index(drop=True)
+    return kept[["patient", "place", "step", "code", "since"]].reset_index(drop=True)
 
 
 def _say_what_is_left_out(rows: pd.DataFrame, since: np.ndarray, merged: int, part: States) -> None:
@@ -117,10 +118,10 @@ def with_states(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
     Returns
     -------
     Dataset
-        With the states seen (`seen_patient`, `seen_step`, `seen_code`), `first_code` of each
-        patient (-1 unless seen on step 0), the steps between them (`at_steps`), and which of those
-        matrices make up each interval (`_products`); `before` and `after`, the states at the two
-        ends of each interval.
+        With the states seen (`seen_patient`, `seen_step`, `seen_code`, `seen_day`), `first_code` of
+        each patient (-1 unless seen on step 0), the steps between them (`at_steps`), which of their
+        matrices make up each interval (`_products`), and `before` and `after`, the states at the
+        two ends of each interval.
 
     Raises
     ------
@@ -142,6 +143,7 @@ def with_states(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
             "seen_patient": ("seen", seen["place"].to_numpy()),
             "seen_step": ("seen", seen["step"].to_numpy()),
             "seen_code": ("seen", seen["code"].to_numpy()),
+            "seen_day": ("seen", seen["since"].to_numpy()),
             "first_code": ("patient", first),
             "before": ("interval", start["code"].to_numpy()),
             "after": ("interval", end["code"].to_numpy()),

@@ -336,7 +336,7 @@ def _drawn(
             "distribution": drawn_from(fit),
             "meaning": MEANINGS[patients],
             "since": states.since,
-            "last_day_seen": float(design["seen_step"].max()) * states.step_days,
+            "last_day_seen": float(design["seen_day"].max()),
         },
     )
     return drawn if groups.by else drawn.isel({name: 0}, drop=True)

@@ -27,6 +27,8 @@ CONFIDENCE = {
     "profile penalised likelihood": "profile penalised likelihood",
     "Wald, bias-reduced sandwich": "Wald, bias-reduced sandwich",
     "Fisher's z, error by Bonett and Wright": "Fisher's z, error by Bonett and Wright",
+    "Student t": "Student t",
+    "Kaplan-Meier, log-log": "Kaplan-Meier, log-log",
 }
 OF_DRAWS = {
     "eti": "equal-tailed",

@@ -195,8 +195,8 @@ def histories_notes(cohort: Cohort, fit: xr.DataTree) -> list[str]:
 
 
 def _last_day(fit: xr.DataTree) -> float:
-    """Last day anybody was seen on, rounded to a step."""
-    return float(design_of(fit)["seen_step"].max()) * states_of(fit).step_days
+    """Last day since day 0 that anybody was seen on."""
+    return float(design_of(fit)["seen_day"].max())
 
 
 def _laid_out(table: pd.DataFrame, first: list[str], extrapolated: pd.Series) -> pd.DataFrame:

@@ -51,7 +51,8 @@ def long_term_table(
         For each class (and group, a column `group`): the observed rate among the classified and
         among the enrolled, each with its exact and its simultaneous confidence interval; then of
         each model that of these patients and that of new ones, equal-tailed and, without `by`,
-        simultaneous. `source` says which; `n`, `events`, `missing` are of the observed rows.
+        simultaneous. `source` says which; `n` and `missing` are of the observed rows (`events` too)
+        and, without `by`, of the patients of a model, whose unclassified are filled in.
 
     Raises
     ------
@@ -81,6 +82,9 @@ def long_term_table(
             whose = {"cohort": "these patients", "population": "new patients"}[patients]
             said = f"{spec_of(fit).name}, {whose}"
             own = pd.concat(tables).assign(source=said, meaning=drawn.attrs["meaning"])
+            if by is None and patients == "cohort":
+                code = design_of(fit)["class_code"].to_numpy()
+                own = own.assign(n=code.size, missing=int((code < 0).sum()))
             parts.append(own)
     table = pd.concat(parts, ignore_index=True)
     if by is not None:
