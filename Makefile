@@ -6,13 +6,15 @@
 # make calls      the study of candidates with known effects, into results/calls: a quarter of an hour; goes on
 # make worth      what each candidate is worth to patients left out, into results/worth: 20 minutes; goes on
 # make long-run   strength over five years on stated schedules, into results/long_run: 3 minutes
+# make histories  the study of histories, into results/histories: 10 minutes; goes on after an interruption
+# make joint      the joint model of strength, blocks and class beside its parts, into results/joint: 10 minutes
 # make left-out   patients left out by importance and for good, into results/leaving_out: 12 minutes; goes on
 # make benchmark  this package beside others, into results/benchmark and the README: takes hours
 # make test       every test, the slow ones too; make test-fast leaves those out
 # make lint       what must be clean before a change goes in; make format mends what it can
 # make lock       both locks anew from pyproject.toml (needs uv); LOCK_FLAGS=--upgrade takes newer ones
 
-.PHONY: setup results recovery visits predictors calls worth left-out long-run benchmark test test-fast lint format lock
+.PHONY: setup results results-response results-long-term histories joint recovery visits predictors calls worth left-out long-run benchmark test test-fast lint format lock
 .DELETE_ON_ERROR:
 
 PYTHON := .venv/bin/python
@@ -27,14 +29,23 @@ TEST_FLAGS :=
 
 setup: .venv/.ready
 
+# Two lines of scripts at once, each printing when one is done: compiling uses one processor. Those of
+# the first read the fits of its first script.
 results: .venv/.ready
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=line results-response results-long-term
+
+results-response: .venv/.ready
 	$(PYTHON) scripts/reproduce_leger2008.py
 	$(PYTHON) scripts/history_leger2008.py
 	$(PYTHON) scripts/placebo_leger2008.py
 	$(PYTHON) scripts/review_leger2008.py
 	$(PYTHON) scripts/exposure_leger2008.py
 	$(PYTHON) scripts/scenarios_leger2008.py
+
+results-long-term: .venv/.ready
 	$(PYTHON) scripts/long_term_leger2008.py
+	$(PYTHON) scripts/blocks_leger2008.py
+	$(PYTHON) scripts/histories_simulated.py
 
 recovery: .venv/.ready
 	$(PYTHON) scripts/study_recovery.py
@@ -53,6 +64,12 @@ worth: .venv/.ready
 
 left-out: .venv/.ready
 	$(PYTHON) scripts/study_leave_out.py
+
+histories: .venv/.ready
+	$(PYTHON) scripts/study_histories.py
+
+joint: .venv/.ready
+	$(PYTHON) scripts/study_joint.py
 
 long-run: .venv/.ready
 	$(PYTHON) scripts/study_long_run.py

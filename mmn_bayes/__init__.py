@@ -21,6 +21,7 @@ _HOMES = {
     "mmn_bayes.cohort.restricting": ("first_months", "with_blanks"),
     "mmn_bayes.cohort.schedules": ("courses", "no_infusions", "schedule"),
     "mmn_bayes.cohort.simulate": ("Recipe", "simulate_cohort"),
+    "mmn_bayes.cohort.histories": ("on_clock",),
     "mmn_bayes.cohort.simulate_histories": ("HistoryRecipe", "with_histories"),
     "mmn_bayes.cohort.simulate_responses": ("simulate_responses",),
     "mmn_bayes.cohort.reproduction": ("reproduce_cohort",),

@@ -1,4 +1,4 @@
-"""The long run of the founding study: long-term classes and conduction blocks, both ways.
+"""The long run of the founding study: long-term classes, both ways, beside other cohorts.
 
 Usage: python scripts/long_term_leger2008.py [folder]      (default: results/leger2008)
 """
@@ -9,14 +9,14 @@ from pathlib import Path
 import pandas as pd
 
 import mmn_bayes as mb
-from mmn_bayes.report import store
+from mmn_bayes.report import figures, store
 from mmn_bayes.report.formatting import print_table
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
 CLASSES = "Long-term class: counted under both denominators, and by models"
 ODDS = "Odds of each long-term class against dependency"
-BLOCKS = "Change in the number of conduction blocks of naive responders"
+OTHERS = "Long-term classes beside those of published cohorts"
 
 
 def main(folder: Path) -> None:
@@ -42,16 +42,17 @@ def main(folder: Path) -> None:
         mb.class_bounds(cohort, levels=rates.classes.levels), folder / "long_term_bounds.csv"
     )
     store.write_table(lost, folder / "long_term_lost.csv")
-    others = pd.read_csv(ROOT / "data" / "evidence" / "longterm_groups.csv")
-    store.write_table(mb.compare_groups(others), folder / "long_term_others.csv")
-    blocks = mb.observed_blocks(cohort, model)
-    store.write_table(blocks, folder / "blocks.csv")
-    store.write_table(mb.block_changes(cohort, model), folder / "block_changes.csv")
-    store.write_table(mb.blocks_and_strength(cohort, model), folder / "blocks_strength.csv")
+    evidence = pd.read_csv(ROOT / "data" / "evidence" / "longterm_groups.csv")
+    store.write_table(mb.compare_groups(evidence), folder / "long_term_groups.csv")
+    # The founding study's are the patients that this cohort stands for.
+    others = mb.cohorts_table(cohort, fits[0], evidence[evidence["study"] != "Leger2008"])
+    store.write_table(others, folder / "long_term_others.csv")
+    drawing = figures.classes_figure(table, others, title=CLASSES)
+    store.save_figure(drawing, folder / "long_term.png")
     store.write_manifest(fits, folder / "manifest_long_term.json")
     print_table(table, CLASSES, notes)
     print_table(odds, ODDS)
-    print_table(blocks, BLOCKS)
+    print_table(others, OTHERS)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,49 @@
+"""Conduction blocks of the founding study: counted, and by a model of what becomes of each nerve.
+
+Usage: python scripts/blocks_leger2008.py [folder]      (default: results/leger2008)
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+import mmn_bayes as mb
+from mmn_bayes.report import figures, store
+from mmn_bayes.report.formatting import print_table
+
+ROOT = Path(__file__).resolve().parents[1]
+SEED = 20081
+TITLE = "Conduction blocks at 6 months against inclusion: counted, and by models"
+RATIOS = "What naive status and early response do to whether a block stays, and one appears"
+
+
+def main(folder: Path) -> None:
+    cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
+    names = ("blocks", "blocks_counts")
+    specs = [mb.read_spec(ROOT / "models" / f"{name}.toml") for name in names]
+    full, _ = mb.complete_cases(mb.with_early_response(cohort, specs[0]), specs[0])
+    fits = [mb.fit(spec, full, seed=SEED) for spec in specs]
+    for fit in fits:
+        checks = mb.diagnose(fit)
+        mb.require_converged(checks)
+        store.write_table(checks, folder / f"diagnostics_{fit.attrs['spec_name']}.csv")
+    table, notes = mb.blocks_table(cohort, fits), mb.blocks_notes(cohort, fits)
+    store.write_table(table, folder / "blocks.csv")
+    store.write_markdown(table, folder / "blocks.md", TITLE, notes)
+    store.save_figure(figures.blocks_figure(table, title=TITLE), folder / "blocks.png")
+    parts = [mb.summarise(mb.block_ratios(fit), above=1.0) for fit in fits]
+    ratios = pd.concat(parts, keys=names, names=["model"]).reset_index(level="model")
+    store.write_table(ratios, folder / "blocks_ratios.csv")
+    store.write_table(mb.block_changes(cohort, specs[0]), folder / "block_changes.csv")
+    relation = mb.blocks_and_strength(cohort, specs[0])
+    store.write_table(relation, folder / "blocks_strength.csv")
+    store.write_manifest(fits, folder / "manifest_blocks.json")
+    naive = table[table["group"] == "naive responders"]
+    print_table(naive, f"{TITLE}, naive responders", notes)
+    print_table(ratios, RATIOS)
+    print_table(relation, "Change in blocks and change in strength")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "leger2008")

@@ -1,0 +1,56 @@
+"""Histories of dependency on infusions, simulated: a Markov chain beside what is counted.
+
+Usage: python scripts/histories_simulated.py [folder]      (default: results/simulated_histories)
+
+The founding study has one status a patient, so that the histories are simulated for the cohort that
+reproduces it: they show what such a table tells, and say nothing of the disease.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import mmn_bayes as mb
+from mmn_bayes.report import figures, store
+from mmn_bayes.report.formatting import print_table
+
+ROOT = Path(__file__).resolve().parents[1]
+SEED = 20081
+YEAR = 365.25
+DAYS = YEAR * np.arange(0.0, 8.1, 0.25)
+COUNTED = YEAR * np.arange(0.0, 7.1, 1.0)
+TITLE = "Shares in each state since the first infusion (simulated histories)"
+
+
+def main(folder: Path) -> None:
+    cohort = mb.with_histories(mb.read_cohort(ROOT / "data" / "leger2008_cohort"), seed=SEED)
+    spec = mb.read_spec(ROOT / "models" / "histories.toml")
+    fit = mb.fit(spec, cohort, seed=SEED)
+    mb.require_converged(checks := mb.diagnose(fit))
+    store.write_table(checks, folder / "diagnostics.csv")
+    notes = mb.histories_notes(cohort, fit)
+    tables = {
+        "occupancy": mb.occupancy_table(cohort, fit),
+        "time": mb.time_table(fit),
+        "leaving": mb.leaving_table(cohort, fit),
+        "odds_ratios": mb.summarise(mb.state_odds_ratios(fit), above=1.0),
+        "step": mb.summarise(mb.step_probability(fit)),
+    }
+    for name, table in tables.items():
+        store.write_table(table, folder / f"{name}.csv")
+        print_table(table, f"Simulated histories, {name.replace('_', ' ')}")
+    store.write_markdown(tables["occupancy"], folder / "occupancy.md", TITLE, notes)
+    clock, levels = mb.on_clock(cohort, spec.states.since), spec.states.levels
+    drawing = figures.occupancy_figure(
+        mb.state_occupancy(fit, days=DAYS, patients="population"),
+        mb.empirical_occupancy(clock, levels=levels, days=COUNTED),
+        product=mb.aalen_johansen(clock, levels=levels, days=DAYS),
+        title=TITLE,
+    )
+    store.save_figure(drawing, folder / "occupancy.png")
+    store.write_manifest(fit, folder / "manifest.json")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "simulated_histories")
