@@ -2,9 +2,15 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from xarray import DataTree
+
+    from mmn_bayes.cohort.schema import Cohort
 
 # Before anything imports matplotlib, in this process or in one it starts.
 os.environ["MPLBACKEND"] = "Agg"
@@ -21,13 +27,38 @@ def models() -> Path:
     return Path(__file__).resolve().parents[1] / "models"
 
 
-# Files that fit models, the longest first: begun last, one of them would run alone at the end.
+# What a fixture imports is not for a process that only hands out tests.
+
+
+@pytest.fixture(scope="session")
+def few() -> "Cohort":
+    """Twelve simulated patients, two of whom were not seen at follow-up."""
+    from mmn_bayes.cohort.recipe import with_compartment
+    from mmn_bayes.posterior.recovery import simulated
+
+    return simulated(12, 3, with_compartment())
+
+
+@pytest.fixture(scope="session")
+def strength_of_few(models: Path, few: "Cohort") -> "DataTree":
+    """The strength model fitted to them, once a process: for what holds of any draws."""
+    from mmn_bayes.model.sampling import fit
+    from mmn_bayes.spec.reading import read_spec
+
+    lengths = {"chains": 2, "draws": 150, "tune": 200}
+    return fit(read_spec(models / "strength.toml"), few, seed=5, **lengths, progress="off")
+
+
+# The longest files first: begun last, one of them would run alone at the end. While one process has
+# the very longest, the other has those that share a fit, which take as long together.
 LONGEST = (
-    *("test_fit.py", "test_structure.py", "test_references.py", "test_determinism.py"),
-    *("test_leaving_out.py", "test_scenarios.py", "test_identifying.py", "test_running.py"),
-    *("test_predictors.py", "test_worth.py", "test_compare_predictors.py", "test_calls.py"),
-    *("test_recovery.py", "test_scale.py", "test_compiling.py", "test_ordinal.py"),
-    *("test_any_link.py", "test_log_density.py"),
+    *("test_log_density.py", "test_fit.py", "test_scenarios.py", "test_identifying.py"),
+    *("test_definitions.py", "test_both_worlds.py", "test_missing.py", "test_leaving_out.py"),
+    *("test_predictors.py", "test_historical.py", "test_structure.py", "test_observed_effects.py"),
+    *("test_recovery.py", "test_determinism.py", "test_references.py", "test_running.py"),
+    *("test_compare_predictors.py", "test_frequentist.py", "test_any_link.py", "test_worth.py"),
+    *("test_scale.py", "test_cohort_reading.py", "test_classes.py", "test_compiling.py"),
+    *("test_ordinal.py", "test_calls.py", "test_imputed.py", "test_recovery_study.py"),
 )
 
 

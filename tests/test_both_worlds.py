@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.special import expit
+from trees import first_draws
 
 from mmn_bayes.cohort.reading import make_cohort
 from mmn_bayes.frequentist.comparing import compare_rates
@@ -32,8 +33,8 @@ def responses(models, cohort):
 
 
 @pytest.fixture(scope="module")
-def strength(models, cohort):
-    return fit(read_spec(models / "strength.toml"), cohort, **SHORT)
+def strength(strength_of_few):
+    return first_draws(strength_of_few, 60)
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from trees import first_draws
 
 from mmn_bayes.cohort.definitions import STATED, Definition, definition_grid
 from mmn_bayes.cohort.response import responses
 from mmn_bayes.errors import CohortWarning
 from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior.definitions import response_by_definition, unchanged
-from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.posterior.response import response_probability
 from mmn_bayes.report.definitions import definition_table
 from mmn_bayes.report.definitions_figure import definitions_figure
@@ -24,13 +24,13 @@ def spec(models):
 
 
 @pytest.fixture(scope="module")
-def cohort():
-    return simulated(12, seed=3)
+def cohort(few):
+    return few
 
 
 @pytest.fixture(scope="module")
-def tree(spec, cohort):
-    return fit(spec, cohort, seed=2, chains=2, draws=60, tune=150, progress="off")
+def tree(strength_of_few):
+    return first_draws(strength_of_few, 40)
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,7 @@ def test_the_table_has_every_definition_group_and_source(table, tree, spec):
 
 
 @pytest.mark.slow
-def test_what_cannot_be_asked(tree, spec, models):
+def test_what_cannot_be_asked(tree, spec, cohort, models):
     grid = definition_grid(spec)
     with pytest.raises(ValueError, match="'as stated' is there twice"):
         response_by_definition(tree, [grid[0], grid[0]], patients="cohort")
@@ -180,6 +180,6 @@ def test_what_cannot_be_asked(tree, spec, models):
     with pytest.raises(ValueError, match="it is 'cohort', 'population' or 'chance'"):
         response_by_definition(tree, patients="new")
     plain = read_spec(models / "response.toml")
-    other = fit(plain, simulated(12, seed=3), seed=1, chains=1, draws=20, tune=50, progress="off")
+    other = fit(plain, cohort, seed=1, chains=1, draws=20, tune=50, progress="off")
     with pytest.raises(ValueError, match="a model of outcome 'grade'"):
         response_by_definition(other, patients="cohort")

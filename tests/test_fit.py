@@ -13,6 +13,7 @@ from nutpie.compiled_pyfunc import from_pyfunc
 
 from mmn_bayes.cohort.reading import make_cohort
 from mmn_bayes.cohort.response import judge, responses
+from mmn_bayes.cohort.restricting import first_months
 from mmn_bayes.errors import CohortWarning, DataError, NotConverged
 from mmn_bayes.frequentist.rates import observed_response
 from mmn_bayes.model.design import make_design
@@ -43,13 +44,13 @@ SHORT = {"chains": 2, "draws": 150, "tune": 200, "progress": "off"}
 
 
 @pytest.fixture(scope="module")
-def cohort():
-    return simulated(12, seed=3)
+def cohort(few):
+    return few
 
 
 @pytest.fixture(scope="module")
-def strength(cohort, models):
-    return fit(read_spec(models / "strength.toml"), cohort, seed=5, **SHORT)
+def strength(strength_of_few):
+    return strength_of_few
 
 
 @pytest.fixture(scope="module")
@@ -426,7 +427,9 @@ def test_a_memory_reaches_from_visit_to_visit(cohort, models):
 @pytest.mark.slow
 def test_normal_noise_and_a_memory_go_the_whole_way(models):
     """The kernel of other links samples, and its effects and replicates come back."""
-    few = simulated(3, seed=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CohortWarning)
+        few = first_months(simulated(3, seed=3), until_day=250)
     content = {**remembering(models, 400).resolved, "link": "probit"}
     # What they have nothing to do with would only be compiled.
     del content["gain"], content["exposure"], content["predictor"]

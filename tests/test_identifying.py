@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from trees import of_another_model, with_draws
+from trees import first_draws, of_another_model, with_draws
 
 from mmn_bayes.cohort.exposure import dose_in_effect
 from mmn_bayes.cohort.recipe import with_compartment
 from mmn_bayes.cohort.restricting import first_months
 from mmn_bayes.cohort.schedules import courses
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior.confounding import confounding_bound, sd_within_patients
 from mmn_bayes.posterior.identifying import change_by_part, time_against_infusions
 from mmn_bayes.posterior.implied import prior_of
@@ -28,9 +27,8 @@ def cohort():
 
 
 @pytest.fixture(scope="module")
-def tree(models, cohort):
-    spec = read_spec(models / "strength.toml")
-    return fit(spec, cohort, seed=2, chains=2, draws=150, tune=250, progress="off")
+def tree(strength_of_few):
+    return first_draws(strength_of_few, 60)
 
 
 # --- time and infusions ---------------------------------------------------------------------------

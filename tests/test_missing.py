@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import binomtest
+from trees import first_draws, of_another_design
 
 from mmn_bayes.cohort.reading import make_cohort
 from mmn_bayes.cohort.response import judge
@@ -10,7 +11,6 @@ from mmn_bayes.frequentist.missing import assumed_missing, tipping_point
 from mmn_bayes.model.design import make_design
 from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior.missing import delta_response
-from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.posterior.replicate import recorded_occasions, replicate_panels
 from mmn_bayes.posterior.response import response_probability
 from mmn_bayes.report.delta_figure import delta_figure
@@ -87,9 +87,9 @@ def test_counts_that_cannot_be_are_refused(counts, words):
 
 
 @pytest.fixture(scope="module")
-def cohort():
-    """Sixteen simulated patients; two naive ones and one other are not seen at follow-up."""
-    whole = simulated(16, seed=3)
+def cohort(few):
+    """Of simulated patients two naive ones and one other are not seen at follow-up, or more."""
+    whole = few
     naive = whole.patients["naive"].to_numpy(dtype=bool)
     who = [*whole.patients["patient"][naive][:2], *whole.patients["patient"][~naive][:1]]
     grades = whole.grades
@@ -100,9 +100,10 @@ def cohort():
 
 
 @pytest.fixture(scope="module")
-def tree(models, cohort):
-    spec = read_spec(models / "strength.toml")
-    return fit(spec, cohort, seed=2, chains=2, draws=60, tune=150, progress="off")
+def tree(models, cohort, strength_of_few):
+    """What is asked of it holds of any draws: those of the patients when all had been seen."""
+    design = make_design(read_spec(models / "strength.toml"), cohort)
+    return of_another_design(first_draws(strength_of_few, 60), design)
 
 
 @pytest.mark.slow

@@ -5,16 +5,13 @@ import pandas as pd
 import pytest
 import xarray as xr
 from matplotlib.text import Text
-from trees import of_another_model, with_draws
+from trees import first_draws, of_another_model, with_draws
 
-from mmn_bayes.cohort.recipe import with_compartment
 from mmn_bayes.cohort.schedules import courses, no_infusions, scenario_table, schedule
-from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior.dosing import dose_response
 from mmn_bayes.posterior.extrapolation import extrapolation
 from mmn_bayes.posterior.implied import prior_of
 from mmn_bayes.posterior.kernel import dose_in_effect_kernel, dose_to_keep, wearing_off_curve
-from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.posterior.response import response_probability
 from mmn_bayes.posterior.scenarios import patient_course, trajectory, with_infusions
@@ -39,14 +36,13 @@ MONTHLY = {"dose_g_per_kg": 2.0, "every_days": 28, "from_day": 0, "until_day": 3
 
 
 @pytest.fixture(scope="module")
-def cohort():
-    return simulated(10, 3, with_compartment())
+def cohort(few):
+    return few
 
 
 @pytest.fixture(scope="module")
-def fitted(models, cohort):
-    spec = read_spec(models / "strength.toml")
-    return fit(spec, cohort, seed=2, chains=2, draws=100, tune=200, progress="off")
+def fitted(strength_of_few):
+    return first_draws(strength_of_few, 30)
 
 
 @pytest.fixture(scope="module")

@@ -38,13 +38,24 @@ def with_draws(tree, **values):
     return _remade(tree, posterior.assign(changed), tree.attrs)
 
 
+def first_draws(tree, n):
+    """The same fit with the first draws of each chain only."""
+    return _remade(tree, tree["posterior"].to_dataset().isel(draw=slice(None, n)), tree.attrs)
+
+
 def of_another_model(tree, spec):
     """The same draws, said to be of another model: for what looks at the model first."""
     attrs = {**tree.attrs, "spec_toml": spec_to_toml(spec), "spec_name": spec.name}
     return _remade(tree, tree["posterior"].to_dataset(), attrs)
 
 
-def _remade(tree, posterior, attrs):
-    other = xr.DataTree.from_dict({"posterior": posterior, "design": tree["design"].to_dataset()})
+def of_another_design(tree, design):
+    """The same draws, as if of other grades of the same muscles."""
+    return _remade(tree, tree["posterior"].to_dataset(), tree.attrs, design)
+
+
+def _remade(tree, posterior, attrs, design=None):
+    design = tree["design"].to_dataset() if design is None else design
+    other = xr.DataTree.from_dict({"posterior": posterior, "design": design})
     other.attrs = attrs
     return other
