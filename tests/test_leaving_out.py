@@ -17,6 +17,7 @@ from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior.leaving_out import (
     compare_models,
     left_out_by_importance,
+    left_out_response,
 )
 from mmn_bayes.posterior.patient_density import patient_log_likelihood
 from mmn_bayes.posterior.recovery import simulated
@@ -68,8 +69,8 @@ def by_hand(tree, draw, patient):
             eta = (strength[:, None] + own_effect) / p["noise"]
             code = design["code"].to_numpy()[row]
             low, high = edges[code] - eta, edges[code + 1] - eta
-            upper = low > 0
-            chance = np.where(upper, expit(-low) - expit(-high), expit(high) - expit(low))
+            side = np.where(low > 0, -1.0, 1.0)  # in the upper tail from above
+            chance = side * (expit(side * high) - expit(side * low))
             total += np.log(np.maximum(chance, 1e-300))
         spacing = own_effect[1] - own_effect[0]
         logs += np.log((np.exp(total) * norm.pdf(own_effect)).sum(axis=1) * spacing)
@@ -114,7 +115,8 @@ def test_models_are_compared_patient_by_patient(fits):
 
 @pytest.mark.slow
 def test_a_patient_left_out_by_importance_is_as_likely_as_one_never_seen(fits, cohort, tmp_path):
-    whole, chosen = fits[1], ["P02", "P05"]
+    # Both have as many visits, so that what is fitted without them is compiled once.
+    whole, chosen = fits[1], ["P02", "P06"]
     lengths = {"chains": 2, "draws": 200, "tune": 200}
     stated = {"seed": 3, "patients": chosen, "lengths": lengths, "workers": 1, "progress": False}
     exact = leave_patients_out(whole, cohort, tmp_path, **stated).set_index("task")
@@ -131,6 +133,19 @@ def test_a_patient_left_out_by_importance_is_as_likely_as_one_never_seen(fits, c
     pd.testing.assert_frame_equal(again.set_index("task"), exact)
     with pytest.raises(ValueError, match="The fit is not of this cohort"):
         leave_patients_out(whole, simulated(11, seed=5), tmp_path, seed=1)
+
+
+@pytest.mark.slow
+def test_a_response_is_predicted_for_patients_left_out(fits):
+    table = left_out_response(fits[0])
+    design = design_of(fits[0])
+    assert (
+        table["patient"].tolist() == design["patient"].to_numpy()[design["response"] >= 0].tolist()
+    )
+    assert table["probability"].between(0, 1).all()
+    assert table["synthetic"].all()
+    y = table["response"].to_numpy(dtype=float)
+    assert table["base_rate"].to_numpy() == pytest.approx((y.sum() - y + 0.5) / len(y))
 
 
 @pytest.mark.slow

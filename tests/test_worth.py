@@ -16,7 +16,6 @@ from mmn_bayes.posterior.leaving_out import (
     left_out_response,
 )
 from mmn_bayes.posterior.patient_density import patient_log_likelihood
-from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.report.calibration import calibration_table, prediction_scores
 from mmn_bayes.report.figures import calibration_figure
 from mmn_bayes.report.leaving_out import importance_against_exact, leave_patients_out
@@ -129,23 +128,6 @@ def test_scores_and_groups_are_those_computed_by_hand():
     figure = calibration_figure({"m": table, "n$": table, "o": table, "p": table}, title="A title")
     assert len(figure.axes) == 4
     assert "Synthetic data" in figure.get_suptitle()
-
-
-def test_a_response_is_predicted_for_patients_left_out_of_a_fit_of_grades(models):
-    tree = fit(
-        *(read_spec(models / "strength_no_exposure.toml"), simulated(8, seed=5)),
-        seed=1,
-        **{"draws": 30, "tune": 150, "chains": 2, "progress": "off"},
-    )
-    table = left_out_response(tree)
-    design = tree["design"].to_dataset()
-    assert (
-        table["patient"].tolist() == design["patient"].to_numpy()[design["response"] >= 0].tolist()
-    )
-    assert table["probability"].between(0, 1).all()
-    assert table["synthetic"].all()
-    y = table["response"].to_numpy(dtype=float)
-    assert table["base_rate"].to_numpy() == pytest.approx((y.sum() - y + 0.5) / len(y))
 
 
 def test_every_candidate_is_added_and_removed(spec):
