@@ -638,7 +638,9 @@ class Case:
 def case(request: pytest.FixtureRequest) -> Case:
     # A file that is based on another differs from it by what the interpreter shows as well.
     mode = INTERPRETED if "based_on" in request.param.read_text(encoding="utf-8") else None
-    return Case(read_spec(request.param), simulated(8, seed=3), mode)
+    # Of five patients one was not seen at follow-up; every grade and either value of each column
+    # occurs, and some were seen after the last knot of the time course.
+    return Case(read_spec(request.param), simulated(5, seed=85), mode)
 
 
 # --- tests -------------------------------------------------------------------------------------
@@ -688,11 +690,11 @@ def test_the_gradient_is_the_slope_of_the_log_density(case: Case) -> None:
     for name in order:
         for place in np.ndindex(np.shape(point[name])):
             ends = []
-            for step in (-1e-4, 1e-4):
+            for step in (-2e-5, 2e-5):
                 moved = np.array(point[name], dtype=float)
                 moved[place] += step
                 ends.append(float(log_density({**point, name: moved})))
-            expected.append((ends[1] - ends[0]) / 2e-4)
+            expected.append((ends[1] - ends[0]) / 4e-5)
     scale = np.abs(expected).max()
     assert gradient == pytest.approx(np.array(expected), rel=1e-5, abs=1e-5 * scale)
 
@@ -1027,7 +1029,7 @@ def test_the_cutpoints_give_a_reference_patient_the_grades_of_the_prior(
     noise: float, bound: float
 ) -> None:
     spec = read_spec(STRENGTH)
-    case = Case(spec, simulated(2, seed=1))
+    case = Case(spec, simulated(2, seed=1), INTERPRETED)
     model = case.model
     point = some_point(spec, case.cohort, 9) | {"noise": np.array(noise)}
     share = np.array([0.03, 0.04, 0.06, 0.10, 0.17, 0.60])
