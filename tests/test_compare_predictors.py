@@ -154,6 +154,8 @@ def test_effects_on_gain_and_level_are_in_grades_beside_those_of_the_equations(m
     predictors = content["predictor"]
     kept = {name: predictors[name] for name in ("naive_gain", "naive_level", "male")}
     atrophy = {**predictors["atrophy"], "acts_on": "level"}
+    # Doses as a rate: half-lives to estimate have nothing to do with candidates.
+    content["exposure"] = read_spec(models / "strength_dose_rate.toml").resolved["exposure"]
     spec = parse_spec({**content, "predictor": {**kept, "atrophy": atrophy}}, "both")
     tree = fit(spec, cohort, chains=2, draws=30, tune=120, progress="off", seed=4)
     table = compare_predictors([tree], cohort).set_index(["source", "predictor"])

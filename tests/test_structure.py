@@ -1,11 +1,13 @@
 """Everything a model of grades may have, in one: from fit to estimands, and back from the disk."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
 
-from mmn_bayes.errors import DataError
+from mmn_bayes.cohort.restricting import first_months, of_patients
+from mmn_bayes.errors import CohortWarning, DataError
 from mmn_bayes.model.design import make_design
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.model.sampling import fit
@@ -120,6 +122,11 @@ def test_the_prior_can_be_printed_in_either_unit(models, cohort, unit):
 
 @pytest.mark.slow
 def test_the_gain_may_act_differently_across_grades(models, cohort):
+    # A few patients, one of them without a follow-up, and their first months: it is slow to sample.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CohortWarning)
+        early = first_months(cohort, until_day=250)
+        cohort = of_patients(early, cohort.patients["patient"].head(5))
     # Half-lives would take many more leapfrogs, and are no part of the question.
     content = read_spec(models / "strength_dose_rate.toml").resolved
     relaxed = parse_spec(content | {"relaxed": {"by": "gain", "sd": HALF}}, "relaxed_gain")
