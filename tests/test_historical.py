@@ -398,10 +398,9 @@ def test_the_information_of_a_mixture_is_that_of_its_curvature():
 def test_a_mixture_is_found_again():
     rng = np.random.default_rng(5)
     true = mixture((0.7, 30.0, 10.0), (0.3, 3.0, 6.0))
-    first = rng.random(20_000) < 0.7
-    values = np.where(first, rng.beta(30.0, 10.0, 20_000), rng.beta(3.0, 6.0, 20_000))
-    by_number = {k: mixtures.fit_mixture(values, k) for k in (1, 2, 3, 4)}
-    found = by_number[2]
+    first = rng.random(40_000) < 0.7
+    values = np.where(first, rng.beta(30.0, 10.0, 40_000), rng.beta(3.0, 6.0, 40_000))
+    found = mixtures.fit_mixture(values, 2)
     assert found["weight"].to_numpy() == pytest.approx(true["weight"].to_numpy(), abs=0.02)
     for name in ("alpha", "beta"):
         assert found[name].to_numpy() == pytest.approx(true[name].to_numpy(), rel=0.1)
@@ -411,8 +410,9 @@ def test_a_mixture_is_found_again():
         moved = found.assign(**{name: found[name] * step})
         assert np.log(mixtures.density(moved, values)).mean() < best
     # Without a number, whichever has the smallest criterion.
-    several = [by_number[k]["aic"].iloc[0] for k in (1, 2, 3, 4)]
-    assert mixtures.fit_mixture(values)["aic"].iloc[0] == min(several) < several[0]
+    some = values[:5000]
+    several = [mixtures.fit_mixture(some, k)["aic"].iloc[0] for k in (1, 2, 3, 4)]
+    assert mixtures.fit_mixture(some)["aic"].iloc[0] == min(several) < several[0]
 
 
 def test_shapes_below_1_are_kept_at_1():
