@@ -51,7 +51,7 @@ ADAPTATION: Mapping[str, Any] = {"adaptation": "low_rank", "mass_matrix_gamma": 
 # where steps of the usual length diverge (9 of 16,000 draws of two such models); it costs nothing
 # to take shorter ones.
 # Blocks have an overdispersion, and histories a sd between patients, of which the same is true: at
-# 0.8 five of six fits of blocks had a divergence or two and one of three fits of histories 214, at
+# 0.8 four of six fits of blocks had a divergence or two and one of three fits of histories 214, at
 # 0.95 none had any.
 _TARGET_ACCEPT = dict.fromkeys(OUTCOMES, 0.8) | {"events": 0.99, "blocks": 0.95, "state": 0.95}
 # Half-lives of infusions are little known, least where all are infused alike: on the first months
