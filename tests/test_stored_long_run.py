@@ -1,0 +1,132 @@
+"""The stored results of the long run are of the models and data beside them: stale ones fail."""
+
+import json
+import warnings
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mmn_bayes.cohort.deriving import with_early_response
+from mmn_bayes.cohort.reading import read_cohort
+from mmn_bayes.cohort.simulate_histories import HistoryRecipe, with_histories
+from mmn_bayes.errors import CohortWarning
+from mmn_bayes.frequentist.coverage import POOLED, coverage
+from mmn_bayes.frequentist.imputing import complete_cases
+from mmn_bayes.model.design import fingerprint, make_design
+from mmn_bayes.report import recovery
+from mmn_bayes.spec.reading import read_spec
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results"
+STALE = "run `make {}` and commit what it writes"
+OF_COMPLETE = ("long_term", "long_term_candidates", "blocks", "blocks_counts")
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return read_cohort(ROOT / "data" / "leger2008_cohort")
+
+
+def manifest_of(name):
+    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("manifest", "made_by"),
+    [
+        ("leger2008/manifest_long_term.json", "results"),
+        ("leger2008/manifest_blocks.json", "results"),
+        ("simulated_histories/manifest.json", "results"),
+        ("long_run/manifest.json", "long-run"),
+    ],
+)
+def test_fits_are_of_these_models_and_data(manifest, made_by, cohort):
+    fits = manifest_of(manifest)["fits"]
+    assert fits
+    for name, recorded in fits.items():
+        spec, data = read_spec(ROOT / "models" / f"{name}.toml"), cohort
+        if name in OF_COMPLETE:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", CohortWarning)
+                data, _ = complete_cases(with_early_response(cohort, spec), spec)
+        if name == "histories":
+            data = with_histories(cohort, seed=20081)
+        now = fingerprint(spec, make_design(spec, data), recorded["seed"])
+        assert recorded["fingerprint"] == now, STALE.format(made_by)
+
+
+def test_every_check_of_the_fits_is_passed():
+    for name in ("long_term_rates", "long_term", "long_term_candidates", "blocks", "blocks_counts"):
+        checks = pd.read_csv(RESULTS / "leger2008" / f"diagnostics_{name}.csv")
+        assert checks["passed"].all()
+    assert pd.read_csv(RESULTS / "simulated_histories" / "diagnostics.csv")["passed"].all()
+
+
+def test_the_published_blocks_and_classes_stand_beside_the_models():
+    blocks = pd.read_csv(RESULTS / "leger2008" / "blocks.csv")
+    naive = blocks[blocks["group"] == "naive responders"].set_index(["source", "kind"])
+    counted = naive.loc["observed"]
+    assert counted.loc["fewer or unchanged", ["events", "n"]].tolist() == [12, 14]
+    assert counted.loc["more", ["events", "n"]].tolist() == [2, 14]
+    for model in ("blocks", "blocks_counts"):
+        new = naive.loc[f"{model}, new patients"]
+        assert new.loc["fewer or unchanged", "lower"] < 12 / 14
+        assert new.loc["fewer or unchanged", "upper"] > 12 / 14
+    others = pd.read_csv(RESULTS / "leger2008" / "long_term_others.csv")
+    ours = others[others["source"] == "this cohort, observed"].set_index("class")
+    assert ours.loc[["dependent", "remission"], "events"].tolist() == [25, 8]
+    assert others["follow_up"].notna().all()
+    assert {"Delmont 2007", "Aotsuka 2024"} <= set(others["source"])
+
+
+def test_occupancy_stands_beside_what_was_counted():
+    table = pd.read_csv(RESULTS / "simulated_histories" / "occupancy.csv")
+    wide = table.pivot_table("estimate", ["day", "state"], "source")
+    sources = ["observed", "Aalen-Johansen", "model, these patients", "model, new patients"]
+    assert set(wide.columns) == set(sources)
+    for source in sources:
+        assert wide[source].groupby("day").sum().to_numpy() == pytest.approx(1.0)
+    first = wide.loc[0.0]
+    assert first["model, these patients"].to_numpy() == pytest.approx(first["observed"].to_numpy())
+    times = pd.read_csv(RESULTS / "simulated_histories" / "time.csv")
+    added = times.groupby(["year", "source"])["estimate"].sum().reset_index()
+    assert added["estimate"].to_numpy() == pytest.approx(added["year"].to_numpy())
+
+
+# --- the study of histories ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def study():
+    return recovery.read_study(RESULTS / "histories")
+
+
+@pytest.mark.parametrize("seed", [1, 20])
+def test_the_study_is_of_the_histories_that_are_simulated_now(study, seed):
+    spec = read_spec(ROOT / "models" / "histories.toml")
+    manifest, recipe = manifest_of("histories/manifest.json"), HistoryRecipe()
+    assert manifest["spec_fingerprint"] == spec.fingerprint, STALE.format("histories")
+    assert manifest["recipe_fingerprint"] == recipe.fingerprint, STALE.format("histories")
+    assert manifest["seeds"] == list(range(1, 21))
+    n_patients = manifest["settings"]["n_patients"]
+    now = recovery.fingerprint_of(spec, seed, n_patients, recipe)
+    stored = study[0].set_index("seed").loc[seed, "fingerprint"]
+    assert stored == now, STALE.format("histories")
+
+
+def test_the_transitions_that_were_simulated_are_recovered(study):
+    fits, intervals = study
+    assert fits["divergences"].max() == 0
+    assert fits["worst_r_hat"].max() < 1.05
+    assert fits["least_ess_tail"].min() > 100.0
+    table = coverage(intervals)
+    stored = pd.read_csv(RESULTS / "histories" / "coverage.csv").fillna({"member": ""})
+    stored = stored.assign(rejected=stored["rejected"].astype("boolean"))
+    pd.testing.assert_frame_equal(table, stored, check_dtype=False)
+    tested = table[table["parameter"] != POOLED]
+    parameters = {"start_probability", "leaves", "towards", "state_change", "naive"}
+    assert set(tested["parameter"]) == parameters | {"patient_state_sd"}
+    assert len(tested) == 3 + 3 + 6 + 2 + 2 + 1
+    assert (tested["n"] == 20).all()
+    assert not tested["rejected"].astype(bool).any()
