@@ -21,7 +21,6 @@ from mmn_bayes.model.components import (
     strength_change,
     strength_level,
 )
-from mmn_bayes.model.design import parts_of_rows, repeats
 from mmn_bayes.model.effects import predictor_sum
 from mmn_bayes.model.events import counted_events
 from mmn_bayes.model.ordinal import (
@@ -30,6 +29,7 @@ from mmn_bayes.model.ordinal import (
     log_odds_below,
 )
 from mmn_bayes.model.priors import parameter
+from mmn_bayes.model.rows import parts_of_rows, repeats
 from mmn_bayes.model.states import moving
 from mmn_bayes.spec.model_spec import ModelSpec
 

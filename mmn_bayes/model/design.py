@@ -6,7 +6,6 @@ carries its design needs nothing else.
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,6 @@ from mmn_bayes.cohort.exposure import (
     number_of_infusions,
 )
 from mmn_bayes.cohort.response import (
-    NOT_GRADED,
     VisitPair,
     graded_rows,
     judged_patients,
@@ -32,6 +30,7 @@ from mmn_bayes.model.blocks import with_blocks
 from mmn_bayes.model.classes import with_classes
 from mmn_bayes.model.covariates import unusable, with_covariates
 from mmn_bayes.model.events import events_design
+from mmn_bayes.model.rows import earlier_rows
 from mmn_bayes.model.states import with_states
 from mmn_bayes.model.timing import infusion_events, time_basis
 from mmn_bayes.spec.model_spec import Exposure, ModelSpec
@@ -209,7 +208,7 @@ def at_rows(
     if spec.relaxed is not None:
         rows["set_of_row"] = _set_of_row(spec, design, rows["site_of_row"], rows["visit_of_row"])
     if spec.memory is not None:
-        rows["earlier_row"] = _earlier_rows(site[order], day[order], spec.memory.within_days)
+        rows["earlier_row"] = earlier_rows(site[order], day[order], spec.memory.within_days)
     kept = without_rows(design)
     if spec.time is not None:
         since = when if spec.time.since == "inclusion" else at_visits["days_since_first_infusion"]
@@ -238,60 +237,6 @@ def recorded_infusions(design: xr.Dataset) -> pd.DataFrame:
             "dose_g_per_kg": design["infusion_dose_g_per_kg"].to_numpy(),
         }
     )
-
-
-class Part(NamedTuple):
-    """The sites that have one set of cutpoints, and their rows."""
-
-    number: int
-    sites: np.ndarray
-    rows: np.ndarray
-    first_row: np.ndarray  # of each of its sites, and how many rows it has
-
-
-def parts_of_rows(set_of_row: np.ndarray, first_row_of_site: np.ndarray) -> list[Part]:
-    """Part the rows of a design by the cutpoints of their sites.
-
-    Parameters
-    ----------
-    set_of_row, first_row_of_site
-        As the design has them, shapes (row,) and (site + 1,); a site has one set.
-
-    Returns
-    -------
-    list of Part
-        One a set of cutpoints that some row has; the rows of a site stay together. A site without
-        rows is of the first.
-    """
-    n_rows = np.diff(first_row_of_site)
-    numbers = np.unique(set_of_row)
-    set_of_site = np.full(n_rows.size, numbers[0])
-    set_of_site[n_rows > 0] = set_of_row[first_row_of_site[:-1][n_rows > 0]]
-    parts = []
-    for number in numbers:
-        sites = np.flatnonzero(set_of_site == number)
-        first_row = np.concatenate([[0], np.cumsum(n_rows[sites])])
-        parts.append(Part(number, sites, np.flatnonzero(set_of_row == number), first_row))
-    return parts
-
-
-def _earlier_rows(site: np.ndarray, day: np.ndarray, within_days: float) -> np.ndarray:
-    """Row of the grade before, where that is of the same site and so near; else -1; (row,)."""
-    before = np.arange(site.size) - 1
-    near = (site == np.roll(site, 1)) & (day - np.roll(day, 1) <= within_days)
-    return np.where(near & (before >= 0), before, -1)
-
-
-def repeats(design: xr.Dataset) -> np.ndarray:
-    """Say of each row whether it repeats a remembered grade; shape (row,).
-
-    1: it does; 0: it is another grade; -1: there is none to remember, or the model has no memory.
-    """
-    code = design["code"].to_numpy()
-    if "earlier_row" not in design:
-        return np.full(code.size, -1)
-    earlier = design["earlier_row"].to_numpy()
-    return np.where(earlier < 0, -1, (code == code[earlier]).astype(int))
 
 
 def fingerprint(spec: ModelSpec, design: xr.Dataset, seed: int) -> str:
@@ -400,15 +345,3 @@ def _without_infusions(spec: ModelSpec, cohort: Cohort) -> list[str]:
         f"infusions: the cohort has no such table, which {' and '.join(asks)} of the model need; "
         "add it, or drop those parts of the model."
     ]
-
-
-__all__ = [
-    "NOT_GRADED",
-    "at_rows",
-    "fingerprint",
-    "make_design",
-    "parts_of_rows",
-    "recorded_infusions",
-    "repeats",
-    "without_rows",
-]

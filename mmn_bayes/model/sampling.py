@@ -20,15 +20,10 @@ from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.model.build import build
 from mmn_bayes.model.compiling import compiled, constrained, for_sampler
 from mmn_bayes.model.components import in_usual_units, parametrisation
-from mmn_bayes.model.design import (
-    Part,
-    fingerprint,
-    make_design,
-    parts_of_rows,
-    repeats,
-)
+from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.model.ordinal import draw_site_effects
 from mmn_bayes.model.predicting import predict
+from mmn_bayes.model.rows import Part, parts_of_rows, repeats
 from mmn_bayes.spec.keys import OUTCOMES
 from mmn_bayes.spec.model_spec import Group, ModelSpec, spec_to_toml
 from mmn_bayes.spec.vocabulary import PARAMETRISATIONS

@@ -13,9 +13,10 @@ import xarray as xr
 from mmn_bayes.cohort.restricting import of_patients
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.model.covariates import in_likelihood
-from mmn_bayes.model.design import make_design, repeats
+from mmn_bayes.model.design import make_design
 from mmn_bayes.model.ordinal import log_densities
 from mmn_bayes.model.predicting import predict
+from mmn_bayes.model.rows import repeats
 from mmn_bayes.posterior.replicate import design_of, spec_of, thinned
 from mmn_bayes.spec.model_spec import Group, ModelSpec
 
