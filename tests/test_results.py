@@ -7,12 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mmn_bayes.cohort.deriving import with_early_response
 from mmn_bayes.cohort.published import read_evidence, read_published, read_trial
 from mmn_bayes.cohort.reading import read_cohort
 from mmn_bayes.cohort.restricting import first_months
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.frequentist.imputing import complete_cases
 from mmn_bayes.frequentist.rates import observed_response
 from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.spec.model_spec import spec_to_toml
@@ -208,9 +206,3 @@ def test_the_models_placebo_rate_stands_beside_the_published_one():
     assert "nothing infused so far" in none.loc["naive", "why"]
     assert "nothing infused so far" not in str(none.loc["previously treated", "why"])
     assert not stored.loc[stored["scenario"] == "as infused", "extrapolated"].any()
-
-
-# --- the long run ---------------------------------------------------------------------------------
-
-
-@pytest.mark.filterwarnings("ignore:2 of 40 patients are not evaluable")
