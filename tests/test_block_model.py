@@ -91,6 +91,20 @@ def test_kinds_and_change_are_those_of_all_fates_of_all_nerves(cohort):
     assert expected_block_change(tree, patients="population").item() == pytest.approx(change)
 
 
+def test_new_patients_have_the_nerves_of_baseline_tested_again(cohort):
+    fewer = cohort.blocks.assign(
+        n_nerves=cohort.blocks["n_nerves"].mask(cohort.blocks["day"] == 182, 3)
+    )
+    fewer["n_blocks"] = fewer["n_blocks"].clip(upper=3)
+    other = replace(cohort, blocks=fewer)
+    spec = without_predictors()
+    # Of what stays and never appears nothing changes, however many nerves were tested later.
+    tree = trees.known(spec, other, block_stays=1 - 1e-12, block_appears=1e-12)
+    drawn = block_kinds(tree, patients="population").values.ravel()
+    assert drawn == pytest.approx([0.0, 1.0, 0.0], abs=1e-9)
+    assert expected_block_change(tree, patients="population").item() == pytest.approx(0.0, abs=1e-9)
+
+
 def test_counts_appear_by_a_negative_binomial(cohort):
     spec = without_predictors("blocks_counts")
     parameters = {"block_stays": 0.6, "block_appears": 0.4, "block_overdispersion": 0.8}
@@ -188,6 +202,12 @@ def test_one_table_has_the_published_counts_and_the_model(cohort, sampled):
         notes = blocks_notes(cohort, [sampled])
     assert any("2 of 40 patients: no count of blocks at follow-up" in note for note in notes)
     assert any("In 0 patients another number of nerves" in note for note in notes)
+    with pytest.raises(ValueError, match="is not of this cohort"):
+        blocks_table(simulated(40, 1), [sampled])
+    with pytest.raises(ValueError, match="Give a list of fits of models with blocks"):
+        blocks_notes(cohort, sampled)
+    with pytest.raises(ValueError, match="Name a group, one at least: naive responders"):
+        blocks_table(cohort, [sampled], groups=())
     with pytest.raises(ValueError, match="Two of the models have one name"):
         blocks_table(cohort, [sampled, sampled])
     with pytest.raises(ValueError, match="one at least"):
@@ -207,7 +227,7 @@ def test_ratios_are_exponentials_of_the_effects(sampled):
 def test_what_is_of_responses_says_so_of_blocks(sampled, cohort):
     with pytest.raises(ValueError, match="use `block_kinds`"):
         response_probability(sampled, patients="cohort")
-    with pytest.raises(ValueError, match="cannot be left out this way"):
+    with pytest.raises(ValueError, match="is not computed for blocks"):
         left_out_by_importance(sampled)
     with pytest.raises(ValueError, match="see `block_ratios`"):
         predictor_effects(sampled)
@@ -235,6 +255,12 @@ def test_odd_cohorts_are_fitted_or_refused_with_the_cure(cohort):
     unknown = replace(cohort, blocks=blocks)
     with pytest.raises(DataError, match=r"blank for 1 patients.*'P03'.*negative_binomial"):
         make_design(spec, unknown)
+    blocks = cohort.blocks.copy()
+    here = (blocks["patient"] == "P03") & (blocks["day"] == 182)
+    blocks["n_nerves"] = blocks["n_nerves"].mask(here, 0)
+    blocks["n_blocks"] = blocks["n_blocks"].mask(here, 0)
+    with pytest.raises(DataError, match=r"'n_nerves' is 0 at follow-up for 1 patients.*'P03'"):
+        make_design(spec, replace(cohort, blocks=blocks))
     counted = make_design(without_predictors("blocks_counts"), unknown)
     assert (counted["blocks_after"] >= 0).sum() == 38
     nobody = trees.known(spec, cohort, block_stays=0.7, block_appears=0.04)

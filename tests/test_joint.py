@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import trees
 from scipy.special import expit
 
 from mmn_bayes.cohort.reading import read_cohort
-from mmn_bayes.errors import CohortWarning
+from mmn_bayes.errors import CohortWarning, DataError
 from mmn_bayes.model.build import build
 from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.posterior.blocks import block_kinds, expected_block_change
@@ -20,7 +21,7 @@ from mmn_bayes.posterior.leaving_out import left_out_by_importance
 from mmn_bayes.posterior.long_run import block_ratios, class_odds_ratios
 from mmn_bayes.report.joint import margins_table, relation_table, sharing_table
 from mmn_bayes.spec.joint import part_of, without_sharing
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.spec.reading import parse_spec, read_spec
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "joint"
@@ -79,7 +80,7 @@ def test_without_sharing_estimands_are_those_of_the_parts(spec, cohort, stated):
     # The new patients of a joint model are another number of copies of each: the same means.
     drawn = class_probability(joint, patients="population", by="naive").values
     assert drawn == pytest.approx(expected)
-    for group in ("naive", "responders", "all"):
+    for group in ("naive", "previously treated", "all"):
         ours, theirs = (block_kinds(t, patients="population", group=group) for t in (joint, alone))
         assert ours.values == pytest.approx(theirs.values)
         ours, theirs = (
@@ -145,8 +146,13 @@ def _apart(spec, cohort):
 
 def test_what_cannot_be_asked_of_a_joint_model_says_so(spec, cohort):
     tree = trees.known(spec, cohort, **parameters(spec, cohort))
-    with pytest.raises(ValueError, match="outcome 'class' and outcome 'blocks' would not be"):
+    with pytest.raises(ValueError, match="is not computed for class and blocks"):
         left_out_by_importance(tree)
+    with pytest.raises(ValueError, match="Whether a new patient of 'joint' responds goes with"):
+        block_kinds(tree, patients="population", group="naive responders")
+    assert block_kinds(tree, patients="cohort", group="naive responders").attrs["n"] == 14
+    with pytest.raises(ValueError, match="is of 'blocks' alone: it has no parts"):
+        part_of(part_of(spec, "blocks", "alone"), "blocks", "again")
     part = trees.known(
         part_of(spec, "blocks", "alone"),
         cohort,
@@ -160,6 +166,33 @@ def test_what_cannot_be_asked_of_a_joint_model_says_so(spec, cohort):
         margins_table([part, part], tree, tree)
     with pytest.raises(ValueError, match="Give the fits of joint models"):
         sharing_table({})
+    with pytest.raises(ValueError, match="Give a list of the fits of the outcomes alone"):
+        margins_table(tree, tree, tree)
+
+
+def test_what_the_first_fit_does_not_have_has_no_change(spec, cohort):
+    content = spec.resolved
+    without = {key: content[key] for key in content if key not in ("blocks", "sharing")}
+    without["predictor"] = {n: p for n, p in content["predictor"].items() if n != "naive_blocks"}
+    less = parse_spec(without, "less")
+    fits = {
+        "less": trees.known(less, cohort, 2, **parameters(less, cohort)),
+        "joint": trees.known(spec, cohort, 2, **parameters(spec, cohort)),
+    }
+    table = sharing_table(fits).set_index(["quantity", "source"])
+    assert table.loc[("more blocks", "joint"), "change"].isna().all()
+    assert table.loc[("class remission", "joint"), "change"].notna().all()
+    blocks = table.loc[("more blocks", "joint")].groupby("patients")["group"].unique()
+    assert blocks["these patients"].tolist() == ["naive responders", "all"]
+    assert blocks["new patients"].tolist() == ["naive", "all"]
+
+
+def test_all_defects_of_a_joint_models_data_are_told_at_once(spec, cohort):
+    nothing = replace(cohort, blocks=None, status=None)
+    with pytest.raises(DataError) as raised:
+        make_design(spec, nothing)
+    assert len(raised.value.defects) == 2
+    assert "The model 'joint' cannot be fitted" in str(raised.value)
 
 
 def part_only(tree):

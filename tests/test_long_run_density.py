@@ -148,12 +148,14 @@ class Page:
             if states.since == "first_infusion":
                 infusions = self.cohort.infusions
                 first = infusions.loc[infusions["patient"] == patient, "day"].min()
-            seen = {}
-            for row in sorted(rows.itertuples(), key=lambda row: row.day):
+            nearest: dict[int, tuple[float, int]] = {}
+            for row in rows.itertuples():
                 if row.day >= first:
                     at = round((row.day - first) / states.step_days)
-                    seen[at] = states.levels.index(row.status)
-            yield str(patient), sorted(seen.items())
+                    away = abs(row.day - first - at * states.step_days)
+                    own = away, states.levels.index(row.status)
+                    nearest[at] = min(nearest.get(at, own), own)
+            yield str(patient), [(at, code) for at, (_, code) in sorted(nearest.items())]
 
     def stays_and_leaves(self, point: Point, period: int) -> np.ndarray:
         """The matrix of one step of a patient whose predictors are 0, on day 0."""
@@ -352,14 +354,15 @@ INFUSIONS = {
     "e": (7,),
     "g": (2, 30, 58),
     "h": (14,),
-}  # f has none
+    "f": (365,),  # and no status
+}
 STATUS = [
     # Two on one step of three months, irregular days, 13 steps between two visits.
     *[("a", 0, "dependent"), ("a", 40, "remission"), ("a", 137, "other"), ("a", 1300, "dependent")],
     ("a", 1391, "remission"),
     # A row before the first infusion, of a patient seen on that day; later two on one step.
     *[("b", -30, "other"), ("b", -20.5, "remission"), ("b", 300, "other"), ("b", 310, "dependent")],
-    # Late entry; one row on day 0; one row later; f has none.
+    # Late entry; one row on day 0; one row later; f has no row.
     *[("c", 1500, "other"), ("c", 2500, "other")],
     ("d", 0, "dependent"),
     ("e", 400, "remission"),
@@ -547,9 +550,9 @@ def test_rows_without_a_part_are_said_and_the_others_are_at_their_steps() -> Non
         make_design(spec, cohort)
     words = " ".join(str(warning.message) for warning in said)
     assert "2 rows lie before the first infusion" in words
-    assert "2 rows are followed by another on the same step of 91.3125 days" in words
+    assert "2 rows lie on a step of 91.3125 days with another" in words
     seen = dict(Page(spec, cohort).histories())
-    assert seen["a"] == [(0, 1), (2, 2), (14, 0), (15, 1)]
+    assert seen["a"] == [(0, 0), (2, 2), (14, 0), (15, 1)]
     assert seen["b"] == [(0, 1), (4, 0)]
     assert seen["c"] == [(16, 2), (27, 2)]
     assert seen["d"] == [(0, 0)]

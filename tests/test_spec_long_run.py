@@ -49,6 +49,18 @@ CONTRADICTIONS = {
         changed("states.periods_days", [10, 365], "histories"),
         "states.periods_days: the first period begins on day 10; begin it on 0.",
     ),
+    "a period without a step": (
+        changed("states.periods_days", [0, 40, 50], "histories"),
+        "states.periods_days: no step of 91.3125 days begins from day 40 to 50",
+    ),
+    "sharing twice": (
+        changed("sharing.again", content("joint")["sharing"]["gain_on_class"], "joint"),
+        "sharing.again: sharing.gain_on_class lets the same group act on the same",
+    ),
+    "a group whose sd is named already": (
+        changed("group.state_varying", content("histories")["group"]["patient_state"], "histories"),
+        "group.state_varying: the fit uses this name itself; choose another.",
+    ),
     "nothing that could vary": (
         {k: v for k, v in changed("states.change", ..., "histories").items() if k != "predictor"},
         "states.varying_sd: there is no effect of time or of a predictor",

@@ -121,6 +121,7 @@ def test_ever_left_is_not_always_having_stayed(exact):
     assert drawn.to_numpy().ravel() == pytest.approx([0.0, 0.2, 1 - 0.8**5])
     other = ever_left(exact, days=[STEP], state="other")
     assert other.item() == pytest.approx(0.4)
+    assert ever_left(exact, days=[0.0, 30.0]).to_numpy().ravel().tolist() == [0.0, 0.0]
     assert other.attrs["state"] == "other"
 
 
@@ -278,7 +279,9 @@ def test_histories_that_cannot_be_used_are_refused_with_the_cure():
     assert "not one of the levels" in said
     since = plain(states={"since": "first_infusion"})
     said = refused(since, seen(two))
-    assert "1 patients with a status have no infusion to count from (first: 'A')" in said
+    assert "infusions: 1 patients have none to count from (first: 'A')" in said
+    said = refused(plain(states={"step_days": 1e-9}), seen(two))
+    assert "more than 1,000,000; make steps longer" in said
     said = refused(plain(), seen({"A": {0: 0}, "B": {3: 1}}))
     assert "no patient has two states on different steps" in said
     assert "outcome 'class'" in said
@@ -294,9 +297,9 @@ def test_what_has_no_part_is_said():
     with pytest.warns(CohortWarning, match=r"1 rows lie before inclusion.*'A', day -100"):
         rows = states_seen(spec, seen({"A": {-1: 1, 0: 0, 2: 1}}))
     assert rows["step"].tolist() == [0, 2]
-    with pytest.warns(CohortWarning, match="1 rows are followed by another on the same step"):
+    with pytest.warns(CohortWarning, match=r"1 rows lie on a step of 100 days with another"):
         rows = states_seen(spec, seen({"A": {0: 1, 0.3: 0, 2: 1}}))
-    assert rows[["step", "code"]].to_numpy().tolist() == [[0, 0], [2, 1]]
+    assert rows[["step", "code"]].to_numpy().tolist() == [[0, 1], [2, 1]]  # day 0 stays
 
 
 def test_a_single_patient_and_a_level_that_nobody_has_make_a_model():
@@ -316,6 +319,16 @@ def test_what_is_asked_wrongly_is_refused(exact):
         state_occupancy(exact, days=[0], patients="all")
     with pytest.raises(ValueError, match="`days` is"):
         state_occupancy(exact, days=[-1], patients="cohort")
+    with pytest.raises(ValueError, match="is 100000 steps of 100 days away; ask for no more than"):
+        state_occupancy(exact, days=[1e7], patients="population")
+    with pytest.raises(ValueError, match="is not of this cohort"):
+        occupancy_table(seen({"A": {0: 0, 1: 1}}), exact)
+    with pytest.raises(ValueError, match="since is 'Inclusion'; it is 'first_infusion' or"):
+        on_clock(seen({"A": {0: 0, 1: 1}}), "Inclusion")
+    with pytest.raises(ValueError, match=r"recipe of histories is wrong. leaves: one probability"):
+        HistoryRecipe(leaves=(0.1, 0.2))
+    with pytest.raises(ValueError, match="visit_every_days: more than twice the jitter and a day"):
+        HistoryRecipe(visit_every_days=30.0)
     with pytest.raises(ValueError, match="no state 'cured'; take one of dependent, remission"):
         ever_left(exact, days=[0], state="cured")
     with pytest.raises(ValueError, match="use `state_occupancy`"):

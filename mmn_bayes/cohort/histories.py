@@ -67,7 +67,14 @@ def days_zero(cohort: Cohort, since: str) -> pd.Series:
     Series
         Days since inclusion, indexed by `patient` in the order of the patients; missing where there
         is no infusion.
+
+    Raises
+    ------
+    ValueError
+        When `since` is neither.
     """
+    if since not in ("first_infusion", "inclusion"):
+        raise ValueError(f"since is {since!r}; it is 'first_infusion' or 'inclusion'.")
     patients = pd.Index(cohort.patients["patient"])
     if since == "inclusion":
         return pd.Series(0.0, index=patients)

@@ -5,7 +5,7 @@ Nothing here may import `mmn_bayes.model`: agreement between the two is a test, 
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -39,6 +39,40 @@ class HistoryRecipe:
     missed_share: float = 0.15
     followed_days: tuple[float, float] = (730.0, 2557.0)  # since the first infusion
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be simulated, in one message.
+
+        Raises
+        ------
+        ValueError
+            Every reason at once.
+        """
+        k = len(self.levels)
+        wrong = {
+            "levels: two or more": k >= 2,
+            "start: one share a level, adding up to 1": _are_shares(self.start, k),
+            "leaves: one probability a level": _are_probabilities(self.leaves, k),
+            "towards: for each level the shares of the others": len(self.towards) == k
+            and all(_are_shares(own, k - 1) for own in self.towards),
+            "change and naive: one number for each level but the first": (
+                len(self.change) == len(self.naive) == k - 1
+            ),
+            "patient_sd and visit_jitter_days: 0 or more": (
+                self.patient_sd >= 0 and self.visit_jitter_days >= 0
+            ),
+            "step_days: above 0": self.step_days > 0,
+            "visit_every_days: more than twice the jitter and a day": (
+                self.visit_every_days > 2 * self.visit_jitter_days + 1
+            ),
+            "missed_share: from 0 to below 1": 0 <= self.missed_share < 1,
+            "followed_days: two days above 0, the first no later": (
+                0 < self.followed_days[0] <= self.followed_days[-1]
+            ),
+        }
+        said = [what for what, right in wrong.items() if not right]
+        if said:
+            raise ValueError(f"The recipe of histories is wrong. {'; '.join(said)}.")
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 of every number of the recipe, in hexadecimal."""
@@ -65,6 +99,14 @@ class HistoryRecipe:
             "naive": self.naive,
             "patient_state_sd": self.patient_sd,
         }
+
+
+def _are_probabilities(values: Sequence[float], n: int) -> bool:
+    return len(values) == n and all(0.0 <= value <= 1.0 for value in values)
+
+
+def _are_shares(values: Sequence[float], n: int) -> bool:
+    return _are_probabilities(values, n) and abs(sum(values) - 1.0) < 1e-9
 
 
 def with_histories(cohort: Cohort, *, seed: int, recipe: HistoryRecipe | None = None) -> Cohort:

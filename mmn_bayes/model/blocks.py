@@ -38,17 +38,22 @@ def with_blocks(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
     -------
     Dataset
         With `blocks_before` and `blocks_after`, at the two visits of the response rule (-1 without
-        a count); `blocked_nerves` and `free_nerves`, those of the nerves tested at follow-up that
-        had a block before and that had none (0 where unknown; where nobody was seen at follow-up
-        those tested before); and the coordinate `fate`.
+        a count); `nerves_before`, tested at baseline (at follow-up where that is not known; -1
+        where neither is); `blocked_nerves` and `free_nerves`, those of the nerves tested at
+        follow-up that had a block before and that had none (0 where unknown; where nobody was seen
+        at follow-up those tested before); and the coordinate `fate`.
 
     Raises
     ------
     DataError
         When there is no table of blocks, nobody has both counts, or it is not known how many nerves
-        were tested and the model is a binomial of them.
+        were tested, or none was, and the model is a binomial of them.
     """
-    counts = block_counts(cohort, spec.response)
+    headline = f"The model '{spec.name}' cannot be fitted to this cohort."
+    try:
+        counts = block_counts(cohort, spec.response)
+    except DataError as error:
+        raise DataError(headline, error.defects) from None
     nerves = block_counts(cohort, spec.response, "n_nerves")
     before, after = counts["baseline"].to_numpy(), counts["follow_up"].to_numpy()
     both = np.isfinite(before) & np.isfinite(after)
@@ -68,8 +73,16 @@ def with_blocks(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
             f"{who}), of which the model is a binomial; fill it in, or take blocks.new = "
             "'negative_binomial'."
         )
+    none = both & (tested == 0)
+    if _of(spec).new == "binomial" and none.any():
+        who = ", ".join(f"'{name}'" for name in counts.loc[none, "patient"].head(_SHOWN))
+        defects.append(
+            f"blocks: column 'n_nerves' is 0 at follow-up for {none.sum()} patients (first: "
+            f"{who}): a study that tested no nerve says nothing of blocks; leave its row out."
+        )
     if defects:
-        raise DataError(f"The model '{spec.name}' cannot be fitted to this cohort.", defects)
+        raise DataError(headline, defects)
+    known = nerves["baseline"].fillna(nerves["follow_up"]).fillna(UNKNOWN).to_numpy()
     if _of(spec).new != "binomial":
         tested = np.full_like(tested, np.inf)
     blocked = np.minimum(np.nan_to_num(before), tested)
@@ -77,6 +90,7 @@ def with_blocks(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
     numbers = {
         "blocks_before": np.where(np.isfinite(before), before, UNKNOWN),
         "blocks_after": np.where(both, after, UNKNOWN),
+        "nerves_before": known,
         "blocked_nerves": np.where(np.isfinite(before), blocked, 0.0),
         "free_nerves": np.where(np.isfinite(before), free, 0.0),
     }

@@ -39,7 +39,7 @@ _NOT_IN_GRAPH = frozenset(
         *("baseline_day", "follow_up_day", "day_of_visit", "position_of_row", "earlier_row"),
         "n_affected",
         *("infusion_day", "infusion_dose_g_per_kg"),
-        *("seen_patient", "seen_step", "seen_code", "seen_day"),
+        *("seen_patient", "seen_step", "seen_code", "seen_day", "nerves_before"),
     }
 )
 

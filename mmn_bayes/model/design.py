@@ -98,7 +98,12 @@ def make_design(
         design = _with_grades(design, spec, cohort, pair.sites)
     for outcome in spec.outcomes:
         if outcome in _WITH:
-            design = _WITH[outcome](design, spec, cohort)
+            try:
+                design = _WITH[outcome](design, spec, cohort)
+            except DataError as error:
+                defects.extend(error.defects)
+    if defects:
+        raise DataError(f"The model '{spec.name}' cannot be fitted to this cohort.", defects)
     return design
 
 

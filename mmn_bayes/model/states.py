@@ -22,6 +22,7 @@ from mmn_bayes.spec.model_spec import ModelSpec
 UNKNOWN = -1
 YEAR = 365.25
 _SHOWN = 5
+_MOST_STEPS = 1_000_000
 
 
 def states_seen(spec: ModelSpec, cohort: Cohort) -> pd.DataFrame:
@@ -43,39 +44,44 @@ def states_seen(spec: ModelSpec, cohort: Cohort) -> pd.DataFrame:
     ------
     DataError
         When there is no table of status, a state is not of the levels, a patient has two on a day,
-        a patient with states has no infusion to count from, or no patient has states on two steps.
+        a patient has no infusion to count from, no patient has states on two steps, or steps are so
+        short that there are millions.
 
     Warns
     -----
     CohortWarning
-        When rows lie before day 0, or fall on one step, of which the last counts.
+        When rows lie before day 0, or fall on one step, of which the nearest to its day counts.
     """
     part, headline = _of(spec), f"The model '{spec.name}' cannot be fitted to this cohort."
     try:
         rows = status_rows(cohort, part.levels)
     except DataError as error:
         raise DataError(headline, error.defects) from None
-    zero = days_zero(cohort, part.since).reindex(rows["patient"]).to_numpy()
-    if np.isnan(zero).any():
-        without = rows.loc[np.isnan(zero), "patient"].drop_duplicates()
-        who = ", ".join(f"'{name}'" for name in without.head(_SHOWN))
+    day_0 = days_zero(cohort, part.since)
+    if day_0.isna().any():
+        without = day_0.index[day_0.isna()]
+        who = ", ".join(f"'{name}'" for name in without[:_SHOWN])
         raise DataError(
             headline,
             [
-                f"infusions: {len(without)} patients with a status have no infusion to count from "
-                f"(first: {who}); add them, leave these patients out, or take states.since = "
-                "'inclusion'."
+                f"infusions: {len(without)} patients have none to count from (first: {who}); add "
+                "them, leave these patients out, or take states.since = 'inclusion'."
             ],
         )
+    zero = day_0.reindex(rows["patient"]).to_numpy()
     since = rows["day"].to_numpy() - zero
     place = pd.Index(cohort.patients["patient"]).get_indexer(rows["patient"])
+    step = np.round(since / part.step_days).astype(int)
     seen = rows.assign(
         place=place,
-        step=np.round(since / part.step_days).astype(int),
+        step=step,
         code=rows["status"].cat.codes.astype(int),
         since=since,
+        away=np.abs(since - step * part.step_days),
     )[since >= 0]
-    kept = seen.drop_duplicates(["patient", "step"], keep="last").sort_values(["place", "step"])
+    # Of several on a step the nearest to its day: on step 0 what was seen on day 0 stays.
+    nearest = seen.sort_values(["place", "step", "away"], kind="stable")
+    kept = nearest.drop_duplicates(["patient", "step"])
     _say_what_is_left_out(rows, since, len(seen) - len(kept), part)
     if not kept["patient"].duplicated().any():
         raise DataError(
@@ -100,8 +106,8 @@ def _say_what_is_left_out(rows: pd.DataFrame, since: np.ndarray, merged: int, pa
         )
     if merged:
         warnings.warn(
-            f"status: {merged} rows are followed by another on the same step of "
-            f"{part.step_days:g} days and have no part; shorter steps would keep them.",
+            f"status: {merged} rows lie on a step of {part.step_days:g} days with another that is "
+            "nearer to its day, and have no part; shorter steps would keep them.",
             CohortWarning,
             stacklevel=3,
         )
@@ -133,6 +139,14 @@ def with_states(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
     start = seen[same].reset_index(drop=True)
     end = seen.shift(-1)[same].astype({"step": int, "code": int}).reset_index(drop=True)
     n_steps = (end["step"] - start["step"]).to_numpy()
+    if n_steps.sum() > _MOST_STEPS:
+        raise DataError(
+            f"The model '{spec.name}' cannot be fitted to this cohort.",
+            [
+                f"states.step_days: {part.step_days:g} days make {n_steps.sum():,} steps between "
+                f"the states seen, more than {_MOST_STEPS:,}; make steps longer."
+            ],
+        )
     offset = np.concatenate([[0], np.cumsum(n_steps)])
     within = np.arange(offset[-1]) - np.repeat(offset[:-1], n_steps)
     first = np.full(design.sizes["patient"], UNKNOWN)

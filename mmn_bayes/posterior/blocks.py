@@ -20,7 +20,10 @@ MEANINGS = {
         "of these patients with a count at baseline: a change that was seen is kept, the others "
         "are filled in"
     ),
-    "population": "of new patients: covariates, blocks and nerves at baseline as in this cohort",
+    "population": (
+        "of new patients: covariates, blocks and nerves at baseline as in this cohort, and as many "
+        "nerves tested again"
+    ),
 }
 Patients = Literal["cohort", "population"]
 
@@ -49,7 +52,9 @@ def block_kinds(fit: xr.DataTree, *, patients: Patients, group: str = "all") -> 
     Raises
     ------
     ValueError
-        When the fit has no blocks, or patients or group is not one of what there is.
+        When the fit has no blocks, patients or group is not one of what there is, or responders
+        among new patients are asked of a joint model: whether a new patient responds goes with what
+        the model shares.
     """
     shares = _mean_of(fit, patients, group, _kinds)
     coords = {"kind": list(BLOCK_KINDS)}
@@ -160,6 +165,11 @@ def _fates_of(
     members = np.flatnonzero(_members(design, group))
     if not members.size:
         return
+    if patients == "population" and unanswerable(fit, group):
+        raise ValueError(
+            f"Whether a new patient of '{spec.name}' responds goes with the effects that it "
+            f"shares; ask for the {group} among these patients, or use a model of blocks alone."
+        )
     seed = int(fit.attrs["seed"])
     rng = np.random.default_rng([seed, 11])
     posterior = fit["posterior"].to_dataset()
@@ -179,7 +189,24 @@ def _fates_of(
         new_members=patients == "population",
     ):
         own = chosen.isel(patient=kept)
+        if patients == "population":
+            own = _as_at_baseline(own)
         yield own, _Fates(spec, own, [stays[:, kept], appears[:, kept], *spread]), rng
+
+
+def unanswerable(fit: xr.DataTree, group: str) -> bool:
+    """Say whether new patients of a group cannot be asked for: responders of a joint model.
+
+    Whether a new patient responds goes with the effects that act on blocks too; a group by response
+    would have to be judged by them.
+    """
+    return bool(require_part(fit, "blocks").sharing) and "responders" in group
+
+
+def _as_at_baseline(design: xr.Dataset) -> xr.Dataset:
+    """The design as if the nerves tested at baseline were tested again, and those alone."""
+    before, nerves = design["blocks_before"], design["nerves_before"]
+    return design.assign(blocked_nerves=before, free_nerves=(nerves - before).clip(min=0))
 
 
 def _members(design: xr.Dataset, group: str) -> np.ndarray:

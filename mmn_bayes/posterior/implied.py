@@ -129,7 +129,8 @@ def implied_by_prior(
         combination of the predictors; for "events": that of a new unit; for "class": of each
         class; for "blocks": of fewer, as many and more blocks, and the expected change; for
         "state": of each state after 1 and 5 years, and of having left each by then; all of new
-        patients with the cohort's covariates. Of a joint model those of each of its outcomes.
+        patients with the cohort's covariates, of states of at most 1,000 draws. Of a joint model
+        those of each of its outcomes.
     """
     design = make_design(spec, cohort, historical)
     prior = draw_prior(spec, design, draws=draws, seed=seed)

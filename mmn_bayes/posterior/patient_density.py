@@ -18,6 +18,7 @@ from mmn_bayes.model.ordinal import log_densities
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.model.rows import repeats
 from mmn_bayes.posterior.replicate import design_of, spec_of, thinned
+from mmn_bayes.spec.keys import LONG_RUN
 from mmn_bayes.spec.model_spec import Group, ModelSpec
 
 _DRAWS = 400  # evenly spaced
@@ -255,7 +256,13 @@ def of_patient_groups(spec: ModelSpec) -> list[Group]:
     ]
     others += ["relaxed"] if spec.relaxed is not None else []
     others += ["correlation.patient"] if spec.correlation is not None else []
-    others += [f"outcome '{name}'" for name in spec.outcomes[1:]]
+    not_of_grades = [name for name in spec.outcomes if name != "grade"]
+    if set(not_of_grades) & set(LONG_RUN):
+        raise ValueError(
+            f"The patients of '{spec.name}' cannot be left out: how likely what is recorded of one "
+            f"is, is not computed for {' and '.join(not_of_grades)} (of a model of its own, for "
+            "class it is)."
+        )
     if spec.outcome != "grade" or others:
         what = " and ".join(others) or f"outcome '{spec.outcome}'"
         raise ValueError(

@@ -23,6 +23,7 @@ MEANINGS = {
 }
 Patients = Literal["cohort", "population"]
 _DRAWS = 1000  # evenly spaced: a step of a patient has a matrix
+_MOST_STEPS = 2000
 _NEW_PATIENTS = 200  # of a group, where patients have effects of their own to average over
 
 
@@ -64,7 +65,7 @@ def state_occupancy(
     """
     part = states_of(fit)
     wanted = _checked(days, "days")
-    step = np.round(wanted / part.step_days).astype(int)
+    step = _steps_at(wanted, part)
     weight = (step[:, None] == np.arange(step.max() + 1)).astype(float)
     return _weighted(fit, weight, patients, by, ("day", wanted), "share in each state")
 
@@ -99,7 +100,7 @@ def time_in_state(
     part, wanted = states_of(fit), _checked(years, "years")
     ends = wanted * YEAR
     # The state of a step is that of the days that are rounded to it.
-    edges = (np.arange(int(np.round(ends.max() / part.step_days)) + 2) - 0.5) * part.step_days
+    edges = (np.arange(int(_steps_at(ends, part).max()) + 2) - 0.5) * part.step_days
     inside = np.clip(edges[None, :], 0.0, ends[:, None])
     weight = np.diff(inside, axis=1) / YEAR
     return _weighted(fit, weight, patients, by, ("year", wanted), "years in each state")
@@ -136,12 +137,13 @@ def ever_left(
     if state not in part.levels:
         raise ValueError(f"There is no state '{state}'; take one of {', '.join(part.levels)}.")
     place = part.levels.index(state)
-    step = np.round(wanted / part.step_days).astype(int)
+    step = _steps_at(wanted, part)
     fit, groups = thinned(fit, _DRAWS), groups_of(fit, by)
     found = []
     for steps, _, members in _transitions(fit, groups, int(step.max()), new=True):
         stays = np.cumprod(steps[..., place, place], axis=2)
-        left = 1.0 - np.concatenate([np.ones_like(stays[:, :, :1]), stays], axis=2)[:, :, step]
+        began = np.ones((*stays.shape[:2], 1))
+        left = 1.0 - np.concatenate([began, stays], axis=2)[:, :, step]
         found.append(np.stack([left[:, own].mean(axis=1) for own in members.values()], axis=1))
     drawn = _drawn(fit, np.concatenate(found), groups, ("day", wanted), (), "population")
     return drawn.assign_attrs(quantity=f"probability of having left '{state}'", state=state)
@@ -169,7 +171,7 @@ def step_probability(fit: xr.DataTree, *, day: float = 0.0, by: str | None = Non
         As `state_occupancy`.
     """
     part = states_of(fit)
-    step = int(np.round(_checked([day], "day")[0] / part.step_days))
+    step = int(_steps_at(_checked([day], "day"), part)[0])
     fit, groups = thinned(fit, _DRAWS), groups_of(fit, by)
     found = []
     for steps, _, members in _transitions(fit, groups, step + 1, new=True):
@@ -194,6 +196,17 @@ def states_of(fit: xr.DataTree) -> States:
     if states is None:  # unreachable: `require_part` has looked
         raise ValueError("The fit has no states.")
     return states
+
+
+def _steps_at(days: np.ndarray, states: States) -> np.ndarray:
+    """The step of each day; an error where that is too far to be computed."""
+    steps = np.round(days / states.step_days)
+    if steps.max() > _MOST_STEPS:
+        raise ValueError(
+            f"Day {days.max():g} is {steps.max():.0f} steps of {states.step_days:g} days away; ask "
+            f"for no more than {_MOST_STEPS}."
+        )
+    return steps.astype(int)
 
 
 def _checked(wanted: Sequence[float], name: str) -> np.ndarray:

@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmn_bayes.cohort.margins import BLOCK_GROUPS, BLOCK_KINDS
+from mmn_bayes.cohort.margins import BLOCK_GROUPS, BLOCK_KINDS, block_counts
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.frequentist.blocks import MEAN_CHANGE, block_changes, observed_blocks
-from mmn_bayes.posterior.blocks import Patients, block_kinds, expected_block_change
+from mmn_bayes.posterior.blocks import Patients, block_kinds, expected_block_change, unanswerable
+from mmn_bayes.posterior.long_run import require_part
 from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.tables import OBSERVED, PATIENTS
+from mmn_bayes.spec.model_spec import ModelSpec
 
 _COLUMNS = (
     *("group", "kind", "source", "n", "events", "missing", "estimate", "lower", "upper", "level"),
@@ -48,28 +51,57 @@ def blocks_table(
         many, counted with exact intervals, the sign test, and the mean change (nerves); of each
         model these shares and the mean change of these patients and of new ones. `missing` are
         those of the group without both counts (observed), or those filled in (these patients).
+        New patients of a joint model cannot be asked for by response, and have no such rows.
 
     Raises
     ------
     DataError
         As `observed_blocks`.
     ValueError
-        When there is no fit, their response rules differ, or two have one name.
+        When there is no fit, their response rules differ, two have one name, they have no blocks or
+        are not of this cohort, or no group is named.
     """
-    specs = [spec_of(fit) for fit in fits]
-    if not specs or any(spec.response != specs[0].response for spec in specs):
-        raise ValueError("Give fits of models with the same response rule, one at least.")
+    specs = _require_of(cohort, fits)
+    if not groups:
+        raise ValueError(f"Name a group, one at least: {', '.join(BLOCK_GROUPS)}.")
     names = [spec.name for spec in specs]
-    if len(set(names)) < len(names):
-        raise ValueError(f"Two of the models have one name: {', '.join(names)}.")
     parts = []
     for group in groups:
         observed = observed_blocks(cohort, specs[0], group=group, level=level)
         parts.append(observed.assign(source=OBSERVED, meaning="of those with both counts"))
         for fit, name in zip(fits, names, strict=True):
-            parts += [_of_model(fit, name, group, patients, level) for patients in PATIENTS]
+            parts += [
+                _of_model(fit, name, group, patients, level)
+                for patients in PATIENTS
+                if not (patients == "population" and unanswerable(fit, group))
+            ]
     table = pd.concat(parts, ignore_index=True)
     return table.astype(dict.fromkeys(("n", "events", "missing"), "Int64"))[list(_COLUMNS)]
+
+
+def _require_of(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[ModelSpec]:
+    """Raise unless all fits are of the blocks of patients of a cohort; return their models."""
+    if not fits or not all("spec_toml" in getattr(fit, "attrs", ()) for fit in fits):
+        raise ValueError("Give a list of fits of models with blocks, one at least.")
+    specs = [require_part(fit, "blocks") for fit in fits]
+    if any(spec.response != specs[0].response for spec in specs):
+        raise ValueError("The models have different response rules; give those of one.")
+    names = [spec.name for spec in specs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"Two of the models have one name: {', '.join(names)}.")
+    counts = block_counts(cohort, specs[0].response).set_index("patient")
+    change = counts["follow_up"] - counts["baseline"]
+    for fit, name in zip(fits, names, strict=True):
+        design = design_of(fit)
+        seen = design["blocks_after"].to_numpy() >= 0
+        own = (design["blocks_after"] - design["blocks_before"]).to_numpy()
+        theirs = change.reindex(design["patient"].to_numpy()).to_numpy()
+        if not np.array_equal(np.where(seen, own, np.nan), theirs, equal_nan=True):
+            raise ValueError(
+                f"The fit of '{name}' is not of this cohort, nor of some of its patients; give the "
+                "one it is of."
+            )
+    return specs
 
 
 def _of_model(
@@ -108,7 +140,7 @@ def blocks_notes(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[str]:
     list of str
         Who has no change and why, whose nerves tested differ, and how many patients each model has.
     """
-    changes = block_changes(cohort, spec_of(fits[0]))
+    changes = block_changes(cohort, _require_of(cohort, fits)[0])
     reasons = changes.loc[changes["reason"] != "", "reason"].value_counts()
     notes = [f"{count} of {len(changes)} patients: {reason}." for reason, count in reasons.items()]
     other = changes["baseline_nerves"].ne(changes["follow_up_nerves"]).fillna(False)

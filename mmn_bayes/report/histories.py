@@ -1,5 +1,6 @@
 """Histories in tables: who is in which state when, counted and as a model has it."""
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,15 +9,18 @@ import xarray as xr
 
 from mmn_bayes.cohort.histories import on_clock
 from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.errors import CohortWarning
 from mmn_bayes.frequentist.occupancy import (
     aalen_johansen,
     empirical_occupancy,
     observed_leaving,
 )
-from mmn_bayes.posterior.replicate import design_of
+from mmn_bayes.model.states import states_seen
+from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.posterior.states import ever_left, state_occupancy, states_of, time_in_state
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.tables import OBSERVED, PATIENTS
+from mmn_bayes.spec.long_run import States
 
 AALEN_JOHANSEN = "Aalen-Johansen"
 KAPLAN_MEIER = "Kaplan-Meier"
@@ -57,9 +61,10 @@ def occupancy_table(
     DataError
         As `state_intervals`.
     ValueError
-        When the fit has no states, or the days are not legal.
+        When the fit has no states or is not of this cohort, or the days are not legal.
     """
-    states, counted = states_of(fit), on_clock(cohort, states_of(fit).since)
+    states = _require_of(cohort, fit)
+    counted = on_clock(cohort, states.since)
     levels = states.levels
     empirical = empirical_occupancy(counted, levels=levels, days=days, level=level)
     product = aalen_johansen(counted, levels=levels, days=days)
@@ -143,7 +148,7 @@ def leaving_table(
     DataError, ValueError
         As `occupancy_table`, and when there is no such state.
     """
-    states = states_of(fit)
+    states = _require_of(cohort, fit)
     state = states.levels[0] if state is None else state
     drawn = ever_left(fit, days=days, state=state)
     model = summarise(drawn, level=level, interval="eti").assign(
@@ -192,6 +197,24 @@ def histories_notes(cohort: Cohort, fit: xr.DataTree) -> list[str]:
         f"Nobody was seen after day {_last_day(fit):.0f}; beyond it the model extrapolates.",
         "Who is no longer seen is taken to be like those with the same history who are.",
     ]
+
+
+def _require_of(cohort: Cohort, fit: xr.DataTree) -> States:
+    """Raise unless a fit is of the histories of a cohort; return what its model says of states."""
+    states, design = states_of(fit), design_of(fit)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CohortWarning)  # what has no part was said at the fit
+        seen = states_seen(spec_of(fit), cohort)
+    names = design["patient"].to_numpy()[design["seen_patient"].to_numpy()]
+    own = pd.DataFrame({n: design[f"seen_{n}"].to_numpy() for n in ("step", "code")})
+    own = own.assign(patient=names).sort_values(["patient", "step"])
+    theirs = seen.sort_values(["patient", "step"])
+    columns = ["patient", "step", "code"]
+    if own[columns].to_numpy().tolist() != theirs[columns].to_numpy().tolist():
+        raise ValueError(
+            f"The fit of '{spec_of(fit).name}' is not of this cohort; give the one it is of."
+        )
+    return states
 
 
 def _last_day(fit: xr.DataTree) -> float:

@@ -14,6 +14,8 @@ from mmn_bayes.posterior.states import state_occupancy
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.tables import PATIENTS, group_label
 
+# Draws that are not parameters but standard normals behind them.
+_STANDARD = {"state_varying_z", "relaxed_z"}
 _KEPT = ["estimate", "lower", "upper", "level", "interval", "ess_bulk", "r_hat", "mcse"]
 
 
@@ -45,10 +47,13 @@ def margins_table(
     ValueError
         When two of the parts have a parameter of one name, or apart lacks one of theirs.
     """
+    if not parts or not all("spec_toml" in getattr(part, "attrs", ()) for part in parts):
+        raise ValueError("Give a list of the fits of the outcomes alone, one at least.")
     tables, seen = [], set[str]()
     for part in parts:
         posterior = part["posterior"].to_dataset()
-        names = [n for n in map(str, posterior) if not n.endswith("_z")]
+        standard = {f"{group.name}_z" for group in spec_of(part).groups} | _STANDARD
+        names = [n for n in map(str, posterior) if n not in standard]
         if seen & set(names):
             raise ValueError(f"Two parts have a parameter '{sorted(seen & set(names))[0]}'.")
         absent = [n for n in names if n not in apart["posterior"] or n not in joint["posterior"]]
@@ -102,7 +107,8 @@ def sharing_table(
     -------
     DataFrame
         `quantity`, `patients`, `group`, `source` (what the fit is called), the estimate with its
-        interval, `change` (of the estimate, less that of the first fit), `synthetic`.
+        interval, `change` (of the estimate, less that of the first fit, missing where that has
+        none), `synthetic`.
 
     Raises
     ------
@@ -119,7 +125,8 @@ def sharing_table(
             tables.append(row.assign(**about))
     table = pd.concat(tables, ignore_index=True)
     key = ["quantity", "patients", "group"]
-    first = table.groupby(key, sort=False)["estimate"].transform("first")
+    of_first = table[table["source"] == next(iter(fits))].set_index(key)["estimate"]
+    first = of_first.reindex(pd.MultiIndex.from_frame(table[key])).to_numpy()
     table["change"] = table["estimate"] - first
     order = table.groupby(key, sort=False).ngroup()
     table = table.assign(order=order).sort_values("order", kind="stable", ignore_index=True)
@@ -140,7 +147,8 @@ def _asked(fit: xr.DataTree, days: Sequence[float]) -> dict[tuple[str, str, str]
             for name in spec.classes.levels:
                 found[f"class {name}", said, "all"] = classes.sel({"class": name}, drop=True)
         if spec.blocks is not None:
-            for group in ("naive responders", "all"):
+            # Whether new patients respond goes with what is shared.
+            for group in ("naive responders", "all") if patients == "cohort" else ("naive", "all"):
                 kinds = block_kinds(fit, patients=patients, group=group)
                 for kind in kinds["kind"].to_numpy().tolist():
                     found[f"{kind} blocks", said, group] = kinds.sel(kind=kind, drop=True)

@@ -229,7 +229,8 @@ def cohorts_table(
     counted = counted[(counted["interval"] == EXACT) & (counted["denominator"] == "classified")]
     rate = summarise(class_probability(fit, patients="population"), level=level, interval="eti")
     years = follow_up_years(cohort)
-    followed = f"mean {years.mean():.1f} (SD {years.std():.1f}) y"
+    spread = f" (SD {years.std():.1f})" if years.count() > 1 else ""
+    followed = f"mean {years.mean():.1f}{spread} y"
     ours = pd.concat(
         [
             counted.assign(source=f"this cohort, {OBSERVED}"),
@@ -237,12 +238,14 @@ def cohorts_table(
         ]
     ).assign(follow_up=followed, category="", synthetic=cohort.synthetic)
     rows = [ours]
-    for (study, year), own in groups.groupby(["study", "year"], sort=False):
+    several = groups["disease"].nunique() > 1
+    for (study, year, of), own in groups.groupby(["study", "year", "disease"], sort=False):
         for name, same in own[own["our_class"] != ""].groupby("our_class", sort=False):
             n, events = int(own["n"].iloc[0]), int(same["events"].sum())
             listed = int(own.loc[own["our_class"] != "", "events"].sum())
             lower, upper = rate_interval(events, n, method=EXACT, level=level)
-            row = {"class": name, "source": f"{str(study).removesuffix(str(year))} {year}"}
+            called = f"{str(study).removesuffix(str(year))} {year}"
+            row = {"class": name, "source": f"{called}, {of}" if several else called}
             row |= {"n": n, "events": events, "estimate": events / n}
             row |= {"lower": lower, "upper": upper, "level": level, "interval": EXACT}
             row |= {"follow_up": own["follow_up"].iloc[0], "unlisted": n - listed}

@@ -38,7 +38,7 @@ _RESERVED = (
     *("reference_probability", "class_probability", "classes", "class_code"),
     *("block_stays", "block_appears", "block_overdispersion", "blocks", "stays", "appears"),
     *("start_probability", "leaves", "towards", "state_change", "state_varying_sd"),
-    *("state_varying_z", "transition_probability", "states", "start", "time"),
+    *("state_varying_z", "transition_probability", "states", "start", "time", "year"),
     *("shrinkage_slab", "shrinkage_r2", "shrinkage_share", "shrinkage_factor", "sd_of_shrunk"),
     # Columns of tables of estimates, which draws split by a predictor of that name would hide.
     *("estimate", "sd", "lower", "upper", "level", "interval", "mcse", "n", "events", "missing"),
@@ -276,6 +276,7 @@ def _bad_names(content: Mapping[str, Any]) -> Iterator[str]:
             if not _NAME.fullmatch(name):
                 yield f"{head}.{name}: name it with small letters, digits and _, a letter first."
             taken = name in _DIMENSIONS and head != "group"
+            taken |= head == "group" and bool({f"{name}_sd", f"{name}_z"} & {*_RESERVED})
             if name in _RESERVED or name in derived or name.startswith("data_") or taken:
                 yield f"{head}.{name}: the fit uses this name itself; choose another."
             if name in seen:

@@ -1,6 +1,8 @@
 """What a model file says of classes, blocks and states rightly key by key, but not together."""
 
+import math
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from mmn_bayes.spec.vocabulary import DISTRIBUTIONS
@@ -62,6 +64,13 @@ def _of_states(content: Mapping[str, Any]) -> Iterator[str]:
     periods = table.get("periods_days", [0])
     if periods[0] != 0:
         yield f"states.periods_days: the first period begins on day {periods[0]}; begin it on 0."
+    step = table["step_days"]
+    for first, following in pairwise(periods):
+        if math.ceil(first / step) * step >= following:
+            yield (
+                f"states.periods_days: no step of {step:g} days begins from day {first:g} to "
+                f"{following:g}, so that nothing tells its transitions; make periods longer."
+            )
     has_effects = "change" in table or any(
         p["acts_on"] == "state" for p in content.get("predictor", {}).values()
     )
@@ -81,7 +90,15 @@ def _of_states(content: Mapping[str, Any]) -> Iterator[str]:
 def _sharing(content: Mapping[str, Any]) -> Iterator[str]:
     groups = content.get("group", {})
     by_patient = [n for n, g in groups.items() if g["by"] == "patient" and g["acts_on"] != "state"]
+    seen: dict[tuple[str, str], str] = {}
     for name, table in content.get("sharing", {}).items():
+        what = table["group"], table["acts_on"]
+        if what in seen:
+            yield (
+                f"sharing.{name}: sharing.{seen[what]} lets the same group act on the same; only "
+                "their sum would be known: leave one out."
+            )
+        seen[what] = name
         if table["group"] not in by_patient:
             known = ", ".join(by_patient) or "none"
             yield (

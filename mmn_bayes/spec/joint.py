@@ -53,8 +53,10 @@ def part_of(spec: ModelSpec, outcome: str, name: str) -> ModelSpec:
     Raises
     ------
     ValueError
-        When the model has no such outcome.
+        When the model is no joint one, or has no such outcome.
     """
+    if len(spec.outcomes) < 2:
+        raise ValueError(f"The model '{spec.name}' is of '{spec.outcome}' alone: it has no parts.")
     if outcome not in spec.outcomes:
         raise ValueError(
             f"The model '{spec.name}' has no outcome '{outcome}'; it has: "
