@@ -7,7 +7,7 @@
 # make worth      what each candidate is worth to patients left out, into results/worth: 20 minutes; goes on
 # make long-run   strength over five years on stated schedules, into results/long_run: 3 minutes
 # make histories  the study of histories, into results/histories: 10 minutes; goes on after an interruption
-# make joint      the joint model of strength, blocks and class beside its parts, into results/joint: 10 minutes
+# make joint      the joint model of strength, blocks and class beside its parts, into results/joint: 6 minutes
 # make left-out   patients left out by importance and for good, into results/leaving_out: 12 minutes; goes on
 # make benchmark  this package beside others, into results/benchmark and the README: takes hours
 # make test       every test, the slow ones too; make test-fast leaves those out

@@ -3,7 +3,7 @@
 Usage: python scripts/study_joint.py [folder]      (default: results/joint)
 
 Five fits, three of them of all grades, and one of a larger cohort whose classes are known to come
-from the gains: some 10 minutes on two processors.
+from the gains: some 6 minutes on two processors.
 """
 
 import sys
@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
     }
     # Does sharing find what is there? A simulated patient is in remission after a large gain.
     larger = mb.simulate_cohort(120, seed=SEED)
-    known = mb.fit(spec, larger, seed=SEED, chains=2, draws=500)
+    known = mb.fit(spec, larger, seed=SEED)
     mb.require_converged(checks := mb.diagnose(known))
     store.write_table(checks, folder / "diagnostics_simulated.csv")
     tables["simulated_relation"] = mb.relation_table(known)
