@@ -8,10 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 import trees
 from scipy.special import expit
+from scipy.stats import norm
+from statsmodels.discrete.discrete_model import MNLogit
 
 from mmn_bayes.cohort.reading import read_cohort
+from mmn_bayes.cohort.recipe import Recipe
+from mmn_bayes.cohort.simulate import CLASSES
 from mmn_bayes.errors import CohortWarning, DataError
 from mmn_bayes.model.build import build
 from mmn_bayes.model.design import fingerprint, make_design
@@ -228,8 +233,27 @@ def test_without_sharing_the_margins_are_those_of_the_separate_models():
     assert ratio.between(0.85, 1.18).all()
 
 
-def test_sharing_finds_what_the_simulation_put_there():
+def test_sharing_covers_what_the_simulation_put_there():
+    """Classes of simulated patients are intervals of a score that shares half with their gain.
+
+    What that is as log odds of a class against dependency, by one sd of the gain, is asked of a
+    frequentist fit to very many patients; blocks have nothing to do with gains there.
+    """
+    rng = np.random.default_rng(1)
+    gain = rng.normal(size=200_000)
+    score = (gain + rng.normal(size=gain.size)) / np.sqrt(2.0)
+    shares = np.cumsum(Recipe().class_shares)[:-1]
+    place = np.searchsorted(norm.ppf(shares), score)
+    order = ["dependent", *(name for name in CLASSES if name != "dependent")]
+    endog = np.array([order.index(name) for name in CLASSES])[place]
+    truth = MNLogit(endog, sm.add_constant(gain)).fit(disp=False).params[1]
     table = pd.read_csv(RESULTS / "simulated_relation.csv").set_index(["acts_on", "member"])
-    # Classes of simulated patients come from their gains: remission after a large one.
-    assert table.loc[("class", "remission"), "p_above"] > 0.95
+    for name, log_odds in zip(order[1:], truth, strict=True):
+        row = table.loc[("class", name)]
+        assert row["lower"] < np.exp(log_odds) < row["upper"], name
+    assert truth[order.index("remission") - 1] > 0
+    assert table.loc[("class", "remission"), "estimate"] > 1
+    for fate in ("stays", "appears"):
+        assert table.loc[("blocks", fate), "lower"] < 1 < table.loc[("blocks", fate), "upper"]
+    assert pd.read_csv(RESULTS / "diagnostics_simulated.csv")["passed"].all()
     assert pd.read_csv(RESULTS / "sharing.csv")["synthetic"].all()
