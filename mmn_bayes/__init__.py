@@ -23,6 +23,7 @@ _HOMES = {
     "mmn_bayes.cohort.simulate": ("Recipe", "simulate_cohort"),
     "mmn_bayes.cohort.histories": ("on_clock",),
     "mmn_bayes.cohort.simulate_histories": ("HistoryRecipe", "with_histories"),
+    "mmn_bayes.cohort.simulate_joint": ("simulate_joint",),
     "mmn_bayes.cohort.simulate_responses": ("simulate_responses",),
     "mmn_bayes.cohort.reproduction": ("reproduce_cohort",),
     "mmn_bayes.errors": ("CohortWarning", "DataError", "NotConverged", "SpecError"),

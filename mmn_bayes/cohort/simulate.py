@@ -43,20 +43,7 @@ def simulate_cohort(n_patients: int = 40, *, seed: int, recipe: Recipe | None = 
         raise ValueError(f"n_patients is {n_patients}; a cohort has at least one patient.")
     recipe = recipe or Recipe()
     rng = np.random.default_rng(seed)
-    naive = rng.random(n_patients) < recipe.naive_share
-    plan = pd.DataFrame(
-        {
-            "patient": patient_labels(n_patients),
-            "naive": naive,
-            "follow_up_days": draw_follow_up_days(rng, n_patients, recipe),
-            "misses_follow_up": rng.random(n_patients) < recipe.missing_follow_up_share * naive,
-            "gain_z": rng.normal(size=n_patients),
-        }
-    )
-    # A missed visit is one only in a patient who was seen again afterwards.
-    seen_again = recipe.visit_days[3] + int(recipe.missed_within_days) + 1
-    longer = plan["follow_up_days"].clip(lower=seen_again)
-    plan["follow_up_days"] = longer.where(plan["misses_follow_up"], plan["follow_up_days"])
+    plan = draw_plan(rng, n_patients, recipe)
     plan["status"] = _draw_status(rng, plan["gain_z"].to_numpy(), recipe)
     tables = simulate_tables(rng, plan, recipe)
     return make_cohort(
@@ -67,6 +54,37 @@ def simulate_cohort(n_patients: int = 40, *, seed: int, recipe: Recipe | None = 
         synthetic=True,
         truth=truth_of(recipe),
     )
+
+
+def draw_plan(rng: np.random.Generator, n: int, recipe: Recipe) -> pd.DataFrame:
+    """Draw what a cohort is simulated from, but for the long-term class.
+
+    Parameters
+    ----------
+    rng, n, recipe
+        Source of randomness, how many patients, and the truth.
+
+    Returns
+    -------
+    DataFrame
+        One row a patient: `patient`, `naive`, `follow_up_days`, `misses_follow_up`, and `gain_z`,
+        the gain in sds of the patients' gains.
+    """
+    naive = rng.random(n) < recipe.naive_share
+    plan = pd.DataFrame(
+        {
+            "patient": patient_labels(n),
+            "naive": naive,
+            "follow_up_days": draw_follow_up_days(rng, n, recipe),
+            "misses_follow_up": rng.random(n) < recipe.missing_follow_up_share * naive,
+            "gain_z": rng.normal(size=n),
+        }
+    )
+    # A missed visit is one only in a patient who was seen again afterwards.
+    seen_again = recipe.visit_days[3] + int(recipe.missed_within_days) + 1
+    longer = plan["follow_up_days"].clip(lower=seen_again)
+    plan["follow_up_days"] = longer.where(plan["misses_follow_up"], plan["follow_up_days"])
+    return plan
 
 
 def patient_labels(n: int) -> list[str]:
