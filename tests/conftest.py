@@ -57,6 +57,7 @@ LONGEST = (
     *("test_predictors.py", "test_historical.py", "test_structure.py", "test_observed_effects.py"),
     *("test_recovery.py", "test_determinism.py", "test_references.py", "test_running.py"),
     *("test_compare_predictors.py", "test_frequentist.py", "test_any_link.py", "test_worth.py"),
+    *("test_long_run_density.py", "test_states.py", "test_block_model.py", "test_joint.py"),
     *("test_scale.py", "test_cohort_reading.py", "test_classes.py", "test_compiling.py"),
     *("test_ordinal.py", "test_calls.py", "test_imputed.py", "test_recovery_study.py"),
 )
