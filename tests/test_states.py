@@ -22,7 +22,7 @@ from mmn_bayes.model.design import make_design
 from mmn_bayes.model.sampling import fit
 from mmn_bayes.model.states import states_seen
 from mmn_bayes.posterior.long_run import state_odds_ratios
-from mmn_bayes.posterior.recovery import simulated
+from mmn_bayes.posterior.recovery import simulated, truth_intervals
 from mmn_bayes.posterior.response import response_probability
 from mmn_bayes.posterior.states import (
     ever_left,
@@ -402,3 +402,14 @@ def test_tables_have_both_worlds_and_say_what_is_beyond_the_data(balanced):
         "300 of 300 patients have a state, 0 of them first seen after day 0" in n for n in notes
     )
     assert any("900 intervals of 1 to 1 steps" in n for n in notes)
+
+
+def test_a_truth_of_several_dims_is_laid_beside_its_members():
+    spec = plain(states={"periods_days": [0, 100]})
+    matrices = np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]])  # of a period and level
+    cohort = seen({"A": {0: 0, 1: 0, 2: 1}})
+    tree = trees.known(spec, cohort, 4, **PARAMETERS | {"leaves": matrices, "towards": 0.5})
+    table = truth_intervals(tree, {"leaves": matrices}).set_index("member")
+    assert table["truth"].to_numpy() == pytest.approx(table["estimate"].to_numpy())
+    named = [{*member.split(", ")} for member in table.index]
+    assert table["truth"].iloc[named.index({"other", "from day 100"})] == 0.6

@@ -48,7 +48,7 @@ def truth_intervals(
     """
     posterior = tree["posterior"].to_dataset()
     parts = [
-        _beside(str(name), true, summarise(posterior[name], level=level, interval="eti"))
+        _beside(posterior[name], true, summarise(posterior[name], level=level, interval="eti"))
         for name, true in truth.items()
         if name in posterior
     ]
@@ -58,17 +58,23 @@ def truth_intervals(
     return table[columns].assign(covers=covers, synthetic=bool(tree.attrs["synthetic"]))
 
 
-def _beside(name: str, true: Any, table: pd.DataFrame) -> pd.DataFrame:
+def _beside(drawn: xr.DataArray, true: Any, table: pd.DataFrame) -> pd.DataFrame:
     """Lay the truth of one parameter beside its summary; its members are those of the fit."""
+    name = str(drawn.name)
     dims = list(table.columns[: table.columns.get_loc("estimate")])
     members = table[dims].astype(str).agg(", ".join, axis=1).tolist() if dims else [""]
     if isinstance(true, Mapping):
-        true = [true[member] for member in members]
-    values = [float(value) for value in np.atleast_1d(true)]
-    if len(values) != len(members):
+        return table.assign(parameter=name, member=members, truth=[true[m] for m in members])
+    if np.size(true) != len(members):
         raise ValueError(
-            f"The truth of '{name}' has {len(values)} numbers, the fit has {len(members)} members."
+            f"The truth of '{name}' has {np.size(true)} numbers, the fit has {len(members)} "
+            "members."
         )
+    # By labels: a table of several dims has another order than the draws.
+    own = drawn.isel(chain=0, draw=0, drop=True)
+    stated = own.copy(data=np.reshape(np.asarray(true, dtype=float), own.shape))
+    rows = [dict(zip(dims, row, strict=True)) for row in table[dims].itertuples(index=False)]
+    values = [float(stated.sel(row)) for row in rows]
     return table.assign(parameter=name, member=members, truth=values)
 
 
@@ -125,8 +131,9 @@ def fits_and_intervals(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]
     Returns
     -------
     DataFrame
-        One row a fit: `seed`, `n_patients`, `n_grades`, the lengths of the chains, `divergences`;
-        `worst_r_hat`, `least_ess_bulk` and `least_ess_tail` of the parameters with a truth;
+        One row a fit: `seed`, `n_patients`, `n_grades` (of histories `n_intervals`), the lengths of
+        the chains, `divergences`; `worst_r_hat`, `least_ess_bulk` and `least_ess_tail` of the
+        parameters with a truth;
         seconds, `fingerprint` of model, data and seed, `sampler`, `versions` and `synthetic`.
     DataFrame
         The rows of `truth_intervals`, with `seed`.
