@@ -172,6 +172,33 @@ def test_what_cannot_be_asked_of_a_joint_model_says_so(spec, cohort):
         margins_table(tree, tree, tree)
 
 
+def test_margins_are_those_of_each_fit(spec, cohort):
+    rng = np.random.default_rng(1)
+    apart = without_sharing(spec, "apart")
+    part = part_of(spec, "blocks", "alone")
+    drawn = [rng.normal(size=(1, 400, 2)) for _ in range(3)]
+    models = (part, apart, spec)
+    fits = [
+        trees.known(m, cohort, 400, **parameters(m, cohort, naive_blocks=own))
+        for m, own in zip(models, drawn, strict=True)
+    ]
+    table = margins_table([fits[0]], *fits[1:])
+    assert set(table["parameter"]) == {"block_stays", "block_appears", "naive_blocks"}
+    assert table["part"].eq("blocks").all()
+    rows = table.set_index(["parameter", "member"]).loc["naive_blocks"]
+    for place, fate in enumerate(("stays", "appears")):
+        row = rows.loc[fate]
+        for which, own in zip(("alone", "apart", "joint"), drawn, strict=True):
+            assert row[f"mean_{which}"] == pytest.approx(own[0, :, place].mean())
+            limits = np.quantile(own[0, :, place], [0.025, 0.975])
+            assert [row[f"lower_{which}"], row[f"upper_{which}"]] == pytest.approx(limits)
+        error = np.hypot(row["mcse_alone"], row["mcse_apart"])
+        expected = (row["mean_apart"] - row["mean_alone"]) / error
+        assert row["difference_mcse"] == pytest.approx(expected)
+        moved = (row["mean_joint"] - row["mean_apart"]) / row["sd_apart"]
+        assert row["moved_sd"] == pytest.approx(moved)
+
+
 def test_what_the_first_fit_does_not_have_has_no_change(spec, cohort):
     content = spec.resolved
     without = {key: content[key] for key in content if key not in ("blocks", "sharing")}

@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 
 from mmn_bayes.cohort.histories import days_zero
+from mmn_bayes.cohort.margins import YEAR
 from mmn_bayes.cohort.schema import Cohort
-
-_YEAR = 365.25
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class HistoryRecipe:
     """
 
     levels: tuple[str, ...] = ("dependent", "remission", "other")
-    step_days: float = _YEAR / 4
+    step_days: float = YEAR / 4
     start: tuple[float, ...] = (0.85, 0.05, 0.1)
     leaves: tuple[float, ...] = (0.035, 0.1, 0.1)
     towards: tuple[tuple[float, ...], ...] = ((0.65, 0.35), (0.8, 0.2), (0.7, 0.3))
@@ -166,7 +165,7 @@ def _path(rng: np.random.Generator, recipe: HistoryRecipe, n_steps: int, naive: 
     own = recipe.patient_sd * rng.normal()
     path = [int(rng.choice(k, p=recipe.start))]
     for step in range(n_steps):
-        doublings = np.log2(1.0 + step * recipe.step_days / _YEAR)
+        doublings = np.log2(1.0 + step * recipe.step_days / YEAR)
         shift = own + doublings * np.array(recipe.change) + naive * np.array(recipe.naive)
         weight = recipe.transitions[path[-1]] * np.exp(np.concatenate([[0.0], shift]))
         path.append(int(rng.choice(k, p=weight / weight.sum())))

@@ -11,6 +11,7 @@ import pytensor.tensor as pt
 import xarray as xr
 
 from mmn_bayes.cohort.histories import days_zero, status_rows
+from mmn_bayes.cohort.margins import YEAR
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.errors import CohortWarning, DataError
 from mmn_bayes.model.components import standard_effects
@@ -20,7 +21,6 @@ from mmn_bayes.spec.long_run import States
 from mmn_bayes.spec.model_spec import ModelSpec
 
 UNKNOWN = -1
-YEAR = 365.25
 _SHOWN = 5
 _MOST_STEPS = 1_000_000
 

@@ -8,7 +8,7 @@ import pymc as pm
 import xarray as xr
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from mmn_bayes.cohort.margins import BLOCK_KINDS
+from mmn_bayes.cohort.margins import BLOCK_KINDS, YEAR
 from mmn_bayes.cohort.response import judge
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.model.build import build
@@ -235,7 +235,7 @@ def _block_quantities(tree: xr.DataTree) -> dict[str, np.ndarray]:
 
 
 def _state_quantities(tree: xr.DataTree) -> dict[str, np.ndarray]:
-    years = {"a year": 365.25, "5 years": 5 * 365.25}
+    years = {"a year": YEAR, "5 years": 5 * YEAR}
     shares = state_occupancy(tree, days=[*years.values()], patients="population")
     found = {}
     for label in shares["state"].to_numpy().tolist():

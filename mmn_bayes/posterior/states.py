@@ -6,8 +6,9 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
+from mmn_bayes.cohort.margins import YEAR
 from mmn_bayes.model.predicting import predict
-from mmn_bayes.model.states import YEAR, at_steps
+from mmn_bayes.model.states import at_steps
 from mmn_bayes.posterior.groups import Groups, groups_of
 from mmn_bayes.posterior.long_run import require_part
 from mmn_bayes.posterior.rates import new_patients

@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.cohort.histories import on_clock
+from mmn_bayes.cohort.margins import YEAR
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.errors import CohortWarning
 from mmn_bayes.frequentist.occupancy import (
@@ -24,7 +25,7 @@ from mmn_bayes.spec.long_run import States
 
 AALEN_JOHANSEN = "Aalen-Johansen"
 KAPLAN_MEIER = "Kaplan-Meier"
-_DAYS = tuple(365.25 * year for year in (0.0, 0.5, 1.0, 2.0, 5.0))
+_DAYS = tuple(YEAR * year for year in (0.0, 0.5, 1.0, 2.0, 5.0))
 _COLUMNS = (
     *("n", "events", "missing", "estimate", "lower", "upper", "level", "interval"),
     *("ess_bulk", "ess_tail", "r_hat", "mcse", "extrapolated", "meaning", "synthetic"),
@@ -117,7 +118,7 @@ def time_table(
         parts.append(table.assign(source=f"model, {whose}", meaning=drawn.attrs["meaning"]))
     table = pd.concat(parts, ignore_index=True)
     first = [*([by] if by is not None else []), "year", "state", "source"]
-    return _laid_out(table, first, table["year"] * 365.25 > _last_day(fit))
+    return _laid_out(table, first, table["year"] * YEAR > _last_day(fit))
 
 
 def leaving_table(

@@ -73,19 +73,20 @@ def _beside(
     name: str, part: xr.DataTree, apart: xr.DataTree, joint: xr.DataTree, level: float
 ) -> pd.DataFrame:
     """One parameter of three fits; a row a member."""
-    table: pd.DataFrame | None = None
-    for which, fit in (("alone", part), ("apart", apart), ("joint", joint)):
-        own = summarise(fit["posterior"].to_dataset()[name], level=level, interval="eti")
-        if table is None:
-            dims = list(own.columns[: own.columns.get_loc("estimate")])
-            members = own[dims].astype(str).agg(", ".join, axis=1) if dims else ""
-            table = pd.DataFrame({"parameter": name, "member": members}, index=own.index)
-            table["part"] = spec_of(part).outcome
-        columns = {"estimate": "mean", "sd": "sd", "lower": "lower", "upper": "upper"}
-        for column, said in (columns | {"mcse": "mcse"}).items():
+    fits = {"alone": part, "apart": apart, "joint": joint}
+    found = {
+        which: summarise(fit["posterior"].to_dataset()[name], level=level, interval="eti")
+        for which, fit in fits.items()
+    }
+    first = found["alone"]
+    dims = list(first.columns[: first.columns.get_loc("estimate")])
+    members = first[dims].astype(str).agg(", ".join, axis=1) if dims else ""
+    table = pd.DataFrame({"parameter": name, "member": members}, index=first.index)
+    table["part"] = spec_of(part).outcome
+    columns = {"estimate": "mean", **{n: n for n in ("sd", "lower", "upper", "mcse")}}
+    for which, own in found.items():
+        for column, said in columns.items():
             table[f"{said}_{which}"] = own[column].to_numpy()
-    if table is None:  # unreachable: there are three
-        raise ValueError("There is no fit.")
     return table.assign(level=level, interval="eti")
 
 

@@ -193,6 +193,7 @@ def cohorts_table(
     evidence
         The table `data/evidence/longterm_groups.csv`, with `our_class`: which of the levels a
         category is read as; where it is blank the category is left out, and stands in `unlisted`.
+        A study with none of our classes has no row: `compare_groups` has all.
     disease, level
         As for `compare_groups`.
 
