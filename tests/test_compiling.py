@@ -1,6 +1,6 @@
 """A second fit of one structure is not compiled again, and gives what a fresh one would."""
 
-from collections import deque
+from collections import OrderedDict
 
 import numpy as np
 import nutpie
@@ -29,7 +29,8 @@ def compilations(monkeypatch):
         seen.append(model)
         return compile_model(model, *how)
 
-    monkeypatch.setattr(compiling, "_KEPT", deque(maxlen=4))
+    monkeypatch.setattr(compiling, "_KEPT", OrderedDict())
+    monkeypatch.setattr(compiling, "load_code", lambda *_: None)
     monkeypatch.setattr(compiling, "_compile", compile_and_count)
     return seen
 
@@ -46,12 +47,12 @@ def renamed(cohort):
     return make_cohort(**tables, synthetic=True)
 
 
-def test_other_data_of_the_same_size_are_not_compiled_again(compilations, models, monkeypatch):
+def test_other_data_of_the_same_size_are_not_compiled_again(compilations, models):
     spec, cohort = read_spec(models / "benchmark.toml"), simulated(3, seed=3)
     first, other = fit(spec, cohort, **SHORT), fit(spec, renamed(cohort), **SHORT)
     assert len(compilations) == 1
     assert all(name.startswith("other ") for name in other["posterior"]["patient"].to_numpy())
-    monkeypatch.setattr(compiling, "_KEPT", deque(maxlen=4))
+    compiling._KEPT.clear()
     fresh = fit(spec, renamed(cohort), **SHORT)
     assert len(compilations) == 2
     assert other["posterior"].to_dataset().identical(fresh["posterior"].to_dataset())
@@ -59,8 +60,10 @@ def test_other_data_of_the_same_size_are_not_compiled_again(compilations, models
 
 
 def test_whatever_else_differs_is_compiled_for_itself(monkeypatch, models):
-    monkeypatch.setattr(compiling, "_KEPT", deque(maxlen=9))
-    monkeypatch.setattr(compiling, "_compile", lambda *_: None)
+    monkeypatch.setattr(compiling, "_KEPT", OrderedDict())
+    monkeypatch.setattr(compiling, "_MOST_KEPT", 9)
+    monkeypatch.setattr(compiling, "load_code", lambda *_: None)
+    monkeypatch.setattr(compiling, "_compile", lambda *_: object())
     spec = read_spec(models / "benchmark.toml")
     site, exposure = spec.resolved["group"]["site"], spec.resolved["exposure"]["dose_rate"]
     changes = (

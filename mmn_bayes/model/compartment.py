@@ -32,6 +32,7 @@ class DecayedDose(Op):
     """
 
     __props__ = ()
+    loops = (decay,)  # that its code calls by their names
 
     def make_node(self, *inputs: Any) -> Apply:
         """Check the inputs and lay out the outputs."""

@@ -1,8 +1,8 @@
-"""A model's log-density and its gradient in machine code, once a process for each structure."""
+"""A model's log-density and its gradient in machine code, made once for each structure."""
 
 import functools
 import threading
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,8 +22,11 @@ from pymc.model.transform.optimization import freeze_dims_and_data
 from pymc.pytensorf import compile as compile_function
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph import clone_replace, rewrite_graph
-from pytensor.graph.basic import Variable, equal_computations
+from pytensor.graph.basic import Variable
 from pytensor.graph.replace import vectorize_graph
+from pytensor.graph.traversal import ancestors
+
+from mmn_bayes.model.kept_code import compile_and_keep, load_code, structure_key
 
 _POINT = "unconstrained"
 
@@ -33,7 +36,7 @@ class Program:
     """Machine code and the data that it runs on."""
 
     code: Any  # a function of addresses, as nutpie calls it
-    owner: Any  # of the constants that the code reads
+    owner: Any  # of what the code reads; None of code from the disk, which holds it itself
     shapes: tuple[tuple[int, ...], ...]  # of the unconstrained parameters, in the order of names
     data: tuple[np.ndarray, np.ndarray]
 
@@ -64,31 +67,16 @@ class Program:
         return float(value[0]), gradient
 
 
-@dataclass(frozen=True)
-class _Graph:
-    """What is compiled."""
-
-    inputs: list[Variable]  # unconstrained parameters and data
-    log_density: Variable
-
-    def computes_the_same(self, other: "_Graph") -> bool:
-        """Whether the other differs in nothing but the numbers in its data."""
-        if [v.type for v in self.inputs] != [v.type for v in other.inputs]:
-            return False
-        return equal_computations(
-            [self.log_density], [other.log_density], self.inputs, other.inputs
-        )
-
-
-# The code of the last few structures: refits of a few models to many cohorts compile once a model.
-_KEPT: deque[tuple[_Graph, Program]] = deque(maxlen=4)
+# The code of the last few structures: refits of a few models to many cohorts load it once a model.
+_KEPT: OrderedDict[str, Program] = OrderedDict()
+_MOST_KEPT = 4
 
 
 def compiled(model: pm.Model) -> Program:
     """Return the log-density of a model and its gradient in machine code.
 
-    Code that was compiled in this process for the same graph, sizes and constants included, is
-    given the data of the model instead of being compiled again.
+    Code that was compiled for the same graph, sizes and constants included, is given the data of
+    the model instead of being compiled again: in this process, or on this machine (`kept_code`).
 
     Parameters
     ----------
@@ -103,38 +91,57 @@ def compiled(model: pm.Model) -> Program:
     shared = [variable for _, variable in named if isinstance(variable, SharedVariable)]
     first, second = (np.ascontiguousarray(v.get_value()) for v in shared)
     data = first, second
-    graph = _Graph([*_unconstrained(model), *shared], model.logp())
-    for kept, program in _KEPT:
-        if kept.computes_the_same(graph):
-            return replace(program, data=data)
-    program = _compile(model, graph, data)
-    _KEPT.append((graph, program))
+    inputs, log_density = [*_unconstrained(model), *shared], model.logp()
+    key = structure_key(inputs, log_density)
+    if key in _KEPT:
+        _KEPT.move_to_end(key)
+        return replace(_KEPT[key], data=data)
+    program = _from_disk(model, key, log_density, data)
+    program = program or _compile(model, key, inputs, log_density, data)
+    _KEPT[key] = program
+    if len(_KEPT) > _MOST_KEPT:
+        _KEPT.popitem(last=False)
     return program
 
 
-def _compile(model: pm.Model, graph: _Graph, data: tuple[np.ndarray, np.ndarray]) -> Program:
-    # A copy: the rewriting changes what it is given, which later graphs are compared with.
+Data = tuple[np.ndarray, np.ndarray]
+
+
+def _from_disk(model: pm.Model, key: str, log_density: Variable, data: Data) -> Program | None:
+    nodes = {variable.owner for variable in ancestors([log_density]) if variable.owner}
+    loops = {loop for node in nodes for loop in getattr(node.op, "loops", ())}
+    code = load_code(key, _LOG_DENSITY, loops)
+    return None if code is None else Program(code, None, _shapes(model), data)
+
+
+def _compile(
+    model: pm.Model, key: str, inputs: list[Variable], log_density: Variable, data: Data
+) -> Program:
     log_density = rewrite_graph(
-        clone_replace(graph.log_density),
+        clone_replace(log_density),
         include=["canonicalize", "stabilize", "local_remove_check_parameter"],
     )
     slopes = pt.grad(log_density, _unconstrained(model))
     gradient = pt.concatenate([slope.ravel() for slope in slopes])
-    start = _start(model)(0)
-    shapes = tuple(start[variable.name].shape for variable in _unconstrained(model))
+    shapes = _shapes(model)
     n = sum(map(prod, shapes))
     point = pt.tensor(_POINT, dtype="float64", shape=(n,))
-    given = [v.type(name=v.name) for v in graph.inputs[len(shapes) :]]
-    inputs = [*_parts(point, shapes), *given]
-    outputs = clone_replace([log_density, gradient], dict(zip(graph.inputs, inputs, strict=True)))
+    given = [v.type(name=v.name) for v in inputs[len(shapes) :]]
+    parts = [*_parts(point, shapes), *given]
+    outputs = clone_replace([log_density, gradient], dict(zip(inputs, parts, strict=True)))
     # Compiled without licence to reorder sums: the code may be put together in another way when
     # parts of it come from the disk, and the same seed is to give the same draws even then.
     with pytensor.config.change_flags(numba__fastmath=False), model:
         function = compile_function(
             [point, *given], outputs, mode="NUMBA", on_unused_input="ignore"
         )
-        code = _at_addresses(function.vm.jit_fn, n, data)
+        code = compile_and_keep(_at_addresses(function.vm.jit_fn, n, data), _LOG_DENSITY, key)
     return Program(code, function, shapes, data)
+
+
+def _shapes(model: pm.Model) -> tuple[tuple[int, ...], ...]:
+    start = _start(model)(0)
+    return tuple(start[variable.name].shape for variable in _unconstrained(model))
 
 
 _REALS = types.CPointer(types.float64)
@@ -144,11 +151,10 @@ _LOG_DENSITY = types.int64(types.uint64, _REALS, _REALS, _REALS, types.voidptr)
 _KEPT_DRAW = types.int64(types.uint64, types.uint64, _REALS, _REALS, types.voidptr)
 
 
-def _at_addresses(function: Any, n: int, data: tuple[np.ndarray, np.ndarray]) -> Any:
+def _at_addresses(function: Any, n: int, data: Data) -> Any:
     """The function of the addresses of a point, of its results, and of those of both data."""
     (n_first, n_second), (first, second) = zip(*((a.size, a.dtype) for a in data), strict=True)
 
-    @numba.cfunc(_LOG_DENSITY)
     def at_addresses(size, at_point, at_gradient, at_value, at_data):  # type: ignore[no-untyped-def]
         data = numba.carray(at_data, 2, np.uintp)
         value, gradient = numba.carray(at_value, 1), numba.carray(at_gradient, n)

@@ -64,6 +64,12 @@ class IntegratedCumulative(Op):
         self.step = step
         self.reach = reach
 
+    @property
+    def loops(self) -> tuple[Any, ...]:
+        """The modules of compiled loops that its code calls by their names."""
+        fast = self.link == "logit" and not self.remembers and not self.n_grades
+        return (quadrature,) if fast else (any_link,)
+
     def make_node(self, *inputs: Any) -> Apply:
         """Check the inputs and lay out the outputs; reals first, which have a gradient each."""
         reals = [pt.as_tensor(x, dtype="float64") for x in inputs[:_REALS]]
@@ -106,8 +112,7 @@ _SOURCE = source_number(__file__, quadrature, any_link)
 
 @register_funcify_default_op_cache_key(IntegratedCumulative)
 def _numba_integrated(op: IntegratedCumulative, node: Apply, **kwargs: Any) -> Any:
-    fast = op.link == "logit" and not op.remembers and not op.n_grades
-    return (_numba_logit(op) if fast else _numba_any_link(op)), _SOURCE
+    return (_numba_logit(op) if op.loops == (quadrature,) else _numba_any_link(op)), _SOURCE
 
 
 def _numba_logit(op: IntegratedCumulative) -> Any:
