@@ -365,6 +365,8 @@ class Answers:
                 total -= size * np.log(float(point[f"{group.name}_sd"]))
             if balanced(self.spec, group):
                 total -= float(np.log(spreads(self, group, point)).sum())
+            if signed(self.spec, group):
+                total -= float(np.log(2.0))
         return total
 
 
@@ -452,6 +454,11 @@ def balanced(spec: ModelSpec, group: Group) -> bool:
     usual = group.by == "patient" and spec.correlation is None
     usual &= group.acts_on == "level" or (group.acts_on == "gain" and len(spec.scale) > 2)
     return group.parametrisation == "balanced" or (usual and group.parametrisation is None)
+
+
+def signed(spec: ModelSpec, group: Group) -> bool:
+    """Whether the sd of a group is sampled with a sign, under half of its density."""
+    return balanced(spec, group) and group.sd.distribution in ("half_normal", "half_student_t")
 
 
 def spreads(answers: Answers, group: Group, point: Point) -> np.ndarray:
@@ -609,6 +616,8 @@ def forward(model: pm.Model, point: Point, case: "Case | None" = None) -> dict[s
             name = rv.name.removesuffix("_balanced")
             group = next(group for group in case.spec.groups if group.name == name)
             times = spreads(case.answers, group, point)
+        elif rv.name.endswith("_signed"):
+            name = rv.name.removesuffix("_signed")
         elif rv.name == "shrinkage_own":
             name = "shrinkage"
             times = spreads_of_shrunk(case.spec, point)
@@ -664,6 +673,8 @@ def test_the_parameters_of_the_graph_are_those_of_the_file(case: Case) -> None:
     }
     in_units = {exposure.name for exposure in scaled(case.spec)}
     stated = {f"{name}_scaled" if name in in_units else name for name in case.spec.priors}
+    sds = {f"{group.name}_sd" for group in case.spec.groups if signed(case.spec, group)}
+    stated = {f"{name}_signed" if name in sds else name for name in stated}
     shared = {"horseshoe": {"local", "global", "slab", "own"}, "r2d2": {"r2", "share", "own"}}
     shrinkage = case.spec.shrinkage
     scales = shared[shrinkage.prior.distribution] if shrinkage is not None else set()
@@ -679,6 +690,27 @@ def test_the_log_density_is_that_of_the_second_author(case: Case, seed: int) -> 
     assert case.log_density(forward(case.model, point, case)) == pytest.approx(
         expected, rel=1e-8, abs=0
     )
+
+
+def test_the_other_sign_of_a_sd_says_the_same_of_all_that_is_kept() -> None:
+    case = Case(read_spec(STRENGTH), simulated(5, seed=85), INTERPRETED)
+    here = forward(case.model, some_point(case.spec, case.cohort, 1), case)
+    names = [n for n in here if n.startswith(("patient_level", "patient_gain"))]
+    assert len(names) == 4
+    there = here | {name: -here[name] for name in names}
+    assert case.log_density(there) == pytest.approx(case.log_density(here), rel=1e-13)
+    # With one of the two alone it is another point.
+    other = here | {"patient_gain_sd_signed": -here["patient_gain_sd_signed"]}
+    assert abs(case.log_density(other) - case.log_density(here)) > 1e-3
+    kept = [case.model[n] for n in ("patient_gain_sd", "patient_gain_z", "patient_level_z")]
+    values = [case.model.rvs_to_values[rv] for rv in case.model.free_RVs]
+    of_values = pytensor.function(
+        values, case.model.replace_rvs_by_values(kept), mode=INTERPRETED, on_unused_input="ignore"
+    )
+    for one, two in zip(
+        *(of_values(*(at[v.name] for v in values)) for at in (here, there)), strict=True
+    ):
+        assert one == pytest.approx(two)
 
 
 def test_the_gradient_is_the_slope_of_the_log_density(case: Case) -> None:

@@ -222,6 +222,8 @@ class Page:
         if name == "patient_partial_correlation":
             return log_lkj(stated[name]["shape"], correlations(self.spec, point), point[name])
         own, _, how = name.rpartition("_")
+        if how == "signed":  # on either side of 0
+            return log_prior(stated[own], point[own]) - float(np.log(2.0))
         if how == "scaled":  # in units of the usual measure
             return log_prior(stated[own], point[own]) - np.log(self.answers.usual(point, own))
         z = point[f"{own}_z"]
@@ -301,7 +303,7 @@ class Graph:
             dims = self.model.named_vars_to_dims.get(rv.name) or ()
             shape = tuple(len(self.model.coords[dim]) for dim in dims)
             own, _, how = rv.name.rpartition("_")
-            name = own if how == "scaled" else rv.name
+            name = own if how in ("scaled", "signed") else rv.name
             prior = self.spec.priors.get(name)
             if name == "patient_partial_correlation":
                 point[name] = rng.uniform(-0.8, 0.8, size=1)

@@ -14,7 +14,9 @@ import pytensor.tensor as pt
 from mmn_bayes.model.compartment import dose_in_effect
 from mmn_bayes.model.effects import predictor_sum
 from mmn_bayes.model.priors import (
+    folded,
     increasing,
+    may_be_folded,
     parameter,
     parameter_in_units,
     partial_correlations,
@@ -119,13 +121,14 @@ def group_effects(
     correlated = [g.name for g in groups if spec.correlation is not None and g.by == "patient"]
     effects, z = {}, {}
     for group in groups:
-        sd = parameter(f"{group.name}_sd", _stated(group.sd))
         way = parametrisation(spec, group) if sampled else "non_centred"
+        if way == "balanced":
+            of_site = precision_of_site(spec, group, noise, site_sd, common)
+            effects[group.name] = _balanced(group, arrays["n_sites"] * of_site)
+            continue
+        sd = parameter(f"{group.name}_sd", _stated(group.sd))
         if way == "centred":
             effects[group.name] = _centred(group, sd)
-        elif way == "balanced":
-            of_site = precision_of_site(spec, group, noise, site_sd, common)
-            effects[group.name] = _balanced(group, sd, arrays["n_sites"] * of_site)
         else:
             z[group.name] = standard_effects(group)
             own = z[group.name]
@@ -193,7 +196,7 @@ def _centred(group: Group, sd: Any) -> Any:
     return effects
 
 
-def _balanced(group: Group, sd: Any, precision: Any) -> Any:
+def _balanced(group: Group, precision: Any) -> Any:
     """Effects in units of what is left to know of them; their standard normals are kept.
 
     The n sites of a patient tell an effect with about n times the precision of one. Given that and
@@ -201,12 +204,23 @@ def _balanced(group: Group, sd: Any, precision: Any) -> Any:
     variance of 1 in the posterior whatever the sd: neither effects themselves (few sites) nor
     standard normals (many) have, and that is what makes the sd slow. In the prior they then have
     the variance 1 + sd^2 precision.
+
+    The sd has a sign where its prior allows for that (`folded`). Smallest effective sample size,
+    bulk and tails, of the sds of levels and gains, of 4,000 draws of `strength.toml` on the
+    reproduction cohort: 1,629 to 2,250 and 1,916 to 2,461 in four runs; without it 674 to 1,911 and
+    229 to 1,367 in six.
     """
-    dims = _DIMS[group.by]
+    name, dims = f"{group.name}_sd", _DIMS[group.by]
+    prior = _stated(group.sd)
+    if may_be_folded(prior):
+        signed, sd = folded(name, prior)
+    else:
+        signed = sd = parameter(name, prior)
     spread = pt.sqrt(1.0 + sd**2 * precision)
-    own = pm.Normal(f"{group.name}_balanced", 0.0, spread, dims=dims)
-    z = pm.Deterministic(f"{group.name}_z", own / spread, dims=dims)
-    return sd * z
+    own = pm.Normal(f"{group.name}_balanced", 0.0, spread, dims=dims) / spread
+    sign = pt.switch(pt.lt(signed, 0.0), -1.0, 1.0)
+    pm.Deterministic(f"{group.name}_z", sign * own, dims=dims)
+    return signed * own
 
 
 def _correlated(prior: Prior, z: Mapping[str, Any]) -> dict[str, Any]:

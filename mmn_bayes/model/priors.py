@@ -171,3 +171,24 @@ def parameter_in_units(name: str, prior: Prior, unit: Any) -> Any:
     stretched |= {part: stretched[part] / unit for part in ("mean", "sd")}
     own = MAKERS[prior.distribution](f"{name}_scaled", stretched, None)
     return pm.Deterministic(name, own * unit)
+
+
+# The law on both sides of 0 of which each is the law of the size.
+_BOTH_SIDES: Mapping[str, str] = {"half_normal": "normal", "half_student_t": "student_t"}
+
+
+def may_be_folded(prior: Prior) -> bool:
+    """Whether a prior is that of the size of a normal or Student t around 0."""
+    return prior.distribution in _BOTH_SIDES
+
+
+def folded(name: str, prior: Prior) -> tuple[Any, Any]:
+    """Add a sd that is sampled with a sign, and return that number and the sd, its size.
+
+    By its logarithm, as PyMC samples it, a sd of which the data do not exclude 0 has a tail without
+    end to the left, from which a chain comes back late. With a sign 0 is a value like others, that
+    chains pass. What the sd multiplies must have a law that is the same with the other sign.
+    """
+    both = Prior(_BOTH_SIDES[prior.distribution], (("mean", 0.0), *prior.parameters), prior.why)
+    signed = MAKERS[both.distribution](f"{name}_signed", both, None)
+    return signed, pm.Deterministic(name, pt.abs(signed))

@@ -184,10 +184,11 @@ def _posterior(
     cores: int | None,
 ) -> xr.Dataset:
     """The draws, those of the integrated effects too; each says whether it is of synthetic data."""
-    # What groups were sampled by says no more than their standard normals, which are kept for all;
-    # and effects in units of their own no more than the effects.
+    # What groups were sampled by says no more than their sds and standard normals, which are kept
+    # for all; and effects in units of their own no more than the effects.
     sampled_by = tuple(f"_{way}" for way in PARAMETRISATIONS)
     units = {f"{exposure.name}_scaled" for exposure in spec.exposures}
+    units |= {f"{group.name}_sd_signed" for group in spec.groups}
     by_the_way = [n for n in map(str, posterior) if n.endswith(sampled_by) or n in units]
     posterior = posterior.drop_vars(by_the_way)
     if spec.outcome == "grade":
