@@ -28,5 +28,9 @@ class NotConverged(RuntimeError):
     """The draws do not support the numbers asked of them; the message lists what fails."""
 
 
+class SamplingError(RuntimeError):
+    """The sampler ended before it had the draws asked of it: there is no fit of a part of them."""
+
+
 class CohortWarning(UserWarning):
     """Something in the data is odd but legal: it is used, or left out, as the message says."""

@@ -111,7 +111,8 @@ def test_the_sampler_turns_back_where_there_is_no_density():
         compiling.for_sampler(model, program),
         **{"chains": 2, "draws": 300, "tune": 300, "seed": 4, "progress_bar": False},
     )
-    kept = compiling.constrained(model, program, drawn["posterior"].to_dataset())["x"]
+    constrain = compiling.constrainer(model, program)
+    kept = constrain(drawn["posterior"].to_dataset())["x"]
     assert kept.shape == (2, 300)
     assert set(kept.coords) == {"chain", "draw"}  # nothing of how it was sampled
     assert 0.5 < float(kept.max()) < 1.0

@@ -242,40 +242,43 @@ def for_sampler(model: pm.Model, program: Program) -> Any:
     )
 
 
-def constrained(model: pm.Model, program: Program, draws: xr.Dataset) -> xr.Dataset:
-    """Return the parameters and deterministics of a model at draws of its unconstrained ones.
+def constrainer(model: pm.Model, program: Program) -> Callable[[xr.Dataset], xr.Dataset]:
+    """Make the function from draws of the unconstrained parameters to those of the model.
 
     Parameters
     ----------
     model, program
-        The model that was sampled, and what it was compiled to.
-    draws
-        What the sampler drew of `for_sampler`.
+        The model that is sampled, and what it was compiled to.
 
     Returns
     -------
-    Dataset
-        Dims chain, draw and those of the model, with its coordinates.
+    Callable
+        From what the sampler draws of `for_sampler` to the parameters and deterministics: dims
+        chain, draw and those of the model, with its coordinates.
     """
-    points = draws[_POINT].to_numpy()
     kept = [*model.free_RVs, *model.deterministics]
     by_name = {str(v.name): v for v in model.unobserved_value_vars}
     point = pt.vector(_POINT)
     parts = dict(zip(_unconstrained(model), _parts(point, program.shapes), strict=True))
     outputs = clone_replace([by_name[str(v.name)] for v in kept], parts)
     evaluate = of_many_draws([point], outputs)
-    values = evaluate([points.reshape(-1, points.shape[-1])])
-    variables = {
-        str(v.name): (
-            ("chain", "draw", *model.named_vars_to_dims.get(v.name, ())),
-            value.reshape(*points.shape[:2], *value.shape[1:]),
-        )
-        for v, value in zip(kept, values, strict=True)
-    }
-    used = {dim for dims, _ in variables.values() for dim in dims}
-    coords = {dim: np.array(model.coords[dim]) for dim in model.coords if dim in used}
-    sample = {dim: draws[dim] for dim in ("chain", "draw")}
-    return xr.Dataset(variables, coords={**sample, **coords})
+
+    def constrain(draws: xr.Dataset) -> xr.Dataset:
+        points = draws[_POINT].to_numpy()
+        values = evaluate([points.reshape(-1, points.shape[-1])])
+        variables = {
+            str(v.name): (
+                ("chain", "draw", *model.named_vars_to_dims.get(v.name, ())),
+                value.reshape(*points.shape[:2], *value.shape[1:]),
+            )
+            for v, value in zip(kept, values, strict=True)
+        }
+        used = {dim for dims, _ in variables.values() for dim in dims}
+        coords = {dim: np.array(model.coords[dim]) for dim in model.coords if dim in used}
+        sample = {dim: draws[dim] for dim in ("chain", "draw")}
+        return xr.Dataset(variables, coords={**sample, **coords})
+
+    return constrain
 
 
 def of_many_draws(

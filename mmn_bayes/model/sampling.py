@@ -8,22 +8,24 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import nutpie
 import pandas as pd
+import pymc as pm
 import xarray as xr
 from tqdm import tqdm
 
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.model.build import build
-from mmn_bayes.model.compiling import compiled, constrained, for_sampler
+from mmn_bayes.model.compiling import Program, compiled, constrainer, for_sampler
 from mmn_bayes.model.components import in_usual_units, parametrisation
 from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.model.ordinal import draw_site_effects
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.model.rows import Part, parts_of_rows, repeats
+from mmn_bayes.model.stopping import MOST_DRAWS, run
 from mmn_bayes.spec.keys import OUTCOMES
 from mmn_bayes.spec.model_spec import Group, ModelSpec, spec_to_toml
 from mmn_bayes.spec.vocabulary import PARAMETRISATIONS
@@ -54,6 +56,9 @@ _TARGET_ACCEPT = dict.fromkeys(OUTCOMES, 0.8) | {"events": 0.99, "blocks": 0.95,
 # at 0.95. On the whole cohort ESS a second is the same at 0.8 and 0.9 (11 and 15 leapfrogs a draw).
 _TARGET_ACCEPT_OF_HALF_LIVES = 0.95
 _MATRIX = "{adaptation} (regularised by {mass_matrix_gamma:g})".format_map(ADAPTATION)
+# Effective sample size, of bulk and tails, that every parameter has where nothing is asked: what
+# `diagnose` asks for (400), and a margin for quantities that are computed from the parameters.
+ESS = 500
 _KEPT_STATS = ("diverging", "maxdepth_reached", "depth", "n_steps", "step_size", "energy")
 _PACKAGES = (
     "mmn_bayes",
@@ -76,7 +81,8 @@ def fit(
     seed: int | None = None,
     progress: Progress = "auto",
     chains: int = 4,
-    draws: int = 1000,
+    draws: int | None = None,
+    ess: float | None = None,
     tune: int = 400,
     cores: int | None = None,
 ) -> xr.DataTree:
@@ -94,10 +100,17 @@ def fit(
         Without one it is drawn, and kept in the fit.
     progress
         "auto": a bar on a terminal and a line per tenth elsewhere; or "bar", "lines", "off".
-    chains, draws, tune
-        Chains, kept draws a chain, and warm-up draws a chain.
+    chains, tune
+        Chains, and warm-up draws a chain.
+    draws
+        Kept draws a chain; with `ess` at most so many. By default as many as it takes to an
+        effective sample size of ESS, at most 2,000.
+    ess
+        Effective sample size, of bulk and tails, that every parameter has when sampling ends. The
+        draws depend on the seed alone, whenever it was looked at them.
     cores
-        Chains at a time; by default as many as the machine has processors.
+        Chains at a time where the number of draws is fixed; by default as many as the machine has
+        processors. Until an effective sample size is reached all chains run together.
 
     Returns
     -------
@@ -112,23 +125,32 @@ def fit(
         When the model cannot use the cohort.
     ValueError
         When the seed or the numbers of draws are not usable.
+    SamplingError
+        When the sampler ended before it had all draws.
+    KeyboardInterrupt
+        On an interrupt: there is no fit of a part of the draws.
 
     References
     ----------
     Hoffman and Gelman, JMLR 2014;15:1593 (NUTS); Seyboldt et al., nutpie, for its adaptation.
     """
-    _check_numbers(seed=seed, chains=chains, draws=draws, tune=tune)
+    _check_numbers(
+        seed=seed, chains=chains, tune=tune, **({} if draws is None else {"draws": draws})
+    )
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+    if draws is None and ess is None:
+        ess = ESS
+    draws = MOST_DRAWS if draws is None else draws
+    _check_ess(ess, chains * draws)
     design = make_design(spec, cohort, historical)
     started = time.perf_counter()
     model = build(spec, design)
     program = compiled(model)
     compiled_after = time.perf_counter() - started
     lengths = {"chains": chains, "draws": draws, "tune": tune}
-    reporter = _progress(progress, spec.name, lengths)
-    accept = _target_accept(spec)
-    trace = _sampled(for_sampler(model, program), reporter, cores, seed, lengths, accept)
-    posterior = constrained(model, program, trace["posterior"].to_dataset())
+    settings = _Settings(lengths, seed, ess, cores, _target_accept(spec))
+    reporter = _progress(progress, spec.name, lengths, ess)
+    trace, posterior = _sampled(spec, model, program, settings, reporter)
     groups = {
         "posterior": _posterior(spec, design, posterior, seed, cores),
         "sample_stats": _plain(trace["sample_stats"].to_dataset()[list(_KEPT_STATS)]),
@@ -137,6 +159,8 @@ def fit(
     about = {
         "seed": seed,
         **lengths,
+        "draws": posterior.sizes["draw"],
+        **({} if ess is None else {"ess_asked": float(ess)}),
         "seconds_compiling": compiled_after,
         "seconds_sampling": time.perf_counter() - started - compiled_after,
     }
@@ -150,30 +174,69 @@ def _target_accept(spec: ModelSpec) -> float:
     return _TARGET_ACCEPT_OF_HALF_LIVES if estimated else _TARGET_ACCEPT[spec.outcome]
 
 
+class _Settings(NamedTuple):
+    """Of one run of the sampler."""
+
+    lengths: dict[str, int]
+    seed: int
+    ess: float | None
+    cores: int | None
+    target_accept: float
+
+
 def _sampled(
-    program: Any,
-    reporter: Reporter,
-    cores: int | None,
-    seed: int,
-    lengths: dict[str, int],
-    target_accept: float,
-) -> xr.DataTree:
+    spec: ModelSpec, model: pm.Model, program: Program, settings: _Settings, reporter: Reporter
+) -> tuple[xr.DataTree, xr.Dataset]:
+    """What the sampler gives, and the draws of the model's own parameters."""
     report, finish = reporter
+    lengths, ess = settings.lengths, settings.ess
+    fewest = [0]
+
+    def look(chains: Any) -> None:
+        fewest[0] = min(chain.finished_draws for chain in chains) - lengths["tune"]
+        if report is not None:
+            report(chains)
+
+    # All chains at once until they suffice: what one has more than the others would be for nothing.
+    cores = settings.cores if ess is None else lengths["chains"]
     try:
-        return nutpie.sample(
-            program,
+        sampler = nutpie.sample(
+            for_sampler(model, program),
             **lengths,
             cores=cores,
-            seed=seed,
+            seed=settings.seed,
             **ADAPTATION,
-            target_accept=target_accept,
+            target_accept=settings.target_accept,
             save_warmup=False,
             progress_bar=False,
-            progress_callback=report,
-            progress_rate=500,
+            progress_callback=look,
+            progress_rate=500 if ess is None else 50,
+            blocking=False,
+        )
+        constrain = constrainer(model, program)  # while the chains warm up
+
+        def quantities(draws: xr.Dataset) -> xr.Dataset:
+            return _kept(spec, constrain(draws))
+
+        trace = run(
+            sampler, lengths["draws"], ess=ess, finished=lambda: fewest[0], quantities=quantities
         )
     finally:
         finish()
+    return trace, quantities(trace["posterior"].to_dataset())
+
+
+def _kept(spec: ModelSpec, posterior: xr.Dataset) -> xr.Dataset:
+    """The variables without those by which others are sampled.
+
+    What groups were sampled by says no more than their sds and standard normals, which are kept for
+    all, and effects in units of their own no more than the effects. What has a sign has two modes.
+    """
+    sampled_by = tuple(f"_{way}" for way in PARAMETRISATIONS)
+    units = {f"{exposure.name}_scaled" for exposure in spec.exposures}
+    units |= {f"{group.name}_sd_signed" for group in spec.groups}
+    by_the_way = [n for n in map(str, posterior) if n.endswith(sampled_by) or n in units]
+    return posterior.drop_vars(by_the_way)
 
 
 def _posterior(
@@ -184,13 +247,6 @@ def _posterior(
     cores: int | None,
 ) -> xr.Dataset:
     """The draws, those of the integrated effects too; each says whether it is of synthetic data."""
-    # What groups were sampled by says no more than their sds and standard normals, which are kept
-    # for all; and effects in units of their own no more than the effects.
-    sampled_by = tuple(f"_{way}" for way in PARAMETRISATIONS)
-    units = {f"{exposure.name}_scaled" for exposure in spec.exposures}
-    units |= {f"{group.name}_sd_signed" for group in spec.groups}
-    by_the_way = [n for n in map(str, posterior) if n.endswith(sampled_by) or n in units]
-    posterior = posterior.drop_vars(by_the_way)
     if spec.outcome == "grade":
         posterior = _with_site_effects(spec, design, posterior, seed, cores)
     posterior = _plain(posterior)
@@ -237,6 +293,18 @@ def _check_numbers(**numbers: int | None) -> None:
             raise ValueError(f"{name} is {number}; at least 1 is needed.")
 
 
+def _check_ess(ess: float | None, n_draws: int) -> None:
+    if ess is None:
+        return
+    if isinstance(ess, bool) or not 0 < ess < np.inf:
+        raise ValueError(f"ess is {ess!r}; give a number above 0, such as {ESS}.")
+    if ess > n_draws:
+        raise ValueError(
+            f"ess is {ess:g}, more than the {n_draws} draws that there are at most; ask for less, "
+            "or give more draws."
+        )
+
+
 def _versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
 
@@ -249,14 +317,17 @@ def _plain(data: xr.Dataset) -> xr.Dataset:
     return data.assign_coords(texts).drop_attrs()
 
 
-def _progress(progress: Progress, name: str, lengths: dict[str, int]) -> Reporter:
+def _progress(
+    progress: Progress, name: str, lengths: dict[str, int], ess: float | None
+) -> Reporter:
     total = lengths["chains"] * (lengths["draws"] + lengths["tune"])
     if progress == "auto":
         progress = "bar" if sys.stderr.isatty() else "lines"
     if progress == "off":
         return None, lambda: None
     if progress == "bar":
-        bar = tqdm(total=total, desc=f"{name}: sampling", unit="draw")
+        # Without a total where nobody knows yet how many draws it takes.
+        bar = tqdm(total=total if ess is None else None, desc=f"{name}: sampling", unit="draw")
 
         def advance(chains: Any) -> None:
             bar.update(sum(chain.finished_draws for chain in chains) - bar.n)
@@ -266,15 +337,17 @@ def _progress(progress: Progress, name: str, lengths: dict[str, int]) -> Reporte
     said = [0]
 
     def say(chains: Any) -> None:
-        tenth = 10 * sum(chain.finished_draws for chain in chains) // total
-        if tenth > said[0]:
-            said[0] = tenth
+        finished = sum(chain.finished_draws for chain in chains)
+        if ess is None:
+            step = 10 * finished // total
+            words = f"{10 * step} %"
+        else:
+            step = finished // (100 * lengths["chains"])
+            words = f"{100 * step} draws a chain, {lengths['tune']} of them warm-up,"
+        if step > said[0]:
+            said[0] = step
             seconds = time.perf_counter() - started
-            print(
-                f"{name}: sampling {10 * tenth} % after {seconds:.0f} s",
-                file=sys.stderr,
-                flush=True,
-            )
+            print(f"{name}: sampling {words} after {seconds:.0f} s", file=sys.stderr, flush=True)
 
     return say, lambda: None
 

@@ -8,11 +8,11 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.errors import NotConverged
-from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.model.convergence import convergence
+from mmn_bayes.model.stopping import MOST_R_HAT
 
-# Vehtari et al., Bayesian Analysis 2021;16:667: R-hat by ranks below 1.01 and, with 4 chains, an
-# effective sample size above 400; Betancourt, arXiv:1604.00695, for the energy.
-MOST_R_HAT = 1.01
+# Vehtari et al., Bayesian Analysis 2021;16:667: R-hat by ranks below 1.01 (`MOST_R_HAT`) and, with
+# 4 chains, an effective sample size above 400; Betancourt, arXiv:1604.00695, for the energy.
 LEAST_ESS = 400.0
 MOST_DIVERGENCES = 0.0
 LEAST_BFMI = 0.3
@@ -39,18 +39,19 @@ def diagnose(fit: xr.DataTree, derived: Mapping[str, xr.DataArray] | None = None
     rows = _sampler_rows(fit)
     named = {str(name): draws for name, draws in fit["posterior"].data_vars.items()}
     for name, draws in {**named, **(derived or {})}.items():
-        table = summarise(draws)
+        members = draws.transpose("chain", "draw", ...).to_numpy()
+        members = members.reshape(*members.shape[:2], -1)
         # What never varies has nothing to check; anything else without a value has failed: one
         # chain gives no R-hat, and draws that are not numbers give nothing.
-        checked = table[table["sd"] != 0.0]
-        worst = checked["r_hat"].max(skipna=False) if len(checked) else np.nan
-        passed = not len(checked) or bool(worst <= MOST_R_HAT)
-        rows.append((name, "r_hat", worst, MOST_R_HAT, passed))
-        for kind in ("ess_bulk", "ess_tail"):
-            least = checked[kind].min(skipna=False) if len(checked) else np.nan
-            passed = not len(checked) or bool(least >= LEAST_ESS)
-            rows.append((name, kind, least, LEAST_ESS, passed))
+        varies = (members != members[:1, :1]).any(axis=(0, 1))
+        found = convergence(np.where(np.isfinite(members), members, np.nan)[:, :, varies])
+        worst = found.r_hat.max() if varies.any() else np.nan
+        rows.append((name, "r_hat", worst, MOST_R_HAT, not varies.any() or worst <= MOST_R_HAT))
+        for kind, sizes in (("ess_bulk", found.ess_bulk), ("ess_tail", found.ess_tail)):
+            least = sizes.min() if varies.any() else np.nan
+            rows.append((name, kind, least, LEAST_ESS, not varies.any() or least >= LEAST_ESS))
     table = pd.DataFrame(rows, columns=["quantity", "check", "value", "threshold", "passed"])
+    table["passed"] = table["passed"].astype(bool)
     return table.assign(synthetic=bool(fit.attrs["synthetic"]))
 
 

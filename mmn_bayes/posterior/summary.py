@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.model.convergence import convergence, error_of_mean
+
 Interval = Literal["eti", "hdi"]
 Contrast = Literal["difference", "ratio", "odds_ratio"]
 DRAWN_FROM = ("posterior", "prior", "predictive")
@@ -151,15 +153,19 @@ def _diagnostics(
     draws: xr.DataArray, varies: xr.DataArray, defined: xr.DataArray
 ) -> dict[str, xr.DataArray]:
     """R-hat and the rest; missing, not a warning, where there is nothing to estimate."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return {
-            "ess_bulk": az.ess(draws, sample_dims=_SAMPLE, method="bulk").where(varies),
-            "ess_tail": az.ess(draws, sample_dims=_SAMPLE, method="tail").where(varies),
-            "r_hat": az.rhat(draws, sample_dims=_SAMPLE, method="rank").where(varies),
-            "mcse": az.mcse(draws, sample_dims=_SAMPLE, method="mean")
-            .where(varies, 0.0)
-            .where(defined),
-        }
+    ordered = draws.transpose(*_SAMPLE, ...)
+    members = ordered.to_numpy().reshape(*ordered.shape[:2], -1)
+    found = convergence(members)
+    of_members = {
+        "ess_bulk": found.ess_bulk,
+        "ess_tail": found.ess_tail,
+        "r_hat": found.r_hat,
+        "mcse": error_of_mean(members),
+    }
+    like = ordered.isel(chain=0, draw=0, drop=True)
+    laid_out = {name: like.copy(data=own.reshape(like.shape)) for name, own in of_members.items()}
+    mcse = laid_out.pop("mcse").where(varies, 0.0).where(defined)
+    return {name: values.where(varies) for name, values in laid_out.items()} | {"mcse": mcse}
 
 
 def _as_table(parts: dict[str, Any]) -> pd.DataFrame:

@@ -1,0 +1,150 @@
+"""Sampling until draws suffice: what is kept hangs on the seed alone; an end before is no fit."""
+
+import numpy as np
+import nutpie
+import pytest
+import xarray as xr
+
+from mmn_bayes.errors import SamplingError
+from mmn_bayes.model import stopping
+from mmn_bayes.model.convergence import convergence
+from mmn_bayes.model.sampling import fit
+from mmn_bayes.model.stopping import agreement, run
+from mmn_bayes.posterior.recovery import simulated
+from mmn_bayes.spec.reading import read_spec
+
+SETTINGS = {"seed": 5, "tune": 150, "progress": "off"}
+
+
+@pytest.fixture(scope="module")
+def model(models):
+    return read_spec(models / "response.toml"), simulated(25, seed=3)
+
+
+@pytest.mark.draws
+def test_sampling_ends_when_every_parameter_has_what_was_asked(model):
+    tree = fit(*model, ess=300, **SETTINGS)
+    n = tree.attrs["draws"]
+    assert tree.attrs["ess_asked"] == 300.0
+    assert tree["posterior"].sizes["draw"] == tree["sample_stats"].sizes["draw"] == n
+    assert n % 50 == 0
+    assert 100 <= n < stopping.MOST_DRAWS
+    for draws in tree["posterior"].to_dataset().data_vars.values():
+        found = convergence(draws.to_numpy().reshape(4, n, -1))
+        assert min(found.ess_bulk.min(), found.ess_tail.min()) >= 300
+        assert found.r_hat.max() <= 1.01
+
+
+def test_the_draws_kept_are_the_first_ones_of_a_longer_run(model, monkeypatch):
+    short = fit(*model, ess=200, **SETTINGS)
+    n = short.attrs["draws"]
+    # However late it is looked at them.
+    monkeypatch.setattr(stopping, "_SECONDS_BETWEEN_LOOKS", 0.7)
+    late = fit(*model, ess=200, **SETTINGS)
+    assert late["posterior"].to_dataset().identical(short["posterior"].to_dataset())
+    long = fit(*model, draws=n + 70, **SETTINGS)
+    first = long["posterior"].to_dataset().isel(draw=slice(n))
+    assert first.identical(short["posterior"].to_dataset())
+
+
+def test_no_more_draws_are_made_than_were_allowed(model):
+    tree = fit(*model, draws=120, ess=470, **SETTINGS)
+    assert tree.attrs["draws"] == 120
+
+
+@pytest.mark.parametrize(
+    ("ess", "sentence"),
+    [
+        (0, "ess is 0; give a number above 0, such as 500."),
+        (-3.0, "ess is -3.0; give a number above 0"),
+        (float("nan"), "ess is nan; give a number above 0"),
+        (True, "ess is True; give a number above 0"),
+        (9000, "ess is 9000, more than the 8000 draws that there are at most"),
+    ],
+)
+def test_what_cannot_be_reached_is_refused(model, ess, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        fit(*model, ess=ess, **SETTINGS)
+
+
+@pytest.mark.parametrize("how", [{"draws": 200_000}, {"ess": 300}])
+def test_an_interrupt_leaves_no_fit_and_no_sampler(model, how, monkeypatch):
+    made, sample = [], nutpie.sample
+
+    def remembered(*given, **named):
+        made.append(sample(*given, **named))
+        return made[-1]
+
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nutpie, "sample", remembered)
+    monkeypatch.setattr(stopping.time, "sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fit(*model, **how, **SETTINGS)
+    assert made[0]._sampler.is_empty(ignore_error=True) or made[0].is_finished
+
+
+class Sampler:
+    """One that has made these draws and then ended."""
+
+    is_finished = True
+
+    def __init__(self, draws):
+        values = xr.Dataset({"x": (("chain", "draw", "member"), draws)})
+        stats = xr.Dataset({"energy": (("chain", "draw"), draws[:, :, 0])})
+        self.trace = xr.DataTree.from_dict({"posterior": values, "sample_stats": stats})
+        self.cancelled = False
+
+    def inspect(self):
+        return self.trace
+
+    wait = abort = inspect
+
+    def cancel(self):
+        self.cancelled = True
+
+
+def draws_of(n_draws):
+    return np.random.default_rng(1).normal(size=(4, n_draws, 3))
+
+
+def ran(sampler, n_draws, ess):
+    n = sampler.trace["posterior"].sizes["draw"]
+    return run(sampler, n_draws, ess=ess, finished=lambda: n, quantities=lambda draws: draws)
+
+
+@pytest.mark.parametrize("ess", [None, 10_000])
+def test_a_run_that_ended_early_is_no_run(ess):
+    with pytest.raises(SamplingError, match="ended with 180, 180, 180, 180 usable draws of 200"):
+        ran(Sampler(draws_of(180)), 200, ess)
+    shorter = draws_of(200)
+    shorter[2, 150:] = np.nan
+    with pytest.raises(SamplingError, match="ended with 200, 200, 150, 200 usable draws of 200"):
+        ran(Sampler(shorter), 200, ess)
+    gap = draws_of(200)
+    gap[1, 60, 2] = np.nan
+    with pytest.raises(SamplingError, match="ended with 200, 60, 200, 200 usable"):
+        ran(Sampler(gap), 200, ess)
+    empty = Sampler(draws_of(5))
+    del empty.trace["posterior"]
+    with pytest.raises(SamplingError, match="ended with 0 usable draws of 200"):
+        run(empty, 200, ess=ess, finished=lambda: 0, quantities=lambda draws: draws)
+
+
+def test_chains_that_disagree_do_not_suffice():
+    apart = draws_of(400) + np.arange(4.0)[:, None, None] / 4.0
+    assert ran(Sampler(apart), 400, 20)["posterior"].sizes["draw"] == 400
+    assert ran(Sampler(draws_of(400)), 400, 20)["posterior"].sizes["draw"] < 400
+    # Of one chain there is nothing to compare it with.
+    assert ran(Sampler(draws_of(400)[:1]), 400, 20)["posterior"].sizes["draw"] == 100
+
+
+def test_what_never_varies_does_not_count():
+    draws = draws_of(100)
+    draws[:, :, 0] = 0.5
+    least, r_hat = agreement(Sampler(draws).trace["posterior"].to_dataset())
+    assert np.isfinite(least)
+    assert r_hat < 1.1
+    same = Sampler(np.ones((4, 100, 2))).trace["posterior"].to_dataset()
+    assert agreement(same) == (np.inf, 1.0)
