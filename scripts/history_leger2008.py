@@ -1,10 +1,8 @@
-"""A prior from other studies for the founding one's rate, and its answer with and without it.
+"""A prior from other studies for the founding one's rate; its answer with and without it."""
 
-Usage: python scripts/history_leger2008.py [folder]      (default: results/leger2008, with its fits)
-"""
-
-import sys
 from pathlib import Path
+
+from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report import figures, store, tables
@@ -57,4 +55,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "leger2008")
+    main(folder_of(__doc__, ROOT / "results" / "leger2008"))
