@@ -353,6 +353,17 @@ def test_every_estimate_of_draws_in_the_results_has_an_error(stored):
     assert without == []
 
 
+def test_what_was_recorded_has_no_error(stored):
+    """Tables of data: nothing in them hangs on draws, whatever their columns are called."""
+    for name in ("block_changes", "change", "flow", "univariable", "long_term_groups", "tipping"):
+        table = stored[f"results/leger2008/{name}.csv"]
+        assert errors_of(table).error.isna().all(axis=None), name
+    for name in ("blocks", "comparison", "long_term", "missing", "history"):
+        table = stored[f"results/leger2008/{name}.csv"]
+        counted = ~table["interval"].isin(["eti", "eti simultaneous"])
+        assert errors_of(table)[0][counted].isna().all(axis=None), name
+
+
 def test_other_draws_of_all_results_agree(stored):
     """Each number moved by a normal of its error, as another machine moves it."""
     rng = np.random.default_rng(20)

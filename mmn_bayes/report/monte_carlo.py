@@ -170,7 +170,8 @@ def _of_family(
     """Set the errors of one estimate, its limits and its sd."""
     middle, lower, upper, spread, given = family
     if lower not in table or upper not in table:
-        if middle in table:
+        # An estimate without limits; other names that begin a family may be data without them.
+        if middle == "estimate" and middle in table:
             error[middle] = np.where(rows.drawn, _alone(table, rows, middle, given), np.nan)
         return
     low, high = _numbers(table, lower), _numbers(table, upper)
@@ -360,6 +361,11 @@ def _of_mixture(table: pd.DataFrame, rows: _Rows, name: str) -> np.ndarray:
     return np.where(distance, 0.5, each) / np.sqrt(LEAST_ESS)
 
 
+def _benchmarked(table: pd.DataFrame, rows: _Rows, name: str) -> np.ndarray:
+    """Means of an sd or an effect, whose posterior sd is at most a third of them, or of 1."""
+    return np.maximum(np.abs(_numbers(table, name)), 1.0) / (3.0 * np.sqrt(rows.ess))
+
+
 def _gap(table: pd.DataFrame, rows: _Rows, name: str) -> np.ndarray:
     """A shift in grades: by the mean gap between cutpoints, of which the sd is a tenth or less."""
     return np.abs(_numbers(table, name)) * 0.1 / np.sqrt(rows.ess)
@@ -393,6 +399,7 @@ _RULES: tuple[tuple[str, set[str], _Rule], ...] = (
     ("draws|mixture|difference", {"draws", "mixture"}, _of_mixture),
     ("grades", {"delta", "estimate"}, _gap),
     ("ess", {"kind", "estimate"}, _patients_worth),
+    ("mean_(patient_sd|site_sd|naive|dose_rate)", {"leapfrogs_per_draw"}, _benchmarked),
     ("n_above_good_k", {"good_k"}, _count),
     ("divergences", set(), _count),
 )
