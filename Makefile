@@ -1,25 +1,33 @@
 # make setup      the environment in .venv, exactly as requirements.lock says
-# make results    everything the README shows, into results/
-# make recovery   the recovery study, into results/recovery: minutes, or half an hour on a slow machine; goes on after an interruption
-# make visits     the study of visits a cycle, into results/visits: a quarter of an hour; goes on after an interruption
-# make predictors candidate predictors, model by model, into results/predictors: minutes
-# make calls      the study of candidates with known effects, into results/calls: a quarter of an hour; goes on
-# make worth      what each candidate is worth to patients left out, into results/worth: 20 minutes; goes on
-# make long-run   strength over five years on stated schedules, into results/long_run: 3 minutes
-# make histories  the study of histories, into results/histories: 10 minutes; goes on after an interruption
-# make joint      the joint model of strength, blocks and class beside its parts, into results/joint: 6 minutes
-# make left-out   patients left out by importance and for good, into results/leaving_out: 12 minutes; goes on
+# make results    the main job, into results/leger2008: fits of strength and response, their table, its figures; 50 s
+# make studies    everything else, part by part: 1:40 hours; goes on after an interruption, leaves what is done as it is
+#                 AGAIN=1 does that anew, JOBS=2 runs two parts at once; `scripts/studies.py --list` says what is done
+# make studies-checks, -history, -placebo, -review, -scenarios, -long-term, -blocks, -exposure    into results/leger2008
+# make studies-simulated-histories, -long-run, -predictors, -joint, -recovery, -left-out, -histories, -calls, -visits,
+#      -worth     into a folder of results each; the times of all are in the README
+# make compare-results   whether results agree with the committed ones (AGAINST=HEAD, FOLDERS=results); 25 s
 # make benchmark  this package beside others, into results/benchmark and the README: takes hours
 # make test       every test, the slow ones too; make test-fast leaves those out
 # make lint       what must be clean before a change goes in; make format mends what it can
 # make lock       both locks anew from pyproject.toml (needs uv); LOCK_FLAGS=--upgrade takes newer ones
 
-.PHONY: setup results results-response results-long-term histories joint recovery visits predictors calls worth left-out long-run benchmark test test-fast lint format lock
+# The parts of the studies, as scripts/running/plan.py has them; a test compares the two.
+PARTS := checks history placebo review scenarios long-term blocks simulated-histories long-run exposure \
+    predictors joint recovery left-out histories calls visits worth
+# Those that have a folder of their own go by their names alone, too.
+ALONE := long-run predictors joint recovery left-out histories calls visits worth
+
+.PHONY: setup results studies $(PARTS:%=studies-%) $(ALONE) compare-results benchmark test test-fast lint format lock
 .DELETE_ON_ERROR:
 
 PYTHON := .venv/bin/python
 LOCK_FLAGS :=
 BENCHMARK_FLAGS :=
+RESULTS_FLAGS :=
+AGAIN :=
+JOBS := 1
+AGAINST := HEAD
+FOLDERS := results
 
 # Two processes, and a file stays in one of them: PyTensor's compiler is not thread-safe, and the tests
 # of a file share what they compile. The order is that of tests/conftest.py. TEST_FLAGS="-n 0" runs
@@ -29,50 +37,21 @@ TEST_FLAGS :=
 
 setup: .venv/.ready
 
-# Two lines of scripts at once, each printing when one is done: compiling uses one processor. Those of
-# the first read the fits of its first script.
 results: .venv/.ready
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=line results-response results-long-term
+	$(PYTHON) scripts/reproduce_leger2008.py $(RESULTS_FLAGS)
 
-results-response: .venv/.ready
-	$(PYTHON) scripts/reproduce_leger2008.py
-	$(PYTHON) scripts/history_leger2008.py
-	$(PYTHON) scripts/placebo_leger2008.py
-	$(PYTHON) scripts/review_leger2008.py
-	$(PYTHON) scripts/exposure_leger2008.py
-	$(PYTHON) scripts/scenarios_leger2008.py
+STUDIES = $(PYTHON) scripts/studies.py $(if $(AGAIN),--again) --jobs $(JOBS)
 
-results-long-term: .venv/.ready
-	$(PYTHON) scripts/long_term_leger2008.py
-	$(PYTHON) scripts/blocks_leger2008.py
-	$(PYTHON) scripts/histories_simulated.py
+studies: .venv/.ready
+	$(STUDIES)
 
-recovery: .venv/.ready
-	$(PYTHON) scripts/study_recovery.py
+$(PARTS:%=studies-%): studies-%: .venv/.ready
+	$(STUDIES) $*
 
-visits: .venv/.ready
-	$(PYTHON) scripts/study_visits.py
+$(ALONE): %: studies-%
 
-predictors: .venv/.ready
-	$(PYTHON) scripts/predictors_leger2008.py
-
-calls: .venv/.ready
-	$(PYTHON) scripts/study_calls.py
-
-worth: .venv/.ready
-	$(PYTHON) scripts/study_worth.py
-
-left-out: .venv/.ready
-	$(PYTHON) scripts/study_leave_out.py
-
-histories: .venv/.ready
-	$(PYTHON) scripts/study_histories.py
-
-joint: .venv/.ready
-	$(PYTHON) scripts/study_joint.py
-
-long-run: .venv/.ready
-	$(PYTHON) scripts/study_long_run.py
+compare-results: .venv/.ready
+	$(PYTHON) scripts/compare_results.py --against $(AGAINST) $(FOLDERS)
 
 benchmark: .venv/.benchmark
 	$(PYTHON) scripts/benchmark.py $(BENCHMARK_FLAGS)

@@ -3,10 +3,10 @@
 Usage: python scripts/blocks_leger2008.py [folder]      (default: results/leger2008)
 """
 
-import sys
 from pathlib import Path
 
 import pandas as pd
+from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report import figures, store
@@ -46,4 +46,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "leger2008")
+    main(folder_of(__doc__, ROOT / "results" / "leger2008"))

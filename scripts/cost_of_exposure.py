@@ -6,7 +6,6 @@ Each model's gradient is called at points drawn from the prior, in processor tim
 the minimum over the turns of the median over the points.
 """
 
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 from benchmarking.clock import Clock
 from benchmarking.gradient import microseconds
+from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.cohort.recipe import with_compartment
@@ -56,4 +56,4 @@ def clock_of(spec: mb.ModelSpec, cohort: mb.Cohort) -> Clock:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "exposure_cost")
+    main(folder_of(__doc__, ROOT / "results" / "exposure_cost"))

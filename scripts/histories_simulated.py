@@ -6,10 +6,10 @@ The founding study has one status a patient, so that the histories are simulated
 reproduces it: they show what such a table tells, and say nothing of the disease.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
+from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report import figures, store
@@ -53,4 +53,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "simulated_histories")
+    main(folder_of(__doc__, ROOT / "results" / "simulated_histories"))

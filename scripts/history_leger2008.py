@@ -1,16 +1,15 @@
-"""A prior from other studies for the founding one's rate, and its answer with and without it.
+"""A prior from other studies for the founding one's rate; its answer with and without it."""
 
-Usage: python scripts/history_leger2008.py [folder]      (default: results/leger2008, with its fits)
-"""
-
-import sys
 from pathlib import Path
+
+from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report import figures, store, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20082
+KINDS = ("map", "robust")
 STUDIES = "Response to immunoglobulin in other studies, and in the next one"
 TOGETHER = "Response at 6 months: without history, with it, and with it made robust"
 CONFLICT = "What history expects of the naive, and what it leaves of the data"
@@ -21,7 +20,9 @@ def main(folder: Path) -> None:
     counts = mb.read_evidence(ROOT / "data" / "evidence" / "response_counts.csv")
     spec = mb.read_spec(ROOT / "models" / "historical_response.toml")
     history = mb.fit(spec, counts, seed=SEED, draws=2000)
-    priors = {kind: mb.historical_prior(history, kind) for kind in ("map", "robust")}
+    # Of which fit they are made: its inputs, not its draws, are what fits with them stand for.
+    made_of = {"fit_fingerprint": history.attrs["fingerprint"]}
+    priors = {kind: mb.historical_prior(history, kind).assign(**made_of) for kind in KINDS}
     fits = [history]
     for kind, prior in priors.items():
         variant = mb.read_spec(ROOT / "models" / f"response_{kind}.toml")
@@ -54,4 +55,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "leger2008")
+    main(folder_of(__doc__, ROOT / "results" / "leger2008"))

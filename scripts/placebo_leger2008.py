@@ -3,8 +3,9 @@
 Usage: python scripts/placebo_leger2008.py [folder]      (default: results/leger2008, with its fits)
 """
 
-import sys
 from pathlib import Path
+
+from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report import store, tables
@@ -51,4 +52,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "leger2008")
+    main(folder_of(__doc__, ROOT / "results" / "leger2008"))

@@ -5,10 +5,10 @@ Usage: python scripts/predictors_leger2008.py [folder]      (default: results/pr
 Seven fits, three of them of all grades: some 6 minutes on two processors.
 """
 
-import sys
 from pathlib import Path
 
 import pandas as pd
+from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report import figures, store
@@ -56,4 +56,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "predictors")
+    main(folder_of(__doc__, ROOT / "results" / "predictors"))

@@ -1,12 +1,9 @@
-"""Fit, check and write everything in results/leger2008: the founding study's table, both ways.
+"""The founding study's response both ways, into results/leger2008: fits, gate, table, figures."""
 
-Usage: python scripts/reproduce_leger2008.py [folder]      (default: results/leger2008)
-"""
-
-import sys
 from pathlib import Path
 
 import numpy as np
+from running.command_line import OTHER_DRAWS, Timing, parser_of
 
 import mmn_bayes as mb
 from mmn_bayes.report import figures, store, tables
@@ -15,34 +12,28 @@ ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, timing: Timing) -> None:
+    fit = mb.fit  # imported when it is first asked for
+    timing.done("start-up and imports")
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
     published = mb.read_published(ROOT / "data" / "leger2008")["counts"]
     specs = [mb.read_spec(ROOT / "models" / f"{name}.toml") for name in ("strength", "response")]
-    strength = specs[0]
-    fits = [mb.fit(spec, cohort, seed=SEED) for spec in specs]
+    timing.done("reading")
+    fits = [fit(spec, cohort, seed=SEED) for spec in specs]
+    timing.done("design, and all else of the fits", fits)
     draws = tables.response_draws(fits)
-    for spec, fit in zip(specs, fits, strict=True):
+    timing.done("derived draws")
+    for spec, one in zip(specs, fits, strict=True):
         derived = {f"response, {who}": d for (name, who), d in draws.items() if name == spec.name}
-        checks = mb.diagnose(fit, derived)
-        mb.require_converged(checks)
+        mb.require_converged(checks := mb.diagnose(one, derived))
         store.write_table(checks, folder / f"diagnostics_{spec.name}.csv")
-        store.write_text(mb.spec_to_toml(spec), folder / f"spec_{spec.name}.toml")
-        implied = mb.implied_by_prior(spec, cohort, seed=SEED)
-        store.write_table(implied, folder / f"prior_{spec.name}.csv")
-        replicated = mb.check_response(fit, by="naive")
-        store.write_table(replicated, folder / f"predictive_{spec.name}.csv")
-        mb.save(fit, folder / f"{spec.name}.nc")
+    timing.done("gate")
     table = tables.response_table(fits, published=published, draws=draws)
-    notes = tables.table_notes(fits, table)
-    caption = f"Response at 6 months. {cohort.title}"
+    notes, caption = tables.table_notes(fits, table), f"Response at 6 months. {cohort.title}"
     store.write_table(table, folder / "response_table.csv")
     store.write_markdown(table, folder / "response_table.md", caption, notes)
-    tests = mb.observed_predictors(cohort, strength, naive=True)
-    store.write_table(tests, folder / "univariable.csv")
-    store.write_table(mb.flow(cohort, strength), folder / "flow.csv")
-    store.write_table(mb.check_published(published), folder / "published_checks.csv")
-    store.write_table(mb.recompute(published), folder / "published_percentages.csv")
+    tables.print_table(table, caption, notes)
+    timing.done("response table")
     printed = published.set_index("quantity")["printed_percent"]
     placebo = float(printed["historical_placebo_rate"]) / 100.0
     drawn = figures.response_figure(draws, table, placebo=placebo, title=cohort.title)
@@ -51,10 +42,17 @@ def main(folder: Path) -> None:
     seen = mb.observed_shares(fits[0], (0, 15, 60, 120, 270, 500))
     drawn = figures.shares_figure(shares, seen, title=cohort.title)
     store.save_figure(drawn, folder / "grade_shares.png")
+    timing.done("figures")
+    for spec, one in zip(specs, fits, strict=True):
+        store.write_text(mb.spec_to_toml(spec), folder / f"spec_{spec.name}.toml")
+        mb.save(one, folder / f"{spec.name}.nc")
     store.write_manifest(fits, folder / "manifest.json")
-    tables.print_table(table, caption, notes)
-    print(f"\nWritten: {folder}")
+    timing.done("writing the fits")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "leger2008")
+    parser = parser_of(__doc__, ROOT / "results" / "leger2008")
+    parser.add_argument("--timing", action="store_true", help="print how long each part took")
+    asked, timing = parser.parse_args(), Timing()
+    main(asked.folder, timing)
+    print("", *timing.lines(asked.timing), f"Written: {asked.folder}", OTHER_DRAWS, sep="\n")

@@ -3,7 +3,7 @@
 Usage: python scripts/simulate_cohort.py [folder]      (default: data/leger2008_cohort)
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 from mmn_bayes.cohort.published import read_published
@@ -35,4 +35,6 @@ def main(folder: Path = FOLDER) -> Path:
 
 
 if __name__ == "__main__":
-    print(f"Written: {main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)}")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, help=f"default: {FOLDER}")
+    print(f"Written: {main(parser.parse_args().folder)}")

@@ -6,8 +6,9 @@ Three priors on 40 cohorts of each of four scenarios, 480 fits: some 15 minutes 
 an interrupted run goes on where it was.
 """
 
-import sys
 from pathlib import Path
+
+from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report.calls import study_calls
@@ -26,4 +27,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "calls")
+    main(folder_of(__doc__, ROOT / "results" / "calls"))

@@ -5,8 +5,9 @@ Usage: python scripts/study_histories.py [folder [cohorts]]     (default: result
 Some 40 s a cohort and processor; an interrupted run goes on where it was.
 """
 
-import sys
 from pathlib import Path
+
+from running.command_line import parser_of
 
 import mmn_bayes as mb
 from mmn_bayes.report.recovery import run_study
@@ -27,8 +28,7 @@ def main(folder: Path, cohorts: int) -> None:
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:]
-    main(
-        Path(given[0]) if given else ROOT / "results" / "histories",
-        int(given[1]) if len(given) > 1 else 20,
-    )
+    parser = parser_of(__doc__, ROOT / "results" / "histories")
+    parser.add_argument("cohorts", nargs="?", type=int, default=20, help="default: 20")
+    asked = parser.parse_args()
+    main(asked.folder, asked.cohorts)

@@ -6,8 +6,9 @@ Five fits, three of them of all grades, and one of a larger cohort whose classes
 known to go along with the gains: some 6 minutes on two processors.
 """
 
-import sys
 from pathlib import Path
+
+from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.posterior.recovery import truth_intervals
@@ -51,4 +52,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "joint")
+    main(folder_of(__doc__, ROOT / "results" / "joint"))

@@ -5,8 +5,9 @@ Usage: python scripts/study_leave_out.py [folder]      (default: results/leaving
 41 fits, some 6 minutes on two processors. An interrupted run goes on where it was.
 """
 
-import sys
 from pathlib import Path
+
+from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report import store
@@ -28,4 +29,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "leaving_out")
+    main(folder_of(__doc__, ROOT / "results" / "leaving_out"))

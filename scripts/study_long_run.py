@@ -5,10 +5,10 @@ Usage: python scripts/study_long_run.py [folder]      (default: results/long_run
 One fit of all grades with a steady change a year: some 3 minutes on two processors.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
+from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report import figures, store
@@ -57,4 +57,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "long_run")
+    main(folder_of(__doc__, ROOT / "results" / "long_run"))

@@ -7,8 +7,9 @@ About 12 s a cohort and processor, a minute on a slow machine. An interrupted ru
 was.
 """
 
-import sys
 from pathlib import Path
+
+from running.command_line import parser_of
 
 import mmn_bayes as mb
 from mmn_bayes.report.recovery import SETTINGS, run_study
@@ -25,9 +26,9 @@ def main(folder: Path, cohorts: int, draws: int) -> None:
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:]
-    main(
-        Path(given[0]) if given else ROOT / "results" / "recovery",
-        int(given[1]) if len(given) > 1 else 20,
-        int(given[2]) if len(given) > 2 else SETTINGS["draws"],
-    )
+    parser = parser_of(__doc__, ROOT / "results" / "recovery")
+    parser.add_argument("cohorts", nargs="?", type=int, default=20, help="default: 20")
+    draws = SETTINGS["draws"]
+    parser.add_argument("draws", nargs="?", type=int, default=draws, help=f"default: {draws}")
+    asked = parser.parse_args()
+    main(asked.folder, asked.cohorts, asked.draws)

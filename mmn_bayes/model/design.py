@@ -35,6 +35,17 @@ from mmn_bayes.model.states import with_states
 from mmn_bayes.model.timing import infusion_events, time_basis
 from mmn_bayes.spec.model_spec import Exposure, ModelSpec
 
+# The version of what a fit stands for beside its model file, data and seed. Raised by whoever
+# changes what is estimated: a likelihood, the meaning of a prior or of a column of the design, a
+# rule or an estimand that is computed of a fit. Everything that is stored is then stale, and its
+# tests say so. Not raised by what gives other draws of the same posterior, or the same sooner
+# (adaptation, parametrisation, order of sums, compiled code): those results still hold, within
+# Monte Carlo error. The source itself is not hashed: a comment would make hours of results stale.
+CODE_VERSION = 1
+
+# The column of a historical prior that says of which fit it is made: that fit's fingerprint.
+MADE_OF = "fit_fingerprint"
+
 
 def make_design(
     spec: ModelSpec, cohort: Cohort | pd.DataFrame, historical: pd.DataFrame | None = None
@@ -47,7 +58,9 @@ def make_design(
         The model and the data: a cohort, or for outcome "events" a table of counts
         (`events_design`).
     historical
-        For a model with `[historical]`: the mixture of betas that `historical_prior` gives.
+        For a model with `[historical]`: the mixture of betas that `historical_prior` gives. With a
+        column `fit_fingerprint`, the fingerprint of the fit whose draws it is made of, that stands
+        for the mixture in the `fingerprint` of the design.
 
     Returns
     -------
@@ -58,7 +71,8 @@ def make_design(
         "grade" also dims `site` (a muscle of one side of a patient), `muscle`, `row` (a grade),
         `visit` (a patient on a day), `grade`, `threshold` and `infusion`; for "class",
         "blocks" and "state" what `with_classes`, `with_blocks` and `with_states` add.
-        Attributes: `synthetic`, `title`, `source`.
+        Attributes: `synthetic`, `title`, `source`, and with a mixture made of a fit
+        `historical_fit_fingerprint`.
 
     Raises
     ------
@@ -88,6 +102,8 @@ def make_design(
         design = design.assign(
             {name: ("component", values.to_numpy(dtype=float)) for name, values in names.items()}
         )
+        if MADE_OF in historical:
+            design = design.assign_attrs({_HISTORICAL_FIT: str(historical[MADE_OF].iloc[0])})
     if spec.outcome == "response" and not judged["response"].notna().any():
         reasons = judged["reason"].value_counts()
         raise DataError(
@@ -106,6 +122,8 @@ def make_design(
         raise DataError(f"The model '{spec.name}' cannot be fitted to this cohort.", defects)
     return design
 
+
+_HISTORICAL_FIT = f"historical_{MADE_OF}"
 
 # What a patient has one of, but for responses; a joint model has several.
 _WITH: Mapping[str, Callable[[xr.Dataset, ModelSpec, Cohort], xr.Dataset]] = {
@@ -130,6 +148,8 @@ def _without_history(spec: ModelSpec, mixture: pd.DataFrame | None) -> list[str]
     absent = [name for name in columns if name not in mixture]
     if absent:
         return [f"historical: no column {', '.join(absent)}; give what `historical_prior` gives."]
+    if MADE_OF in mixture and (mixture[MADE_OF].isna().any() or mixture[MADE_OF].nunique() > 1):
+        return [f"historical: {MADE_OF} is not the same in all rows; they are of one fit."]
     given = {name: ", ".join(sorted(set(mixture[name].astype(str)))) for name in columns[3:]}
     asked = {"model": stated.model, "kind": stated.kind}
     return [
@@ -244,14 +264,54 @@ def recorded_infusions(design: xr.Dataset) -> pd.DataFrame:
     )
 
 
+def historical_of(design: xr.Dataset) -> pd.DataFrame:
+    """Return the mixture of betas of a design: `weight`, `alpha`, `beta`, and of which fit it is.
+
+    Parameters
+    ----------
+    design
+        Of a model with `[historical]`.
+
+    Returns
+    -------
+    DataFrame
+        One row a component; the column `fit_fingerprint` where the design says it.
+    """
+    names = ("weight", "alpha", "beta")
+    table = pd.DataFrame({name: design[f"historical_{name}"].to_numpy() for name in names})
+    made_of = design.attrs.get(_HISTORICAL_FIT)
+    return table if made_of is None else table.assign(**{MADE_OF: made_of})
+
+
 def fingerprint(spec: ModelSpec, design: xr.Dataset, seed: int) -> str:
-    """SHA-256 over specification, data and seed, in hexadecimal: what a fit stands for."""
+    """Return what a fit stands for: SHA-256 over specification, data, seed and `CODE_VERSION`.
+
+    Parameters
+    ----------
+    spec, design, seed
+        The model, its data as `make_design` sets them out, and the seed of the fit.
+
+    Returns
+    -------
+    str
+        In hexadecimal. A mixture that was made of a fit enters by that fit's fingerprint, which is
+        of its own inputs: its numbers are draws, and other ones on another processor. One that was
+        stated by hand is data like any other, and enters digit by digit.
+    """
     digest = hashlib.sha256(spec.fingerprint.encode())
+    made_of = design.attrs.get(_HISTORICAL_FIT)
     for name in sorted(map(str, design.variables)):
+        if made_of is not None and name.startswith("historical_"):
+            continue
         values = design[name].to_numpy()
         kind = values.astype(str).tolist() if values.dtype.kind in "OU" else values.tolist()
         digest.update(f"{name}{design[name].dims}{kind}".encode())
     digest.update(f"seed {seed}".encode())
+    if made_of is not None:
+        digest.update(f"historical {made_of}".encode())
+    # Version 1 adds nothing: what was stored before there were versions is of the first.
+    if CODE_VERSION > 1:
+        digest.update(f"code {CODE_VERSION}".encode())
     return digest.hexdigest()
 
 

@@ -23,6 +23,7 @@ CYCLE_DAYS, CYCLES = 28, 6  # infusions every 4 weeks up to month 6
 # Those of a schedule are kept to within few days: the cohort's own visits spread by 10 anyway.
 EXTRA: Mapping[int, tuple[int, ...]] = {0: (), 1: (14,), 3: (7, 14, 21)}
 _JITTER_DAYS = 2.0
+CAPTION = "What is learned of the half-life of wearing-off, by patients and visits a cycle"
 
 
 def recipe_of(per_cycle: int) -> Recipe:
@@ -70,8 +71,7 @@ def run_visits_study(
     table = pd.concat(parts, ignore_index=True)
     table.insert(1, "visits_a_cycle", table.pop("visits_a_cycle"))
     write_table(table, folder / "visits.csv")
-    caption = "What is learned of the half-life of wearing-off, by patients and visits a cycle"
-    write_markdown(table, folder / "visits.md", caption, notes(table))
+    write_markdown(table, folder / "visits.md", CAPTION, notes(table))
     return table
 
 

@@ -201,7 +201,8 @@ def cohorts_table(
     -------
     DataFrame
         One row a class and source: of this cohort the share counted among the classified and the
-        rate of new patients; of each study the share of its patients, exact intervals. `category`
+        rate of new patients, with `ess_bulk`, `ess_tail`, `r_hat` and `mcse`; of each study the
+        share of its patients, exact intervals. `category`
         has the study's words, `unlisted` its patients of no class of ours, `follow_up` how long
         patients were followed, as printed.
 
@@ -257,5 +258,6 @@ def cohorts_table(
     table = table.sort_values("class", kind="stable", ignore_index=True)
     table["class"] = table["class"].astype(str)
     first = ["class", "source", "n", "events", "estimate", "lower", "upper", "level", "interval"]
+    first += ["ess_bulk", "ess_tail", "r_hat", "mcse"]
     columns = [*first, "follow_up", "category", "unlisted", "synthetic"]
     return table[columns].astype(dict.fromkeys(("n", "events", "unlisted"), "Int64"))

@@ -8,7 +8,7 @@ import xarray as xr
 
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.frequentist.effects import observed_effects
-from mmn_bayes.model.design import fingerprint, make_design
+from mmn_bayes.model.design import fingerprint, historical_of, make_design
 from mmn_bayes.posterior.predictor_table import predictor_table
 from mmn_bayes.posterior.predictors import CONDITIONAL
 from mmn_bayes.posterior.replicate import design_of, spec_of
@@ -94,11 +94,11 @@ def _require_one_cohort(fits: Sequence[xr.DataTree]) -> None:
 def _require_of(fit: xr.DataTree, cohort: Cohort) -> None:
     """Raise unless a fit is of a cohort; a prior from history is no part of that."""
     spec, design = spec_of(fit), design_of(fit)
-    history = {name: design[name] for name in map(str, design) if name.startswith("historical_")}
-    table = pd.DataFrame({n.removeprefix("historical_"): v.to_numpy() for n, v in history.items()})
+    history = None
     if spec.historical is not None:
-        table = table.assign(model=spec.historical.model, kind=spec.historical.kind)
-    own = make_design(spec, cohort, table if spec.historical is not None else None)
+        stated = {"model": spec.historical.model, "kind": spec.historical.kind}
+        history = historical_of(design).assign(**stated)
+    own = make_design(spec, cohort, history)
     if fingerprint(spec, own, int(fit.attrs["seed"])) != fit.attrs["fingerprint"]:
         raise ValueError(f"The fit of '{spec.name}' is not of this cohort; give the one it is of.")
 

@@ -1,0 +1,35 @@
+"""What stands beside the response table: what priors imply, predictions, flow, published figures.
+
+Into results/leger2008, with the fits of the main job, which are there.
+"""
+
+from pathlib import Path
+
+from running.command_line import folder_of
+
+import mmn_bayes as mb
+from mmn_bayes.report import store
+
+ROOT = Path(__file__).resolve().parents[1]
+SEED = 20081
+
+
+def main(folder: Path) -> None:
+    cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
+    published = mb.read_published(ROOT / "data" / "leger2008")["counts"]
+    specs = [mb.read_spec(ROOT / "models" / f"{name}.toml") for name in ("strength", "response")]
+    for spec in specs:
+        implied = mb.implied_by_prior(spec, cohort, seed=SEED)
+        store.write_table(implied, folder / f"prior_{spec.name}.csv")
+        replicated = mb.check_response(mb.load(folder / f"{spec.name}.nc"), by="naive")
+        store.write_table(replicated, folder / f"predictive_{spec.name}.csv")
+    tests = mb.observed_predictors(cohort, specs[0], naive=True)
+    store.write_table(tests, folder / "univariable.csv")
+    store.write_table(mb.flow(cohort, specs[0]), folder / "flow.csv")
+    store.write_table(mb.check_published(published), folder / "published_checks.csv")
+    store.write_table(mb.recompute(published), folder / "published_percentages.csv")
+    print(f"Written: {folder}")
+
+
+if __name__ == "__main__":
+    main(folder_of(__doc__, ROOT / "results" / "leger2008"))

@@ -1,0 +1,116 @@
+"""Which stored fits are of other inputs than those that lie beside them: every manifest, at once.
+
+Of a root folder with `models`, `data` and `results`, so that a test can try a copy that it changed.
+"""
+
+import json
+import warnings
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from mmn_bayes.cohort.deriving import with_early_response
+from mmn_bayes.cohort.published import read_evidence, read_trial
+from mmn_bayes.cohort.reading import read_cohort
+from mmn_bayes.cohort.restricting import first_months
+from mmn_bayes.cohort.simulate_histories import with_histories
+from mmn_bayes.errors import CohortWarning
+from mmn_bayes.frequentist.imputing import complete_cases
+from mmn_bayes.model.design import fingerprint, make_design
+from mmn_bayes.spec.joint import part_of, without_sharing
+from mmn_bayes.spec.reading import read_spec
+
+ROOT = Path(__file__).resolve().parents[1]
+JOINT_PARTS = {f"joint_{outcome}": outcome for outcome in ("grade", "blocks", "class")}
+
+# Each manifest of fits of stated data, with the target that writes it. Studies of simulated cohorts
+# have tests of their own, which simulate again.
+MADE_BY = {
+    "leger2008/manifest.json": "results",
+    "leger2008/manifest_history.json": "studies-history",
+    "leger2008/manifest_placebo.json": "studies-placebo",
+    "leger2008/manifest_exposure.json": "studies-exposure",
+    "leger2008/manifest_first_months.json": "studies-exposure",
+    "leger2008/manifest_long_term.json": "studies-long-term",
+    "leger2008/manifest_blocks.json": "studies-blocks",
+    "simulated_histories/manifest.json": "studies-simulated-histories",
+    "predictors/manifest.json": "studies-predictors",
+    "leaving_out/manifest.json": "studies-left-out",
+    "long_run/manifest.json": "studies-long-run",
+    "joint/manifest.json": "studies-joint",
+}
+
+
+class Beside:
+    """Models, data and results of one root folder, each read once."""
+
+    def __init__(self, root: Path = ROOT):
+        self.root = root
+        self.cohort = cache(self._cohort)
+        self.evidence = cache(self._evidence)
+
+    def _cohort(self):
+        return read_cohort(self.root / "data" / "leger2008_cohort")
+
+    def _evidence(self):
+        return read_evidence(self.root / "data" / "evidence" / "response_counts.csv")
+
+    def spec(self, name):
+        folder = self.root / "models"
+        if name in JOINT_PARTS:
+            return part_of(read_spec(folder / "joint.toml"), JOINT_PARTS[name], name)
+        if name == "joint_apart":
+            return without_sharing(read_spec(folder / "joint.toml"), name)
+        return read_spec(folder / f"{name}.toml")
+
+    def data(self, spec, manifest):
+        """What the fit of a manifest is of: a cohort, or counts."""
+        if spec.name.startswith("trial_"):
+            return read_trial(self.root / "data" / "evidence" / "leger2001_patient_visits.csv")
+        if spec.outcome == "events":
+            return self.evidence()
+        if spec.name == "histories":
+            return with_histories(self.cohort(), seed=20081)
+        if manifest.endswith("first_months.json"):
+            return first_months(self.cohort(), until_day=195, every_days=28)
+        if spec.name in ("long_term", "long_term_candidates", "blocks", "blocks_counts"):
+            return complete_cases(with_early_response(self.cohort(), spec), spec)[0]
+        return self.cohort()
+
+    def historical(self, spec):
+        """The prior from history as it is stored, of a model that has one."""
+        if spec.historical is None:
+            return None
+        kind = spec.historical.kind
+        return pd.read_csv(self.root / "results" / "leger2008" / f"mixture_{kind}.csv")
+
+    def history_now(self, mixture):
+        """Fingerprint that the fit a mixture was made of has by today's model file and evidence."""
+        (name,) = set(mixture["model"])
+        made_by = self.fits("leger2008/manifest_history.json")[name]
+        spec = self.spec(name)
+        return fingerprint(spec, make_design(spec, self.evidence()), made_by["seed"])
+
+    def fits(self, manifest):
+        path = self.root / "results" / manifest
+        return json.loads(path.read_text(encoding="utf-8"))["fits"]
+
+    def stale(self, manifest):
+        """Names of the fits of a manifest that are not of what lies beside it now."""
+        found = []
+        for name, recorded in self.fits(manifest).items():
+            spec, mixture = self.spec(name), None
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", CohortWarning)
+                data = self.data(spec, manifest)
+                if (mixture := self.historical(spec)) is not None:
+                    mixture = mixture.assign(fit_fingerprint=self.history_now(mixture))
+                design = make_design(spec, data, mixture)
+            if fingerprint(spec, design, recorded["seed"]) != recorded["fingerprint"]:
+                found.append(name)
+        return found
+
+    def all_stale(self):
+        """Names of all stale fits, each with its manifest."""
+        return {(manifest, name) for manifest in MADE_BY for name in self.stale(manifest)}
