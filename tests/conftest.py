@@ -1,8 +1,13 @@
-"""What every test stands on: the same random examples each time, and no window for a figure."""
+"""What every test stands on: the same random examples each time, and no window for a figure.
+
+A test of draws has the mark `draws`, holds for every seed and on every processor, and is run under
+other seeds too: SEED_SHIFT, a whole number in the environment, shifts the seed of every sampler.
+"""
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -47,6 +52,62 @@ def strength_of_few(models: Path, few: "Cohort") -> "DataTree":
 
     lengths = {"chains": 2, "draws": 150, "tune": 200}
     return fit(read_spec(models / "strength.toml"), few, seed=5, **lengths, progress="off")
+
+
+# --- draws ---------------------------------------------------------------------------------------
+
+SEED_SHIFT = int(os.environ.get("SEED_SHIFT", "0"))
+_sampled_so_far = [0]
+# Fixtures that hold draws, by the file or folder they are of.
+_of_draws: set[tuple[str, str]] = set()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def seeds() -> Iterator[None]:
+    """Count the runs of the sampler in this process, and shift their seeds."""
+    from mmn_bayes.model import sampling
+
+    sample: Callable[..., Any] = sampling._sampled
+
+    def counted(*given: Any) -> Any:
+        _sampled_so_far[0] += 1
+        *first, settings, reporter = given
+        seed = (settings.seed + 7919 * SEED_SHIFT) % 2**32
+        return sample(*first, settings._replace(seed=seed), reporter)
+
+    sampling._sampled = counted
+    yield
+    sampling._sampled = sample
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: "pytest.FixtureDef[Any]", request: pytest.FixtureRequest
+) -> Iterator[Any]:
+    """Remember which fixtures hold draws, their own or those of another fixture."""
+    before = _sampled_so_far[0]
+    result = yield
+    others = request._fixturemanager.getfixturedefs
+    from_others = any(
+        (definition.baseid, name) in _of_draws
+        for name in fixturedef.argnames
+        for definition in others(name, request.node) or ()
+    )
+    if _sampled_so_far[0] > before or from_others:
+        _of_draws.add((fixturedef.baseid, fixturedef.argname))
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[Any]:
+    """Fail a test that has draws and does not have the mark, so that none is forgotten."""
+    before = _sampled_so_far[0]
+    result = yield
+    named: dict[str, Any] = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
+    held = any((one.baseid, name) in _of_draws for name, all_ in named.items() for one in all_)
+    if (held or _sampled_so_far[0] > before) and item.get_closest_marker("draws") is None:
+        pytest.fail(f"{item.name} has draws of the sampler: mark it with pytest.mark.draws.")
+    return result
 
 
 # The longest files first: begun last, one of them would run alone at the end. While one process has
