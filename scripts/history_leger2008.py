@@ -20,9 +20,7 @@ def main(folder: Path) -> None:
     counts = mb.read_evidence(ROOT / "data" / "evidence" / "response_counts.csv")
     spec = mb.read_spec(ROOT / "models" / "historical_response.toml")
     history = mb.fit(spec, counts, seed=SEED, draws=2000)
-    # Of which fit they are made: its inputs, not its draws, are what fits with them stand for.
-    made_of = {"fit_fingerprint": history.attrs["fingerprint"]}
-    priors = {kind: mb.historical_prior(history, kind).assign(**made_of) for kind in KINDS}
+    priors = {kind: mb.historical_prior(history, kind) for kind in KINDS}
     fits = [history]
     for kind, prior in priors.items():
         variant = mb.read_spec(ROOT / "models" / f"response_{kind}.toml")

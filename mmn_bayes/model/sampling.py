@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -103,11 +104,11 @@ def fit(
     chains, tune
         Chains, and warm-up draws a chain.
     draws
-        Kept draws a chain; with `ess` at most so many. By default as many as it takes to an
-        effective sample size of ESS, at most 2,000.
+        Kept draws a chain; with `ess` at most so many (2,000 where nothing is said).
     ess
-        Effective sample size, of bulk and tails, that every parameter has when sampling ends. The
-        draws depend on the seed alone, whenever it was looked at them.
+        Effective sample size, of bulk and of tails, that every parameter has when sampling ends,
+        with an R-hat of at most 1.01; 500 where `draws` is not given either. Which draws are kept
+        depends on the seed alone, not on the time they took.
     cores
         Chains at a time where the number of draws is fixed; by default as many as the machine has
         processors. Until an effective sample size is reached all chains run together.
@@ -142,15 +143,17 @@ def fit(
         ess = ESS
     draws = MOST_DRAWS if draws is None else draws
     _check_ess(ess, chains * draws)
+    clock = [time.perf_counter()]
     design = make_design(spec, cohort, historical)
-    started = time.perf_counter()
     model = build(spec, design)
+    clock.append(time.perf_counter())
     program = compiled(model)
-    compiled_after = time.perf_counter() - started
+    clock.append(time.perf_counter())
     lengths = {"chains": chains, "draws": draws, "tune": tune}
     settings = _Settings(lengths, seed, ess, cores, _target_accept(spec))
     reporter = _progress(progress, spec.name, lengths, ess)
     trace, posterior = _sampled(spec, model, program, settings, reporter)
+    clock.append(time.perf_counter())
     groups = {
         "posterior": _posterior(spec, design, posterior, seed, cores),
         "sample_stats": _plain(trace["sample_stats"].to_dataset()[list(_KEPT_STATS)]),
@@ -161,9 +164,10 @@ def fit(
         **lengths,
         "draws": posterior.sizes["draw"],
         **({} if ess is None else {"ess_asked": float(ess)}),
-        "seconds_compiling": compiled_after,
-        "seconds_sampling": time.perf_counter() - started - compiled_after,
     }
+    clock.append(time.perf_counter())
+    parts = ("building", "compiling", "sampling", "drawing")
+    about |= {f"seconds_{part}": b - a for part, (a, b) in zip(parts, pairwise(clock), strict=True)}
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = about | _origin(spec, design, seed)
     return tree

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.model.design import MADE_OF
 from mmn_bayes.posterior.events import new_unit_rate, spec_of_events
 from mmn_bayes.posterior.mixtures import (
     cumulative,
@@ -36,7 +37,8 @@ def historical_prior(fit: xr.DataTree, kind: str = "map") -> pd.DataFrame:
     -------
     DataFrame
         One row a component: `component` ("map 1", ..., "vague"), `weight`, `alpha`, `beta`;
-        `model`, `kind`, `ess` (effective sample size of the whole prior, in patients), `synthetic`.
+        `model`, `kind`, `ess` (effective sample size of the whole prior, in patients), `synthetic`,
+        and `fit_fingerprint`: of which fit it is made, by which fits with it are told apart.
         `fit(..., historical=)` takes it.
 
     Raises
@@ -70,6 +72,7 @@ def historical_prior(fit: xr.DataTree, kind: str = "map") -> pd.DataFrame:
         kind=kind,
         ess=effective_sample_size(mixture),
         synthetic=bool(fit.attrs["synthetic"]),
+        **{MADE_OF: str(fit.attrs["fingerprint"])},
     )
 
 

@@ -29,7 +29,8 @@ def left_out_by_importance(fit: xr.DataTree) -> pd.DataFrame:
     -------
     DataFrame
         One row a patient with a grade: `patient`, `elpd` (log predictive density of all its grades
-        together, the patient left out), `log_density` (the same, the patient not left out),
+        together, the patient left out), `mcse` (of the elpd, by the spread of the weighted draws;
+        too small where k is beyond `good_k`), `log_density` (the same, the patient not left out),
         `pareto_k`, `good_k` (up to which the first is to be trusted with so many draws), `n_draws`,
         `divergences` (of the fit), `synthetic`.
 
@@ -52,6 +53,7 @@ def left_out_by_importance(fit: xr.DataTree) -> pd.DataFrame:
         {
             "patient": density["patient"].to_numpy().astype(str),
             "elpd": np.asarray(result.elpd_i),
+            "mcse": _error_of_elpd(density, result.log_weights).to_numpy(),
             "log_density": seen,
             "pareto_k": np.asarray(result.pareto_k),
             "good_k": float(result.good_k),
@@ -68,6 +70,15 @@ def _smoothed(density: xr.DataArray) -> Any:
         # Said in the table, of each patient.
         warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")
         return az.loo(_as_tree(density), var_name="grades_of_patient", pointwise=True, reff=1.0)
+
+
+def _error_of_elpd(density: xr.DataArray, log_weights: xr.DataArray) -> xr.DataArray:
+    """Monte Carlo standard error of the logarithm of a weighted mean, by the delta method."""
+    weights = np.exp(log_weights - log_weights.max(_SAMPLE))
+    weights = weights / weights.sum(_SAMPLE)
+    own = np.exp(density - density.max(_SAMPLE))
+    mean = (weights * own).sum(_SAMPLE)
+    return np.sqrt((weights**2 * (own - mean) ** 2).sum(_SAMPLE)) / mean
 
 
 def left_out_response(fit: xr.DataTree) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -106,14 +107,17 @@ def importance_against_exact(importance: pd.DataFrame, exact: pd.DataFrame) -> p
     -------
     DataFrame
         One row a patient of both, then one of all together ("all patients"): `patient`, `elpd` and
-        `exact_elpd`, `difference` (the first less the second), `mcse` (of the exact one), `se` (of
+        `exact_elpd`, `difference` (the first less the second), `mcse` (of the difference), `se` (of
         the elpd of all: the spread between patients; missing for one), `pareto_k`, `good_k`,
         `error`, `synthetic`. A patient whose fit failed has no exact value, and no part in the sum,
         whose `error` says how many are missing.
     """
     own = exact.rename(columns={"task": "patient", "elpd": "exact_elpd"})
     own = own.reindex(columns=["patient", "exact_elpd", "mcse", "error"])
-    table = importance.merge(own, on="patient", validate="one_to_one")
+    table = importance.merge(
+        own, on="patient", validate="one_to_one", suffixes=("_of_importance", "")
+    )
+    table["mcse"] = np.hypot(table["mcse"], table["mcse_of_importance"])
     table["difference"] = table["elpd"] - table["exact_elpd"]
     known = table[table["exact_elpd"].notna()]
     missing = len(table) - len(known)

@@ -27,7 +27,7 @@ COMPRESSION = {"zlib": True, "complevel": 4, "shuffle": True}
 OBJECT_TEXT = "text_kept_as_objects"
 
 MANIFEST_OF_FIT = (
-    *("spec_fingerprint", "fingerprint", "seed", "chains", "draws", "tune", "sampler"),
+    *("spec_fingerprint", "fingerprint", "seed", "chains", "draws", "tune", "ess_asked", "sampler"),
     *("seconds_compiling", "seconds_sampling"),
 )
 
