@@ -149,7 +149,8 @@ def dose_in_effect(
             *("visit_of_event", "patient_of_visit"),
         )
     ]
-    off = np.log(2.0) / (wearing_off_half_life_days + pt.zeros_like(arrays["patient_is"]))
+    # Times 1: PyTensor interprets zeros made like an array one number at a time.
+    off = np.log(2.0) / (wearing_off_half_life_days * arrays["patient_is"])
     both = off + np.log(2.0) / onset_half_life_days
     stay, go = DecayedDose()(off, *events)[0], DecayedDose()(both, *events)[0]
     return stay - go
