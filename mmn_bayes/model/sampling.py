@@ -57,6 +57,8 @@ _TARGET_ACCEPT = dict.fromkeys(OUTCOMES, 0.8) | {"events": 0.99, "blocks": 0.95,
 # at 0.95. On the whole cohort ESS a second is the same at 0.8 and 0.9 (11 and 15 leapfrogs a draw).
 _TARGET_ACCEPT_OF_HALF_LIVES = 0.95
 _MATRIX = "{adaptation} (regularised by {mass_matrix_gamma:g})".format_map(ADAPTATION)
+# The attribute of draws that were made afterwards, given all other parameters of the same draw.
+DRAWN_GIVEN_REST = "drawn_given_rest"
 # Effective sample size, of bulk and tails, that every parameter has where nothing is asked: what
 # `diagnose` asks for (400), and a margin for quantities that are computed from the parameters.
 ESS = 500
@@ -84,7 +86,7 @@ def fit(
     chains: int = 4,
     draws: int | None = None,
     ess: float | None = None,
-    tune: int = 400,
+    tune: int = 300,
     cores: int | None = None,
 ) -> xr.DataTree:
     """Sample the posterior of a model given its data.
@@ -253,7 +255,12 @@ def _posterior(
     """The draws, those of the integrated effects too; each says whether it is of synthetic data."""
     if spec.outcome == "grade":
         posterior = _with_site_effects(spec, design, posterior, seed, cores)
+    given_rest = [
+        name for name, draws in posterior.data_vars.items() if DRAWN_GIVEN_REST in draws.attrs
+    ]
     posterior = _plain(posterior)
+    for name in given_rest:
+        posterior[name].attrs[DRAWN_GIVEN_REST] = 1
     for draws in posterior.data_vars.values():
         draws.attrs["synthetic"] = design.attrs["synthetic"]
     return posterior
@@ -397,7 +404,8 @@ def _with_site_effects(
             for done in work:
                 done.result()
     name = f"{spec.site_group.name}_z"
-    return posterior.assign({name: (("chain", "draw", "site"), effects.reshape(shape))})
+    effects = effects.reshape(shape)
+    return posterior.assign({name: (("chain", "draw", "site"), effects, {DRAWN_GIVEN_REST: 1})})
 
 
 def _parts(

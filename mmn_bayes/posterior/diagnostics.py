@@ -9,6 +9,7 @@ import xarray as xr
 
 from mmn_bayes.errors import NotConverged
 from mmn_bayes.model.convergence import convergence
+from mmn_bayes.model.sampling import DRAWN_GIVEN_REST
 from mmn_bayes.model.stopping import MOST_R_HAT
 
 # Vehtari et al., Bayesian Analysis 2021;16:667: R-hat by ranks below 1.01 (`MOST_R_HAT`) and, with
@@ -34,13 +35,22 @@ def diagnose(fit: xr.DataTree, derived: Mapping[str, xr.DataArray] | None = None
     DataFrame
         Columns `quantity`, `check`, `value`, `threshold`, `passed`, `synthetic`. For a quantity
         with further dims, the worst of its members. A quantity that never varies has nothing to
-        check and passes with a missing value.
+        check and passes with a missing value. Effects that were integrated out, and drawn
+        afterwards from their law given the other parameters of each draw, do not move by
+        themselves: they are as far from or near to the posterior as these, and are checked for
+        being numbers only (`share finite`).
     """
     rows = _sampler_rows(fit)
     named = {str(name): draws for name, draws in fit["posterior"].data_vars.items()}
     for name, draws in {**named, **(derived or {})}.items():
         members = draws.transpose("chain", "draw", ...).to_numpy()
         members = members.reshape(*members.shape[:2], -1)
+        if DRAWN_GIVEN_REST in draws.attrs:
+            # The largest R-hat of hundreds of such effects, none of which has a chain of its own,
+            # would measure how many there are.
+            finite = float(np.isfinite(members).mean())
+            rows.append((name, "share finite", finite, 1.0, finite == 1.0))
+            continue
         # What never varies has nothing to check; anything else without a value has failed: one
         # chain gives no R-hat, and draws that are not numbers give nothing.
         varies = (members != members[:1, :1]).any(axis=(0, 1))

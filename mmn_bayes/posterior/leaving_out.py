@@ -74,11 +74,12 @@ def _smoothed(density: xr.DataArray) -> Any:
 
 def _error_of_elpd(density: xr.DataArray, log_weights: xr.DataArray) -> xr.DataArray:
     """Monte Carlo standard error of the logarithm of a weighted mean, by the delta method."""
-    weights = np.exp(log_weights - log_weights.max(_SAMPLE))
+    weights = xr.apply_ufunc(np.exp, log_weights - log_weights.max(_SAMPLE))
     weights = weights / weights.sum(_SAMPLE)
-    own = np.exp(density - density.max(_SAMPLE))
+    own = xr.apply_ufunc(np.exp, density - density.max(_SAMPLE))
     mean = (weights * own).sum(_SAMPLE)
-    return np.sqrt((weights**2 * (own - mean) ** 2).sum(_SAMPLE)) / mean
+    variance = (weights**2 * (own - mean) ** 2).sum(_SAMPLE)
+    return variance**0.5 / mean
 
 
 def left_out_response(fit: xr.DataTree) -> pd.DataFrame:

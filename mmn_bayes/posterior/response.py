@@ -33,7 +33,7 @@ from mmn_bayes.spec.model_spec import ModelSpec
 Patients = Literal["cohort", "population"]
 
 # At most, evenly spaced: each is the work of hundreds of patients, and nearly independent.
-_POPULATION_DRAWS = 1000
+_POPULATION_DRAWS = 2000
 
 MEANINGS = {
     "cohort": "share of responders among these patients: what was graded is kept, what is missing "
