@@ -8,6 +8,7 @@
 # make compare-results   whether results agree with the committed ones (AGAINST=HEAD, FOLDERS=results); 25 s
 # make benchmark  this package beside others, into results/benchmark and the README: takes hours
 # make test       every test, the slow ones too; make test-fast leaves those out
+# make test-seeds the tests of draws under 20 other seeds and another rounding (SEEDS_FLAGS="--runs 3")
 # make lint       what must be clean before a change goes in; make format mends what it can
 # make lock       both locks anew from pyproject.toml (needs uv); LOCK_FLAGS=--upgrade takes newer ones
 
@@ -17,13 +18,14 @@ PARTS := checks history placebo review scenarios long-term blocks simulated-hist
 # Those that have a folder of their own go by their names alone, too.
 ALONE := long-run predictors joint recovery left-out histories calls visits worth
 
-.PHONY: setup results studies $(PARTS:%=studies-%) $(ALONE) compare-results benchmark test test-fast lint format lock
+.PHONY: setup results studies $(PARTS:%=studies-%) $(ALONE) compare-results benchmark test test-seeds test-fast lint format lock
 .DELETE_ON_ERROR:
 
 PYTHON := .venv/bin/python
 LOCK_FLAGS :=
 BENCHMARK_FLAGS :=
 RESULTS_FLAGS :=
+SEEDS_FLAGS :=
 AGAIN :=
 JOBS := 1
 AGAINST := HEAD
@@ -58,6 +60,9 @@ benchmark: .venv/.benchmark
 
 test: .venv/.ready
 	$(PYTHON) -m pytest $(WORKERS) $(TEST_FLAGS)
+
+test-seeds: .venv/.ready
+	$(PYTHON) scripts/try_seeds.py $(SEEDS_FLAGS)
 
 test-fast: .venv/.ready
 	$(PYTHON) -m pytest $(WORKERS) -m "not slow" $(TEST_FLAGS)

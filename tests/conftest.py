@@ -2,6 +2,7 @@
 
 A test of draws has the mark `draws`, holds for every seed and on every processor, and is run under
 other seeds too: SEED_SHIFT, a whole number in the environment, shifts the seed of every sampler.
+One that compares draws bit by bit, of processes of one machine, has the mark `bits` instead.
 """
 
 import os
@@ -80,34 +81,45 @@ def seeds() -> Iterator[None]:
     sampling._sampled = sample
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(
-    fixturedef: "pytest.FixtureDef[Any]", request: pytest.FixtureRequest
-) -> Iterator[Any]:
-    """Remember which fixtures hold draws, their own or those of another fixture."""
-    before = _sampled_so_far[0]
-    result = yield
-    others = request._fixturemanager.getfixturedefs
-    from_others = any(
-        (definition.baseid, name) in _of_draws
-        for name in fixturedef.argnames
-        for definition in others(name, request.node) or ()
-    )
-    if _sampled_so_far[0] > before or from_others:
-        _of_draws.add((fixturedef.baseid, fixturedef.argname))
-    return result
+class Draws:
+    """Knows which tests have draws: of the sampler itself, or by a fixture that holds some.
+
+    A plugin of its own, since the hooks of this file are not told of fixtures of the session.
+    """
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: "pytest.FixtureDef[Any]", request: pytest.FixtureRequest
+    ) -> Iterator[Any]:
+        """Remember which fixtures hold draws, their own or those of another fixture."""
+        before = _sampled_so_far[0]
+        result = yield
+        others = request._fixturemanager.getfixturedefs
+        from_others = any(
+            (definition.baseid, name) in _of_draws
+            for name in fixturedef.argnames
+            for definition in others(name, request.node) or ()
+        )
+        if _sampled_so_far[0] > before or from_others:
+            _of_draws.add((fixturedef.baseid, fixturedef.argname))
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[Any]:
+        """Fail a test that has draws and does not have the mark, so that none is forgotten."""
+        before = _sampled_so_far[0]
+        result = yield
+        named: dict[str, Any] = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
+        held = any((one.baseid, name) in _of_draws for name, all_ in named.items() for one in all_)
+        marked = any(item.get_closest_marker(name) for name in ("draws", "bits"))
+        if (held or _sampled_so_far[0] > before) and not marked:
+            pytest.fail(f"{item.name} has draws of the sampler: mark it with pytest.mark.draws.")
+        return result
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[Any]:
-    """Fail a test that has draws and does not have the mark, so that none is forgotten."""
-    before = _sampled_so_far[0]
-    result = yield
-    named: dict[str, Any] = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
-    held = any((one.baseid, name) in _of_draws for name, all_ in named.items() for one in all_)
-    if (held or _sampled_so_far[0] > before) and item.get_closest_marker("draws") is None:
-        pytest.fail(f"{item.name} has draws of the sampler: mark it with pytest.mark.draws.")
-    return result
+def pytest_configure(config: pytest.Config) -> None:
+    """Have draws looked after."""
+    config.pluginmanager.register(Draws(), "draws")
 
 
 # The longest files first: begun last, one of them would run alone at the end. While one process has

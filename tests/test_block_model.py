@@ -161,6 +161,7 @@ def full_of(cohort):
     return of_patients(cohort, patients["patient"].tolist())
 
 
+@pytest.mark.draws
 def test_the_truth_of_simulated_blocks_is_recovered():
     # Blocks of the recipe stay with 0.75 and appear by a Poisson with mean 0.25: no overdispersion.
     spec = without_predictors("blocks_counts")
@@ -177,6 +178,7 @@ def sampled(full):
     return fit(spec, full, seed=1, progress="off", chains=2, draws=500)
 
 
+@pytest.mark.draws
 def test_one_table_has_the_published_counts_and_the_model(cohort, sampled):
     with pytest.warns(CohortWarning, match="2 of 40 patients are not evaluable"):
         table = blocks_table(cohort, [sampled])
@@ -214,6 +216,7 @@ def test_one_table_has_the_published_counts_and_the_model(cohort, sampled):
         blocks_table(cohort, [])
 
 
+@pytest.mark.draws
 def test_ratios_are_exponentials_of_the_effects(sampled):
     ratios = block_ratios(sampled)
     assert ratios.dims == ("chain", "draw", "predictor", "fate")
@@ -224,6 +227,7 @@ def test_ratios_are_exponentials_of_the_effects(sampled):
         class_odds_ratios(sampled)
 
 
+@pytest.mark.draws
 def test_what_is_of_responses_says_so_of_blocks(sampled, cohort):
     with pytest.raises(ValueError, match="use `block_kinds`"):
         response_probability(sampled, patients="cohort")

@@ -42,6 +42,7 @@ def table(responses):
     return comparison_table(responses, rate=0.2)
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_standardised_rates_are_the_mean_over_the_whole_cohort(responses):
     draws = response_probability(responses, patients="population", by="naive", standardised=True)
@@ -55,6 +56,7 @@ def test_standardised_rates_are_the_mean_over_the_whole_cohort(responses):
         assert draws.sel(naive=label).to_numpy() == pytest.approx(by_hand.mean(axis=-1), rel=1e-9)
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_standardised_groups_differ_in_what_makes_them_alone(strength):
     """Where naive status has no effect and nobody was infused, both groups are the same."""
@@ -76,12 +78,14 @@ def test_standardised_groups_differ_in_what_makes_them_alone(strength):
     assert float(draws.sel(naive=True).mean()) > float(draws.sel(naive=False).mean())
 
 
+@pytest.mark.draws
 def test_what_cannot_be_standardised(responses):
     for asked in ({"patients": "cohort", "by": "naive"}, {"patients": "population"}):
         with pytest.raises(ValueError, match="of new patients, by a group; give both"):
             response_probability(responses, standardised=True, **asked)
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_observed_rows_are_those_of_the_frequentist_functions(table, responses):
     response = responses["design"]["response"].to_numpy()
@@ -108,6 +112,7 @@ def test_observed_rows_are_those_of_the_frequentist_functions(table, responses):
         assert got == pytest.approx(expected.loc[rows.index, column].to_numpy(), nan_ok=True)
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_posterior_rows_follow_from_the_draws(table, responses):
     draws = response_probability(responses, patients="population", by="naive")
@@ -131,6 +136,7 @@ def test_posterior_rows_follow_from_the_draws(table, responses):
     assert table["source"].str.endswith(STANDARDISED).sum() == 2 + 4
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_every_posterior_rate_says_why_it_differs(table, responses, cohort):
     rates = table[(table["measure"] == "rate") & (table["source"] != "observed")]
@@ -153,6 +159,7 @@ def test_every_posterior_rate_says_why_it_differs(table, responses, cohort):
     assert "SYNTHETIC" in to_text(table)
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_one_group_or_nobody_evaluable_is_refused(models, cohort):
     spec = read_spec(models / "response.toml")

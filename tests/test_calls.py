@@ -56,6 +56,7 @@ def test_scenarios_are_what_they_are_called():
     assert cohort_of("none", 1).patients.equals(cohort_of("none", 1).patients)
 
 
+@pytest.mark.draws
 def test_effects_are_judged_beside_their_truth(models):
     spec = ten_candidates(read_spec(models / "candidates_response.toml"))
     truth = dict(zip(COLUMNS, SCENARIOS["one strong"].effects, strict=True))
@@ -91,6 +92,7 @@ def test_calls_are_counted_by_hand():
     assert table["n_cohorts"].tolist() == [2, 2]
 
 
+@pytest.mark.draws
 def test_a_study_counts_models_and_tests(models, tmp_path, monkeypatch):
     monkeypatch.setattr("mmn_bayes.report.calls.SCENARIOS", {"none": SCENARIOS["none"]})
     specs = [read_spec(models / f"{MODELS[0]}.toml")]

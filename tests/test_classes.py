@@ -93,6 +93,7 @@ def test_the_density_is_that_of_the_page(models, name):
     assert density == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.draws
 def test_without_predictors_rates_are_a_dirichlet(rates, cohort):
     counts = last_status(cohort, 182.0).value_counts().reindex(LEVELS, fill_value=0).to_numpy()
     exact = ss.dirichlet(counts + np.array([2.0, 1.0, 1.0]))
@@ -144,6 +145,7 @@ def test_with_flat_priors_the_mode_is_the_frequentist_estimate(models):
     assert [-odds[0] + odds[1], -odds[0]] == pytest.approx(params[0], abs=2e-3)
 
 
+@pytest.mark.draws
 def test_predictors_move_odds_against_the_first_level(models, cohort):
     spec = read_spec(models / "long_term.toml")
     tree = fit(spec, early(cohort, spec), **SHORT)
@@ -160,6 +162,7 @@ def test_predictors_move_odds_against_the_first_level(models, cohort):
         class_probability(tree, patients="all")
 
 
+@pytest.mark.draws
 def test_simultaneous_intervals_hold_together(rates):
     drawn = class_probability(rates, patients="population")
     table = simultaneous_intervals(drawn, "class", 0.9)
@@ -176,6 +179,7 @@ def test_simultaneous_intervals_hold_together(rates):
     assert set(table["interval"]) == {"eti simultaneous"}
 
 
+@pytest.mark.draws
 def test_one_table_has_both_worlds_and_every_denominator(rates, cohort):
     table = long_term_table(cohort, [rates])
     assert list(dict.fromkeys(table["class"])) == list(LEVELS)
@@ -206,6 +210,7 @@ def test_one_table_has_both_worlds_and_every_denominator(rates, cohort):
     assert "95 % prior interval, equal-tailed" in to_text(prior)
 
 
+@pytest.mark.draws
 def test_what_is_of_responses_says_so_of_classes(rates, models, cohort):
     for verb in (
         lambda: response_probability(rates, patients="cohort"),
@@ -222,6 +227,7 @@ def test_what_is_of_responses_says_so_of_classes(rates, models, cohort):
     assert "grades" not in words
 
 
+@pytest.mark.draws
 def test_patients_are_left_out_of_models_of_classes(rates, models, cohort, tmp_path):
     known = last_status(cohort, 182.0).dropna()
     table = left_out_by_importance(rates).set_index("patient")
@@ -242,6 +248,7 @@ def test_patients_are_left_out_of_models_of_classes(rates, models, cohort, tmp_p
     assert compare_models([rates])["n_patients"].item() == len(known)
 
 
+@pytest.mark.draws
 def test_members_that_never_vary_have_no_say_in_simultaneous_intervals(rates):
     drawn = class_probability(rates, patients="population")
     other = drawn.sel({"class": ["dependent", "remission"]})
@@ -253,6 +260,7 @@ def test_members_that_never_vary_have_no_say_in_simultaneous_intervals(rates):
         simultaneous_intervals(drawn.where(drawn > 0.2), "class")
 
 
+@pytest.mark.draws
 def test_odd_cohorts_are_fitted_or_refused_with_the_reason(models):
     spec = read_spec(models / "long_term_rates.toml")
     cohort = simulated(6, seed=2)

@@ -60,6 +60,7 @@ def table(fits, cohort):
     return compare_predictors(fits, cohort)
 
 
+@pytest.mark.draws
 def test_every_model_and_the_usual_test_have_a_row(table, fits, cohort, models):
     assert table.groupby("model", sort=False).size().to_dict() == {
         "own": 4,
@@ -79,6 +80,7 @@ def test_every_model_and_the_usual_test_have_a_row(table, fits, cohort, models):
     assert (observed["n_patients"] == 30).all()
 
 
+@pytest.mark.draws
 def test_notes_say_margins_verdicts_and_what_could_not_be_tested(table, fits):
     notes = "\n".join(predictor_notes(table, fits))
     assert "Margin, odds ratio 1.5: half as much again" in notes
@@ -89,6 +91,7 @@ def test_notes_say_margins_verdicts_and_what_could_not_be_tested(table, fits):
     assert "same (Firth logistic): constant: 1 in every patient used" in notes
 
 
+@pytest.mark.draws
 def test_a_table_for_people_has_everything_of_an_effect_together(table, fits):
     shown = shown_predictors(table)
     assert shown["candidate"].iloc[0].startswith(LONG)
@@ -103,6 +106,7 @@ def test_a_table_for_people_has_everything_of_an_effect_together(table, fits):
     assert row["change in response"].startswith(f"{of['change']:.2f} (")
 
 
+@pytest.mark.draws
 def test_the_figure_has_a_panel_a_scale_and_ends_in_arrows(table, fits, models):
     figure = predictors_figure(table, title="Candidates")
     assert len(figure.axes) == 1
@@ -116,6 +120,7 @@ def test_the_figure_has_a_panel_a_scale_and_ends_in_arrows(table, fits, models):
     assert any(line.get_marker() == ">" for line in panel.get_lines())
 
 
+@pytest.mark.draws
 def test_what_cannot_be_compared_is_refused(fits, cohort, models):
     with pytest.raises(ValueError, match="Give a list of fits"):
         compare_predictors(fits[0])
@@ -132,12 +137,14 @@ def test_what_cannot_be_compared_is_refused(fits, cohort, models):
         compare_predictors([smaller, fits[1]])
 
 
+@pytest.mark.draws
 def test_the_table_of_one_fit_is_taken_too(fits):
     table = predictor_table(fits[0])
     assert len(predictors_figure(table).axes) == 1
     assert any("Of 4 effects" in note for note in predictor_notes(table, fits[:1]))
 
 
+@pytest.mark.draws
 def test_each_row_keeps_its_own_mark_and_margin(table):
     mixed = table.assign(synthetic=table["model"] == "own")
     shown = shown_predictors(mixed)
@@ -148,6 +155,7 @@ def test_each_row_keeps_its_own_mark_and_margin(table):
     assert len(widths) == 2
 
 
+@pytest.mark.draws
 def test_effects_on_gain_and_level_are_in_grades_beside_those_of_the_equations(models):
     cohort = simulated(8, seed=2)
     content = read_spec(models / "candidates_gain.toml").resolved

@@ -47,6 +47,7 @@ def renamed(cohort):
     return make_cohort(**tables, synthetic=True)
 
 
+@pytest.mark.draws
 def test_other_data_of_the_same_size_are_not_compiled_again(compilations, models):
     spec, cohort = read_spec(models / "benchmark.toml"), simulated(3, seed=3)
     first, other = fit(spec, cohort, **SHORT), fit(spec, renamed(cohort), **SHORT)
@@ -118,6 +119,7 @@ def test_the_sampler_turns_back_where_there_is_no_density():
     assert 0.5 < float(kept.max()) < 1.0
 
 
+@pytest.mark.draws
 def test_other_responses_are_not_compiled_again(compilations, models):
     # Who responded, who is not evaluable, and the spread of covariates are data too.
     spec = read_spec(models / "candidates_response_horseshoe.toml")

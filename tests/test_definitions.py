@@ -86,6 +86,7 @@ def test_grades_are_counted_on_the_scale_of_the_definition(spec):
         turned.code_of(spec.scale)
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_what_was_observed_is_what_the_cohort_says(table, spec, cohort):
     """By the way of the data: the cohort judged by a specification with that rule."""
@@ -107,6 +108,7 @@ def test_what_was_observed_is_what_the_cohort_says(table, spec, cohort):
             assert counted == [own.notna().sum(), own.sum(), own.isna().sum()], definition.label
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_the_stated_definition_has_the_response_probability(tree):
     for patients in ("cohort", "population"):
@@ -117,6 +119,7 @@ def test_the_stated_definition_has_the_response_probability(tree):
     assert one.dims == ("chain", "draw", "definition")
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_asking_more_gives_fewer_responders_in_every_draw(tree, spec):
     grid = [d for d in definition_grid(spec) if d.rule.muscles != 3 and "in" in d.label][:3]
@@ -129,6 +132,7 @@ def test_asking_more_gives_fewer_responders_in_every_draw(tree, spec):
     assert (hard <= stated).all()
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_chance_is_what_noise_alone_makes(tree, spec):
     still = unchanged(spec, tree["posterior"].to_dataset())
@@ -150,6 +154,7 @@ def test_chance_is_what_noise_alone_makes(tree, spec):
     assert rates[0] < 0.01 < rates[1] < rates[2]
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_the_table_has_every_definition_group_and_source(table, tree, spec):
     grid = definition_grid(spec)
@@ -170,6 +175,7 @@ def test_the_table_has_every_definition_group_and_source(table, tree, spec):
         assert "Synthetic data" in figure._suptitle.get_text()
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_what_cannot_be_asked(tree, spec, cohort, models):
     grid = definition_grid(spec)

@@ -64,6 +64,7 @@ def judged(cohort, models):
         return responses(cohort, read_spec(models / "strength.toml"))
 
 
+@pytest.mark.draws
 def test_a_fit_carries_its_model_and_its_origin(strength, models):
     attrs = strength.attrs
     spec = read_spec(models / "strength.toml")
@@ -76,11 +77,13 @@ def test_a_fit_carries_its_model_and_its_origin(strength, models):
     assert strength["posterior"].sizes["draw"] == 150
 
 
+@pytest.mark.draws
 def test_whatever_is_summarised_of_a_fit_to_synthetic_data_says_so(strength):
     for name, draws in strength["posterior"].data_vars.items():
         assert summarise(draws)["synthetic"].all(), name
 
 
+@pytest.mark.draws
 def test_same_seed_gives_the_same_draws(response, cohort, models):
     spec = read_spec(models / "response.toml")
     again = fit(spec, cohort, seed=5, **SHORT)
@@ -91,6 +94,7 @@ def test_same_seed_gives_the_same_draws(response, cohort, models):
     assert other.attrs["fingerprint"] != again.attrs["fingerprint"]
 
 
+@pytest.mark.draws
 def test_same_seed_gives_the_same_grades_and_effects(strength, cohort, models):
     again = fit(read_spec(models / "strength.toml"), cohort, seed=5, **SHORT)
     for name in strength["posterior"].data_vars:
@@ -100,6 +104,7 @@ def test_same_seed_gives_the_same_grades_and_effects(strength, cohort, models):
         assert np.array_equal(first, second)
 
 
+@pytest.mark.draws
 def test_save_and_load_keep_everything(strength, tmp_path):
     save(strength, tmp_path / "fit.nc")
     back = load(tmp_path / "fit.nc")
@@ -109,6 +114,7 @@ def test_save_and_load_keep_everything(strength, tmp_path):
     assert (tmp_path / "fit.nc").stat().st_size < 40e6
 
 
+@pytest.mark.draws
 def test_patients_has_no_default_and_only_two_meanings(strength):
     with pytest.raises(TypeError):
         response_probability(strength)
@@ -116,6 +122,7 @@ def test_patients_has_no_default_and_only_two_meanings(strength):
         response_probability(strength, patients="all")
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize(
     "ask",
     [
@@ -158,6 +165,7 @@ def test_population_is_a_probability_and_varies(name, request):
     assert "new patient" in draws.attrs["meaning"]
 
 
+@pytest.mark.draws
 def test_response_model_agrees_with_its_conjugate_neighbour(response, cohort):
     """With a prior this wide the posterior mean lies between the observed rate and one half."""
     draws = response_probability(response, patients="population", by="naive")
@@ -170,6 +178,7 @@ def test_response_model_agrees_with_its_conjugate_neighbour(response, cohort):
         assert low - 0.05 <= table.loc[group, "estimate"] <= high + 0.05
 
 
+@pytest.mark.draws
 def test_replicates_are_judged_among_the_evaluable(strength, cohort, models):
     draws = replicated_response(strength)
     evaluable = int(judged(cohort, models)["response"].notna().sum())
@@ -187,6 +196,7 @@ def test_replicates_are_judged_among_the_evaluable(strength, cohort, models):
     assert set(format_table(table)["interval"]) == {"90 % predictive interval, equal-tailed"}
 
 
+@pytest.mark.draws
 def test_shares_sum_to_one_and_follow_the_observed(strength):
     shares = grade_shares(strength, [0.0, 91.0, 182.0])
     assert np.allclose(shares.sum("grade"), 1.0)
@@ -199,6 +209,7 @@ def test_shares_sum_to_one_and_follow_the_observed(strength):
     assert np.abs(fitted - observed).max() < 0.08
 
 
+@pytest.mark.draws
 def test_shares_of_all_patients_are_those_of_the_groups_together(strength):
     days, edges = [0.0, 182.0], (0, 15, 270)
     together, apart = (grade_shares(strength, days, by=by) for by in (None, "naive"))
@@ -218,6 +229,7 @@ def test_shares_of_all_patients_are_those_of_the_groups_together(strength):
     assert np.allclose(first.set_index("grade")["share"], expected)
 
 
+@pytest.mark.draws
 def test_diagnose_covers_parameters_and_derived(strength):
     draws = response_probability(strength, patients="population", by="naive")
     table = diagnose(strength, {"response": draws})
@@ -230,6 +242,7 @@ def test_diagnose_covers_parameters_and_derived(strength):
         require_converged(strength)
 
 
+@pytest.mark.draws
 def test_require_converged_lets_good_draws_pass(strength):
     table = diagnose(strength)
     assert require_converged(table.assign(passed=True)) is None
@@ -293,6 +306,7 @@ def test_nobody_is_shown_as_evaluable_who_is_not(cohort, models):
     assert set(design["reason"].to_numpy()) == {"no visit in the follow-up window"}
 
 
+@pytest.mark.draws
 def test_a_recorded_response_stays_whatever_else_was_graded_later(cohort, models, strength):
     """A muscle first graded after month 6 has no part in a response, recorded or replicated."""
     spec = spec_of(strength)
@@ -315,6 +329,7 @@ def test_a_recorded_response_stays_whatever_else_was_graded_later(cohort, models
         assert (graded == (occasions.recorded[0] >= 0).sum()).all()
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("spoil", ["one chain", "a draw that is no number"])
 def test_what_could_not_be_checked_has_not_passed(response, spoil):
     draws = response_probability(response, patients="population")
@@ -337,6 +352,7 @@ def test_unusable_numbers_are_refused_before_anything_is_compiled(
         fit(read_spec(models / "response.toml"), cohort, **arguments)
 
 
+@pytest.mark.draws
 def test_progress_is_a_line_a_tenth_off_a_terminal(cohort, models, capsys):
     fit(read_spec(models / "response.toml"), cohort, seed=1, **(SHORT | {"progress": "auto"}))
     lines = capsys.readouterr().err.strip().splitlines()
@@ -348,6 +364,7 @@ def test_positions_number_the_sites_of_each_patient():
     assert position_in_patient(np.array([1, 0, 1, 0, 0])).tolist() == [0, 0, 1, 1, 2]
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("link", ["probit", "cloglog"])
 def test_a_response_by_another_link_has_much_the_same_probability(cohort, models, response, link):
     content = read_spec(models / "response.toml").resolved
@@ -424,6 +441,7 @@ def test_a_memory_reaches_from_visit_to_visit(cohort, models):
     assert ((only.baseline >= 0).sum(axis=(1, 2)) == (occasions.recorded[0] >= 0).sum()).all()
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_normal_noise_and_a_memory_go_the_whole_way(models):
     """The kernel of other links samples, and its effects and replicates come back."""
@@ -448,6 +466,7 @@ def test_normal_noise_and_a_memory_go_the_whole_way(models):
         assert ((share > 0.0) & (share <= 1.0)).all()
 
 
+@pytest.mark.draws
 def test_table_of_draws_names_its_group(strength):
     table = summarise(response_probability(strength, patients="population", by="naive"))
     assert isinstance(table, pd.DataFrame)

@@ -148,6 +148,7 @@ def test_what_the_priors_say_of_a_new_study(spec, evidence, models, trial):
     assert len(of_trial) == of_trial["quantity"].nunique() == len(trial[columns].drop_duplicates())
 
 
+@pytest.mark.draws
 def test_a_fit_of_counts_has_no_patients_to_judge(responses):
     for asked in (response_probability, check_response):
         with pytest.raises(ValueError, match="is of counts of events: it has no patients to judge"):
@@ -337,6 +338,7 @@ def brute_force(spec, table):
     return {name: (a, np.sqrt(b - a**2)) for name, (a, b) in moments.items()}
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("which", ["responses", "spondylitis"])
 def test_the_posterior_is_that_of_brute_force(which, request, spec, evidence, any_studies):
     tree = request.getfixturevalue(which)
@@ -357,6 +359,7 @@ def test_the_posterior_is_that_of_brute_force(which, request, spec, evidence, an
     assert int(tree["sample_stats"]["diverging"].sum()) == 0
 
 
+@pytest.mark.draws
 def test_the_spondylitis_prior_is_the_published_one(spondylitis):
     """Weber et al. fit Normal(0, 2) and half-normal(1): a mean of 0.26 and a sd of 0.09."""
     row = summarise(events.new_unit_rate(spondylitis)).iloc[0]
@@ -461,6 +464,7 @@ def test_predicted_events_are_a_distribution_with_the_mean_of_the_prior():
 # --- priors from history --------------------------------------------------------------------------
 
 
+@pytest.mark.draws
 def test_the_mixture_stands_for_the_next_study(responses, priors):
     prior = priors["map"]
     check = historical.check_mixture(responses, prior).set_index("quantity")
@@ -476,6 +480,7 @@ def test_the_mixture_stands_for_the_next_study(responses, priors):
     )
 
 
+@pytest.mark.draws
 def test_the_robust_prior_has_the_vague_component_of_the_file(responses, priors, spec):
     plain, robust = priors["map"], priors["robust"]
     assert robust["component"].tolist() == [*plain["component"], "vague"]
@@ -487,6 +492,7 @@ def test_the_robust_prior_has_the_vague_component_of_the_file(responses, priors,
         historical.historical_prior(responses, "vague")
 
 
+@pytest.mark.draws
 def test_a_rate_without_history_has_no_prior_from_it(any_studies, spondylitis):
     assert historical.historical_prior(spondylitis, "robust")["component"].iloc[-1] == "vague"
     bare = {k: v for k, v in any_studies.resolved.items() if k != "robust"}
@@ -504,6 +510,7 @@ def _toml(content):
     return text
 
 
+@pytest.mark.draws
 def test_conflict_grows_with_the_distance_from_history(priors):
     table = historical.prior_data_conflict(priors, 14, 20, synthetic=True)
     assert len(table) == 42
@@ -525,6 +532,7 @@ def test_conflict_grows_with_the_distance_from_history(priors):
         historical.prior_data_conflict(priors, 21, 20, synthetic=True)
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_a_response_with_history_is_bayes_rule(models, priors):
     """The naive alone carry the prior: their posterior is the mixture brought up to date."""
@@ -586,6 +594,7 @@ def test_the_density_with_history_is_that_of_scipy(models):
 # --- placebo, and a trial -------------------------------------------------------------------------
 
 
+@pytest.mark.draws
 def test_the_placebo_rate_is_uncertain(responses, spondylitis):
     draws = events.new_unit_rate(responses)
     both = historical.against_placebo(draws, spondylitis, seed=1)
@@ -600,6 +609,7 @@ def test_the_placebo_rate_is_uncertain(responses, spondylitis):
     assert again.identical(both)
 
 
+@pytest.mark.draws
 def test_the_tables_count_every_study(responses, spondylitis):
     table = tables.history_table(responses)
     observed = table[table["source"] == "observed"]
@@ -616,6 +626,7 @@ def test_the_tables_count_every_study(responses, spondylitis):
     assert 0.5 < small["estimate"].iloc[1] < mean
 
 
+@pytest.mark.draws
 def test_the_placebo_table_asks_both_questions(responses, spondylitis):
     rng = np.random.default_rng(1)
     draws = xr.DataArray(
@@ -648,6 +659,7 @@ def test_the_placebo_table_asks_both_questions(responses, spondylitis):
     assert nobody["test"].tolist() == ["nobody evaluable"]
 
 
+@pytest.mark.draws
 def test_the_trial_agrees_with_its_published_margins(models, trial):
     spec = read_spec(models / "trial_leger2001.toml")
     tree = fit(spec, trial, seed=3, progress="off")

@@ -42,6 +42,7 @@ def cohort():
     return replace(cohort, patients=cohort.patients.assign(blank=gone))
 
 
+@pytest.mark.draws
 def test_draws_of_all_sets_are_together_and_say_what_is_between_them(spec, cohort, tmp_path):
     table = imputed_predictors(
         spec, cohort, tmp_path, seed=5, n_sets=3, lengths=SHORT, progress=False
@@ -71,6 +72,7 @@ def test_draws_of_all_sets_are_together_and_say_what_is_between_them(spec, cohor
     assert table["synthetic"].all()
 
 
+@pytest.mark.draws
 def test_draws_come_back_from_a_table_as_they_were(spec, cohort):
     whole = impute_cohorts(cohort, spec, n_sets=2, seed=1)[0]
     tree = fit(spec, whole, seed=1, progress="off", **SHORT)

@@ -106,6 +106,7 @@ def tree(models, cohort, strength_of_few):
     return of_another_design(first_draws(strength_of_few, 60), design)
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_a_shift_moves_the_unseen_and_nobody_else(tree, models, cohort):
     spec = read_spec(models / "strength.toml")
@@ -132,6 +133,7 @@ def test_a_shift_moves_the_unseen_and_nobody_else(tree, models, cohort):
     assert judged[1].response[:, gone].mean() > judged[0].response[:, gone].mean()
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_the_curve_of_the_shift_passes_through_missing_at_random(tree):
     deltas = [-20.0, -0.3, 0.0, 0.3, 20.0]
@@ -158,6 +160,7 @@ def test_the_curve_of_the_shift_passes_through_missing_at_random(tree):
         response_probability(tree, patients="population", delta=0.5)
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_a_model_of_responses_has_no_strength_to_shift(models, cohort):
     plain = read_spec(models / "response.toml")
@@ -169,6 +172,7 @@ def test_a_model_of_responses_has_no_strength_to_shift(models, cohort):
     assert (total == 1).all()
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_every_patient_is_in_every_row(tree, cohort):
     table = missing_table(tree, rate=0.2)
@@ -185,6 +189,7 @@ def test_every_patient_is_in_every_row(tree, cohort):
     assert said["synthetic"].all()
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_the_curve_is_drawn_for_every_group(tree):
     for by in ("naive", None):

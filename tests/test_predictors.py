@@ -114,6 +114,7 @@ def test_effects_have_the_labels_and_meanings_of_their_kind(models, tables):
         candidate_effects(read_spec(models / "response.toml"))
 
 
+@pytest.mark.draws
 def test_odds_ratios_and_changes_are_those_computed_by_hand(fitted, cohort):
     posterior = fitted["posterior"].to_dataset()
     odds = predictor_effects(fitted, "odds_ratio")
@@ -146,6 +147,7 @@ def test_odds_ratios_and_changes_are_those_computed_by_hand(fitted, cohort):
         predictor_effects(fitted, "odds")
 
 
+@pytest.mark.draws
 def test_one_row_a_candidate_says_what_was_learned(fitted):
     table = predictor_table(fitted, level=0.9).set_index("predictor")
     require_converged(fitted, {"changes": predictor_effects(fitted, "response")})
@@ -172,6 +174,7 @@ def test_one_row_a_candidate_says_what_was_learned(fitted):
             predictor_table(fitted, certain=wrong)
 
 
+@pytest.mark.draws
 def test_verdicts_are_by_the_probability_of_the_margin(fitted):
     assert [verdict_of(p, 0.95) for p in (0.95, 0.94, 0.06, 0.05)] == [
         *("negligible", "undecided", "undecided", "relevant"),
@@ -182,6 +185,7 @@ def test_verdicts_are_by_the_probability_of_the_margin(fitted):
     assert harm.loc["strong", ["verdict", "p_above"]].tolist() == ["relevant", 0.0]
 
 
+@pytest.mark.draws
 def test_a_variance_that_does_not_exist_has_no_share(models, cohort, fitted):
     content = of_columns(models, numbers("strong", "none")).resolved
     heavy = {"distribution": "student_t", "df": 2, "mean": 0, "sd": 1, "why": "a reason"}
@@ -193,6 +197,7 @@ def test_a_variance_that_does_not_exist_has_no_share(models, cohort, fitted):
     assert verdict_of(np.nan, 0.95) == ""
 
 
+@pytest.mark.draws
 def test_without_logits_odds_ratios_are_of_rates(models, cohort):
     spec = of_columns(models, numbers("strong", "none"), link="probit")
     tree = fit(spec, cohort, **SHORT)
@@ -227,6 +232,7 @@ def test_effects_that_share_a_prior_have_its_law(models, cohort, tables, shared)
     assert ss.ks_2samp(ours, factor).pvalue > 0.01
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("shared", [HORSESHOE, R2D2], ids=["horseshoe", "r2d2"])
 def test_a_shared_prior_shrinks_the_weak_and_spares_the_strong(models, cohort, tables, shared):
     tree = fit(of_columns(models, tables, shared), cohort, **SHORT | {"draws": 500})
@@ -242,6 +248,7 @@ def test_a_shared_prior_shrinks_the_weak_and_spares_the_strong(models, cohort, t
 # --- what makes candidates hard -----------------------------------------------------------------
 
 
+@pytest.mark.draws
 def test_a_constant_candidate_says_nothing_or_is_refused_with_the_reason(models, cohort):
     same = replace(cohort, patients=cohort.patients.assign(same=True))
     tables = {**numbers("strong"), "same": {"column": "same", "kind": "yes_no"}}
@@ -262,6 +269,7 @@ def test_a_level_that_nobody_has_is_refused_where_it_would_be_standardised(model
         make_design(of_columns(models, more, HORSESHOE), cohort)
 
 
+@pytest.mark.draws
 def test_all_that_is_made_of_a_column_is_set(models, cohort):
     both = {**numbers("strong"), "again": {**NUMBER, "column": "strong", "centre": 1, "per": 2}}
     spec = of_columns(models, both)
@@ -280,6 +288,7 @@ def test_all_that_is_made_of_a_column_is_set(models, cohort):
         setting(levels, "region", "west")
 
 
+@pytest.mark.draws
 def test_two_identical_candidates_share_what_there_is(models, cohort):
     twins = replace(cohort, patients=cohort.patients.assign(twin=cohort.patients["strong"]))
     tree = fit(of_columns(models, numbers("strong", "twin")), twins, **SHORT)
@@ -290,6 +299,7 @@ def test_two_identical_candidates_share_what_there_is(models, cohort):
     assert int(tree["sample_stats"]["diverging"].sum()) == 0
 
 
+@pytest.mark.draws
 def test_a_candidate_that_separates_stays_finite(models, cohort):
     judged = responses(cohort, read_spec(models / "response.toml"))
     known = judged.set_index("patient")["response"].loc[cohort.patients["patient"]]
@@ -302,6 +312,7 @@ def test_a_candidate_that_separates_stays_finite(models, cohort):
     assert 5.0 < row["lower"] < row["upper"] < 1000.0
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("shared", [None, HORSESHOE], ids=["own", "horseshoe"])
 def test_more_candidates_than_patients_can_be_fitted(models, shared):
     names = [f"x{number:02d}" for number in range(8)]
@@ -358,6 +369,7 @@ def gain_male(models):
     return with_candidates(parse_spec(content, "gain"), ["male"], "gain_male")
 
 
+@pytest.mark.draws
 def test_effects_on_the_gain_are_in_grades_and_change_the_response(of_grades, models):
     posterior = of_grades["posterior"].to_dataset()
     gap = posterior["cutpoints"].to_numpy()

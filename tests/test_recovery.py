@@ -41,6 +41,7 @@ def standardised(cohort, tree):
     return found
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_truth_is_recovered(recovered):
     z = standardised(*recovered)
@@ -53,6 +54,7 @@ def test_truth_is_recovered(recovered):
     assert max(map(abs, z.values())) < 4.0, z
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_replicated_responder_rate_covers_the_observed(recovered):
     _, tree = recovered
@@ -61,6 +63,7 @@ def test_replicated_responder_rate_covers_the_observed(recovered):
     assert tree["sample_stats"]["diverging"].sum() == 0
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_what_a_study_keeps_of_a_fit_comes_apart_again(recovered):
     cohort, tree = recovered

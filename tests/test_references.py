@@ -242,6 +242,7 @@ def cohort_draws(fitted: xr.DataTree) -> dict[str, np.ndarray]:
     }
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_the_posterior_of_the_cohort_is_that_of_brms():
     spec = read_spec(REFERENCES / "cohort_model.toml")

@@ -57,6 +57,7 @@ def test_a_task_is_what_its_result_depends_on(tasks):
     assert len({task.fingerprint for task in (first, *others)}) == 5
 
 
+@pytest.mark.bits
 @pytest.mark.slow
 def test_an_interrupted_run_goes_on_and_the_result_is_that_of_one_run(tasks, tmp_path):
     whole = run_tasks(tasks, mean_of_intercept, tmp_path / "whole", workers=2)
@@ -73,6 +74,7 @@ def test_an_interrupted_run_goes_on_and_the_result_is_that_of_one_run(tasks, tmp
     )
 
 
+@pytest.mark.bits
 @pytest.mark.slow
 def test_a_failed_task_is_a_row_and_is_tried_again(tasks, tmp_path, capsys):
     broken = replace(tasks[1], lengths={**LENGTHS, "draws": 0})
@@ -89,6 +91,7 @@ def test_a_failed_task_is_a_row_and_is_tried_again(tasks, tmp_path, capsys):
     assert (mended["error"] == "").all()
 
 
+@pytest.mark.bits
 @pytest.mark.slow
 def test_the_extra_arguments_reach_the_measure(tasks, tmp_path):
     once = run_tasks(tasks[:1], mean_of_intercept, tmp_path, workers=1, progress=False)
@@ -97,6 +100,7 @@ def test_the_extra_arguments_reach_the_measure(tasks, tmp_path):
     assert twice.loc[0, "mean"] == pytest.approx(2.0 * once.loc[0, "mean"])
 
 
+@pytest.mark.bits
 @pytest.mark.slow
 def test_dask_runs_the_same_tasks(tasks, tmp_path):
     here = run_tasks(tasks, mean_of_intercept, tmp_path / "here", workers=1, progress=False)
@@ -119,6 +123,7 @@ def test_what_has_no_name_cannot_be_told_apart_and_is_refused(tasks, tmp_path):
             run_tasks(tasks, measure, tmp_path)
 
 
+@pytest.mark.bits
 @pytest.mark.slow
 def test_a_task_whose_data_cannot_be_used_is_a_row_too(tasks, tmp_path, models):
     exposed = replace(tasks[0], name="no infusions", spec=read_spec(models / "strength.toml"))
@@ -128,6 +133,7 @@ def test_a_task_whose_data_cannot_be_used_is_a_row_too(tasks, tmp_path, models):
     assert table.loc[1, "error"] == ""
 
 
+@pytest.mark.bits
 @pytest.mark.slow
 def test_text_stays_text_and_no_row_is_a_failure(tasks, tmp_path):
     found = run_tasks(tasks[:1], label_of, tmp_path, workers=1, progress=False)

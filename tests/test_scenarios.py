@@ -117,6 +117,7 @@ def test_days_that_are_dates_are_refused(kind):
 # --- what they would do ---------------------------------------------------------------------------
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_what_was_given_as_a_scenario_is_what_was_given(fitted, cohort):
     days = (0.0, 40.0, 150.0)  # within everybody's follow-up: shares are of those seen later still
@@ -129,6 +130,7 @@ def test_what_was_given_as_a_scenario_is_what_was_given(fitted, cohort):
     assert not drawn["extrapolated"].any()
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_shares_and_scores_hang_together(effective):
     monthly = schedule(**MONTHLY)
@@ -145,6 +147,7 @@ def test_shares_and_scores_hang_together(effective):
     assert drawn.attrs["synthetic"]
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 @pytest.mark.parametrize("patients", ["cohort", "population", "P02"])
 def test_schedules_differ_as_their_doses_do(effective, patients):
@@ -166,6 +169,7 @@ def test_schedules_differ_as_their_doses_do(effective, patients):
     assert drawn["extrapolated"].dims == ("scenario", "day")
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_no_infusion_is_the_models_own_placebo_rate(effective):
     treated = response_probability(
@@ -181,6 +185,7 @@ def test_no_infusion_is_the_models_own_placebo_rate(effective):
         response_probability(effective, patients="cohort", scenario=no_infusions())
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_what_was_infused_before_stays(fitted, cohort):
     design = design_of(fitted)
@@ -192,6 +197,7 @@ def test_what_was_infused_before_stays(fitted, cohort):
         with_infusions(design, schedule(**MONTHLY), 100.0)
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_what_lies_beyond_the_data_is_flagged(fitted):
     usual = extrapolation(fitted, schedule(**(MONTHLY | {"until_day": 182})), [100.0, 182.0])
@@ -207,6 +213,7 @@ def test_what_lies_beyond_the_data_is_flagged(fitted):
     assert late["extrapolated"].to_numpy().tolist() == [False, True]
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "words"),
@@ -231,6 +238,7 @@ def test_what_cannot_be_asked_is_refused(fitted, changes, words):
 # --- the kernel, and doses that keep a share ----------------------------------------------------
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_the_kernel_is_that_of_one_infusion(effective):
     u = np.array([0.0, 6.0, 28.0, 84.0])
@@ -240,6 +248,7 @@ def test_the_kernel_is_that_of_one_infusion(effective):
     assert drawn.to_numpy() == pytest.approx(np.broadcast_to(expected, drawn.shape))
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_the_dose_that_keeps_a_share_keeps_it(effective):
     needed = dose_to_keep(
@@ -257,6 +266,7 @@ def test_the_dose_that_keeps_a_share_keeps_it(effective):
         dose_to_keep(effective, 1.2, dose_g_per_kg=2, every_days=28, other_every_days=[28])
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_a_model_without_compartment_has_no_kernel(models, fitted):
     tree = of_another_model(fitted, read_spec(models / "strength_no_exposure.toml"))
@@ -264,6 +274,7 @@ def test_a_model_without_compartment_has_no_kernel(models, fitted):
         dose_in_effect_kernel(tree, [1.0])
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_what_is_left_after_the_last_infusion_is_that_of_a_long_schedule(effective):
     days = np.array([0.0, 5.0, 28.0, 90.0])
@@ -277,6 +288,7 @@ def test_what_is_left_after_the_last_infusion_is_that_of_a_long_schedule(effecti
         wearing_off_curve(effective, [-1.0], dose_g_per_kg=2.0, every_days=28)
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_of_a_saturating_effect_the_share_is_of_the_effect(effective):
     """Fixed half-lives and half effect: nothing is estimated, and every draw is the same."""
@@ -304,6 +316,7 @@ def test_of_a_saturating_effect_the_share_is_of_the_effect(effective):
     assert kernel.to_numpy() == pytest.approx(np.full(kernel.shape, expected))
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_more_is_better_where_infusions_act_and_doses_beyond_are_marked(effective):
     drawn = dose_response(effective, [0.0, 2.0, 9.0], every_days=28, by="naive")
@@ -319,6 +332,7 @@ def test_more_is_better_where_infusions_act_and_doses_beyond_are_marked(effectiv
         dose_response(effective, [-1.0], every_days=28)
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_the_course_of_one_patient_is_that_of_its_trajectory(fitted, cohort):
     days = [0.0, 60.0, 150.0]
@@ -334,6 +348,7 @@ def test_the_course_of_one_patient_is_that_of_its_trajectory(fitted, cohort):
         patient_course(fitted, "X", days)
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_what_is_beyond_is_asked_of_those_whom_the_scenario_is_for(fitted, cohort):
     """Of one patient, of a group: not of whoever else is in the cohort."""
@@ -357,6 +372,7 @@ def test_what_is_beyond_is_asked_of_those_whom_the_scenario_is_for(fitted, cohor
     assert found.set_index("quantity").loc["dose of a course (g/kg)", "extrapolated"]
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_draws_of_the_prior_say_so(fitted):
     prior = prior_of(fitted, seed=1, draws=20)
@@ -366,6 +382,7 @@ def test_draws_of_the_prior_say_so(fitted):
     assert rates.attrs["distribution"] == "prior"
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_never_infused_is_beyond_what_was_seen(fitted):
     table = extrapolation(fitted, no_infusions(), [182.0], from_day=0.0).set_index("quantity")
@@ -389,6 +406,7 @@ def drawn(fitted):
     return trajectory(fitted, scenario=SCENARIOS, patients="cohort", days=[0.0, 100.0, 9e3])
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_tables_say_what_is_extrapolated(drawn):
     table = trajectory_table(drawn)
@@ -405,6 +423,7 @@ def test_tables_say_what_is_extrapolated(drawn):
         trajectory_table(drawn, "extrapolated")
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_schedules_are_contrasted_draw_by_draw(drawn):
     first, second = SCENARIOS
@@ -421,6 +440,7 @@ def test_schedules_are_contrasted_draw_by_draw(drawn):
         contrast_table(drawn, [("every day", second)])
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_the_models_placebo_rate_stands_beside_the_published_one(fitted):
     table = scenario_response_table(fitted, SCENARIOS, placebo=0.2)
@@ -448,6 +468,7 @@ def drawn_text(figure):
     return " ".join(t.get_text().replace("\n", " ") for t in figure.findobj(Text))
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_figures_say_what_they_show(fitted, drawn, effective):
     seen = observed_shares(fitted, (0, 60, 200, 500), by=None)

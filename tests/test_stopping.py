@@ -35,6 +35,7 @@ def test_sampling_ends_when_every_parameter_has_what_was_asked(model):
         assert found.r_hat.max() <= 1.01
 
 
+@pytest.mark.draws
 def test_the_draws_kept_are_the_first_ones_of_a_longer_run(model, monkeypatch):
     short = fit(*model, ess=200, **SETTINGS)
     n = short.attrs["draws"]
@@ -47,6 +48,7 @@ def test_the_draws_kept_are_the_first_ones_of_a_longer_run(model, monkeypatch):
     assert first.identical(short["posterior"].to_dataset())
 
 
+@pytest.mark.draws
 def test_no_more_draws_are_made_than_were_allowed(model):
     tree = fit(*model, draws=120, ess=470, **SETTINGS)
     assert tree.attrs["draws"] == 120
@@ -67,6 +69,7 @@ def test_what_cannot_be_reached_is_refused(model, ess, sentence):
         fit(*model, ess=ess, **SETTINGS)
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("how", [{"draws": 200_000}, {"ess": 300}])
 def test_an_interrupt_leaves_no_fit_and_no_sampler(model, how, monkeypatch):
     made, sample = [], nutpie.sample

@@ -52,6 +52,7 @@ def fitted(rich, cohort):
     return fit(rich, cohort, seed=2, chains=2, draws=60, tune=150, progress="off")
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_the_draws_are_labelled_and_the_parametrisation_is_recorded(fitted, rich):
     posterior = fitted["posterior"].to_dataset()
@@ -70,6 +71,7 @@ def test_the_draws_are_labelled_and_the_parametrisation_is_recorded(fitted, rich
     assert "site" not in stated
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_every_estimand_follows_from_it(fitted, tmp_path):
     kept = load(save(fitted, tmp_path / "rich.nc"))
@@ -84,6 +86,7 @@ def test_every_estimand_follows_from_it(fitted, tmp_path):
     assert shares.sum("grade").to_numpy() == pytest.approx(1.0)
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_a_visit_keeps_its_effect_and_a_new_one_draws_its_own(fitted, rich):
     design = fitted["design"].to_dataset()
@@ -120,6 +123,7 @@ def test_the_prior_can_be_printed_in_either_unit(models, cohort, unit):
     assert 0 < chance["estimate"] < 1
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_the_gain_may_act_differently_across_grades(models, cohort):
     # A few patients, one of them without a follow-up, and their first months: it is slow to sample.

@@ -51,6 +51,7 @@ def fitted(spec, cohort):
     return fit(spec, cohort, seed=1, progress="off", draws=1000, chains=2)
 
 
+@pytest.mark.draws
 def test_the_density_of_a_response_is_bernoulli(fitted, cohort):
     posterior = fitted["posterior"].to_dataset()
     x = cohort.patients.set_index("patient")
@@ -63,6 +64,7 @@ def test_the_density_of_a_response_is_bernoulli(fitted, cohort):
         assert found.isel(patient=place).to_numpy() == pytest.approx(expected.to_numpy())
 
 
+@pytest.mark.draws
 def test_importance_agrees_with_fits_that_never_saw_the_patient(fitted, spec, cohort, tmp_path):
     importance = left_out_by_importance(fitted)
     assert len(importance) == 16
@@ -206,6 +208,7 @@ def test_exact_fits_of_grades_are_asked_for_elsewhere(models, cohort, tmp_path):
         predictor_worth(spec, cohort, tmp_path, seed=1, exact=True)
 
 
+@pytest.mark.draws
 def test_models_of_responses_are_compared_but_not_with_those_of_grades(fitted, spec, cohort):
     less = fit(
         with_candidates(spec, [], "none"), cohort, seed=1, progress="off", draws=500, chains=2
