@@ -1,5 +1,5 @@
 # make setup      the environment in .venv, exactly as requirements.lock says
-# make results    the main job, into results/leger2008: fits of strength and response, their table, its figures; 50 s
+# make results    the main job, into results/leger2008: fits of strength and response, their table, its figures; 25 s
 # make studies    everything else, part by part: 1:40 hours; goes on after an interruption, leaves what is done as it is
 #                 AGAIN=1 does that anew, JOBS=2 runs two parts at once; `scripts/studies.py --list` says what is done
 # make studies-checks, -history, -placebo, -review, -scenarios, -long-term, -blocks, -exposure    into results/leger2008

@@ -278,6 +278,21 @@ def test_json_is_the_same_but_for_dates_times_and_versions(compared):
     assert differ({**new, "more": 1}) == [("", "more")]
 
 
+def test_how_many_draws_it_took_is_told_and_not_compared(compared):
+    def differ(old, new):
+        sides = ({"m.json": json.dumps({"fits": {"strength": one}})} for one in (old, new))
+        return found(compared(*sides))
+
+    asked = {"ess_asked": 500.0, "draws": 350}
+    assert differ(asked, {**asked, "draws": 450}) == []
+    assert differ(asked, {"ess_asked": 400.0, "draws": 450}) != []
+    assert differ({"draws": 1000}, {"draws": 500}) == [("fits.strength.draws", "draws")]
+    old = {"t.csv": ESTIMATES, "t.md": page(ESTIMATES, "4 chains of 350 draws after 300, seed 1.")}
+    for note, same in (("of 450 draws after 300", True), ("of 350 draws after 400", False)):
+        new = {**old, "t.md": page(ESTIMATES, f"4 chains {note}, seed 1.")}
+        assert (found(compared(old, new)) == []) == same
+
+
 def test_other_files_are_the_same_text(compared):
     assert found(compared({"spec.toml": "a = 1\n"}, {"spec.toml": "a = 2\n"})) == [("", "")]
     assert found(compared({"a.png": "x"}, {"a.png": "y"})) == []

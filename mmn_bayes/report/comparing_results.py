@@ -38,16 +38,18 @@ COLUMNS = ("file", "row", "column", "committed", "regenerated", "allowance", "wh
 _MUST = "must be the same"
 
 # Times, sizes and versions are those of a machine and a day; so is what a benchmark measures, and
-# what the luck of its samplers makes of that.
+# what the luck of its samplers makes of that. How many draws it took to an effective sample size
+# hangs on the draws.
 _OF_THE_MACHINE = (
     r"date|versions?|numba|seconds\w*|\w*_seconds?|us_per_gradient|times_no_exposure|memory_mib|"
-    r"worker_memory_mib|saved_mb|ess_per_\w+|ess_(bulk|tail)_of|r_hat_patients|leapfrogs_per_draw"
+    r"worker_memory_mib|saved_mb|ess_per_\w+|ess_(bulk|tail)_of|r_hat_patients|"
+    r"leapfrogs_per_draw|n_draws"
 )
 _R_HAT = r"(worst_)?r_hat|R-hat"
 _ESS = r"(least_)?ess_(bulk|tail)|ESS bulk/tail"
 _MCSE = r"mcse(_\w+)?|(added|removed)_mcse"
 _OF_DRAWS = f"{_R_HAT}|{_ESS}|{_MCSE}"
-_VERSION = re.compile(r"\b([A-Za-z_]+) \d+\.\d+\.\d+")
+_VERSION = re.compile(r"\b([A-Za-z_]+|chains of) (?:\d+\.\d+\.\d+|\d+(?= draws))")
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?")
 # Which columns of a table are drawn together in one column of its page.
 _PRINTED = {
@@ -424,7 +426,9 @@ class _Work:
         if re.fullmatch(_OF_THE_MACHINE, key):
             self._told(key, *(_said(one) for one in (old, new)))
         elif isinstance(old, dict) and isinstance(new, dict):
-            for one in sorted(old.keys() | new.keys()):
+            # Until an effective sample size was reached: as many as it took.
+            until = "ess_asked" in old and old["ess_asked"] == new.get("ess_asked")
+            for one in sorted((old.keys() | new.keys()) - ({"draws"} if until else set())):
                 if one in old and one in new:
                     self._json(name, f"{path}.{one}".lstrip("."), old[one], new[one])
                 else:
