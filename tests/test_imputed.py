@@ -45,7 +45,7 @@ def cohort():
 @pytest.mark.draws
 def test_draws_of_all_sets_are_together_and_say_what_is_between_them(spec, cohort, tmp_path):
     table = imputed_predictors(
-        spec, cohort, tmp_path, seed=5, n_sets=3, lengths=SHORT, progress=False
+        spec, cohort, tmp_path, seed=5, n_sets=3, lengths=SHORT, workers=1, progress=False
     ).set_index("predictor")
     # Each set by itself, as the run fitted it.
     fits = [
