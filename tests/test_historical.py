@@ -285,8 +285,8 @@ def test_the_log_density_of_counts_is_that_of_scipy(models, evidence, trial, nam
         point = {n: rng.normal() for n in spec.priors} | {"unit_sd": rng.uniform(0.2, 2.0)}
         point["unit_z"] = rng.normal(size=table[unit].nunique())
         values = {n: np.array(v) for n, v in point.items() if n != "unit_sd"}
-        values["unit_sd_log__"] = np.log(point["unit_sd"])
-        # Sampled in other units, by the law of what the page says.
+        # Sampled in other units and with a sign, by the law of what the page says.
+        values["unit_sd_signed"] = np.array(point["unit_sd"])
         own = table.assign(one=1).rename(columns={"responder": "responders"})
         of, k = (own.groupby(unit, sort=False)[c].sum().to_numpy(dtype=float)
                  for c in ("n" if unit == "study" else "one", "responders"))  # fmt: skip
@@ -294,8 +294,10 @@ def test_the_log_density_of_counts_is_that_of_scipy(models, evidence, trial, nam
         spread = np.sqrt(1.0 + point["unit_sd"] ** 2 * of * rate * (1.0 - rate))
         values["unit_balanced"] = values.pop("unit_z") * spread
         assert set(values) == {v.name for v in model.value_vars}
-        expected = other_log_density(spec, table, unit, point) - np.log(spread).sum()
+        expected = other_log_density(spec, table, unit, point) - np.log(spread).sum() - np.log(2.0)
         assert log_density(values) == pytest.approx(expected, rel=1e-9)
+        mirrored = {n: v * (-1.0 if n.startswith("unit_") else 1.0) for n, v in values.items()}
+        assert log_density(mirrored) == pytest.approx(expected, rel=1e-9)
         order = [v.name for v in model.value_vars]
         numeric = []
         for key in order:

@@ -12,8 +12,9 @@ import xarray as xr
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.errors import DataError
 from mmn_bayes.model.effects import predictor_sum
-from mmn_bayes.model.priors import parameter
+from mmn_bayes.model.priors import folded, may_be_folded, parameter
 from mmn_bayes.spec.model_spec import Evidence, ModelSpec, Predictor, Unit
+from mmn_bayes.spec.prior import Prior
 
 # Columns of a table of counts, by whose counts they are.
 _COUNTED = {"study": ("study", "n", "responders"), "patient": ("patient", "responder")}
@@ -223,9 +224,8 @@ def counted_events(spec: ModelSpec, arrays: dict[str, Any], purpose: str) -> Non
     """
     unit = _unit(spec)
     mean = parameter("intercept", spec.priors["intercept"])
-    sd = parameter("unit_sd", unit.sd)
-    z = _unit_effects(arrays, sd, sampled=purpose == "sample")
-    log_odds = mean + predictor_sum(spec, "response", arrays) + (sd * z)[arrays["unit_of_row"]]
+    effects = _unit_effects(arrays, unit.sd, sampled=purpose == "sample")
+    log_odds = mean + predictor_sum(spec, "response", arrays) + effects[arrays["unit_of_row"]]
     if purpose == "predict":
         pm.Deterministic("event_probability", pt.sigmoid(log_odds))
         return
@@ -233,18 +233,22 @@ def counted_events(spec: ModelSpec, arrays: dict[str, Any], purpose: str) -> Non
     pm.Binomial("responders", n=n, logit_p=log_odds, observed=events)
 
 
-def _unit_effects(arrays: dict[str, Any], sd: Any, *, sampled: bool) -> Any:
-    """Standard normals, one a unit; sampled in units of what its counts leave to know of it.
+def _unit_effects(arrays: dict[str, Any], prior: Prior, *, sampled: bool) -> Any:
+    """Effects of units; sampled in units of what its counts leave to know of each.
 
     As levels of patients are (`components`), with the precision of the log odds that n patients at
-    the unit's own rate have, n p (1 - p).
+    the unit's own rate have, n p (1 - p); with a sign, where the prior of the sd allows for that.
     """
     if not sampled:
-        return pm.Normal("unit_z", 0.0, 1.0, dims="unit")
+        return parameter("unit_sd", prior) * pm.Normal("unit_z", 0.0, 1.0, dims="unit")
+    if may_be_folded(prior):
+        signed, sd = folded("unit_sd", prior)
+    else:
+        signed = sd = parameter("unit_sd", prior)
     unit, n, events = (arrays[name].eval() for name in ("unit_of_row", "n", "events"))
     of, responded = np.bincount(unit, n), np.bincount(unit, events)
     rate = (responded + 0.5) / (of + 1.0)
     spread = pt.sqrt(1.0 + sd**2 * (of * rate * (1.0 - rate)))
-    return pm.Deterministic(
-        "unit_z", pm.Normal("unit_balanced", 0.0, spread, dims="unit") / spread, dims="unit"
-    )
+    own = pm.Normal("unit_balanced", 0.0, spread, dims="unit") / spread
+    pm.Deterministic("unit_z", pt.switch(pt.lt(signed, 0.0), -1.0, 1.0) * own, dims="unit")
+    return signed * own
