@@ -139,8 +139,8 @@ def test_a_patient_left_out_by_importance_is_as_likely_as_one_never_seen(fits, c
     assert (exact["error"] == "").all(), exact["error"].tolist()
     assert (exact["n_draws"] == 400).all()
     apart = by_importance.loc[chosen, "elpd"] - exact["elpd"]
-    # 5 standard errors of both, and 0.05 for the nodes of both integrals (`more_nodes`): of a
-    # normal error 1 of 10^6 is beyond; the largest of SEEN seeds was Z.
+    # 5 standard errors of both, and 0.05 for the nodes of both integrals (`more_nodes`): of two
+    # normal errors one in 10^6 is beyond.
     error = np.hypot(by_importance.loc[chosen, "mcse"], exact["mcse"])
     assert (apart.abs() < 5 * error + 0.05).all(), (apart, error)
     table = importance_against_exact(left_out_by_importance(whole), exact.reset_index())
