@@ -92,8 +92,7 @@ def _numba_decayed_dose(op: DecayedDose, node: Apply, **kwargs: Any) -> Any:
 class DecayedDoses(Op):
     """`DecayedDose` at the rates of many draws, shape (draw, patient), and the same infusions.
 
-    The loop is called for each draw, with the arrays that are the same in all made ready once: of
-    few patients 10 microseconds a draw in place of 110.
+    The loop is called for each draw, with the arrays that are the same in all made ready once.
     """
 
     __props__ = ()

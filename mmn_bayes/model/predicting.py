@@ -120,7 +120,7 @@ def draw_grades(
     """Draw grades that have the probabilities of `grade_cdf`.
 
     A grade is the number of cutpoints below eta plus noise: one number a row in place of the
-    probability of each grade (of 33,280 rows and 5 cutpoints 4 ns a row in place of 70).
+    probability of each grade.
 
     Parameters
     ----------

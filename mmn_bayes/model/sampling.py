@@ -220,7 +220,11 @@ def _sampled(
             progress_rate=500 if ess is None else 50,
             blocking=False,
         )
-        constrain = constrainer(model, program)  # while the chains warm up
+        try:
+            constrain = constrainer(model, program)  # while the chains warm up
+        except BaseException:
+            sampler.cancel()
+            raise
 
         def quantities(draws: xr.Dataset) -> xr.Dataset:
             return _kept(spec, constrain(draws))
