@@ -6,6 +6,7 @@ does not wait for a sampler. What each does is said where it lives.
 
 from importlib import import_module
 from importlib.metadata import version
+from types import FunctionType
 from typing import Any
 
 __version__ = version("mmn_bayes")
@@ -144,6 +145,10 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"mmn_bayes has no public name '{name}'; it has {', '.join(__all__)}.")
     value = getattr(import_module(_HOME_OF[name]), name)
+    if isinstance(value, FunctionType):
+        from mmn_bayes.arguments import checked  # here, since it imports pandas and xarray
+
+        value = checked(value)
     globals()[name] = value
     return value
 

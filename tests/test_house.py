@@ -19,12 +19,13 @@ FACE = PACKAGE  # the package itself: what a user imports, so nothing inside may
 # What each storey may import from, itself aside.
 BELOW = {
     "errors": set(),
-    "cohort": {"errors"},
-    "spec": {"errors", "cohort"},
-    "model": {"errors", "cohort", "spec"},
-    "posterior": {"errors", "cohort", "spec", "model"},
-    "frequentist": {"errors", "cohort", "spec"},
-    "report": {"errors", "cohort", "spec", "model", "posterior", "frequentist"},
+    "arguments": set(),
+    "cohort": {"errors", "arguments"},
+    "spec": {"errors", "arguments", "cohort"},
+    "model": {"errors", "arguments", "cohort", "spec"},
+    "posterior": {"errors", "arguments", "cohort", "spec", "model"},
+    "frequentist": {"errors", "arguments", "cohort", "spec"},
+    "report": {"errors", "arguments", "cohort", "spec", "model", "posterior", "frequentist"},
 }
 BAYESIAN = {
     "arviz",

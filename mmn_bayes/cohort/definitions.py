@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mmn_bayes.arguments import check_fields
 from mmn_bayes.cohort.response import NOT_GRADED, HasResponseRule, ResponseRule
 
 GAINS, MUSCLES = (1, 2), (1, 2, 3)
@@ -34,6 +35,10 @@ class Definition:
     rule: ResponseRule
     scale: tuple[str, ...]
     collapse: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what is of the wrong kind."""
+        check_fields(self)
 
     def code_of(self, scale: tuple[str, ...]) -> np.ndarray:
         """Return the code on this scale of each code of another, and last that of no grade.

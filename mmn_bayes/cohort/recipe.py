@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 from scipy.stats import norm
 
+from mmn_bayes.arguments import check_fields
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -92,6 +94,10 @@ class Recipe:
     extra_visit_days: tuple[int, ...] = ()  # within the first year, besides those
     visit_jitter_days: float = 10.0
     missed_within_days: float = 70.0  # who misses the 6-month visit has none this near to it
+
+    def __post_init__(self) -> None:
+        """Refuse what is of the wrong kind."""
+        check_fields(self)
 
     @property
     def fingerprint(self) -> str:

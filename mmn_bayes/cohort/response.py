@@ -4,11 +4,12 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
+from mmn_bayes.arguments import check_fields
 from mmn_bayes.cohort.schema import DEFAULT_SCALE, Cohort
 from mmn_bayes.errors import CohortWarning, DataError
 
@@ -41,6 +42,10 @@ class ResponseRule:
     follow_up_day: float
     follow_up_window_days: tuple[float, float]
 
+    def __post_init__(self) -> None:
+        """Refuse what is of the wrong kind."""
+        check_fields(self)
+
     def in_words(self) -> str:
         """Return the rule as the sentence that stands under every response table."""
         steps = "1 grade" if self.gain == 1 else f"{self.gain} grades"
@@ -53,6 +58,7 @@ class ResponseRule:
         )
 
 
+@runtime_checkable
 class HasResponseRule(Protocol):
     """What `responses` needs of a model specification, which is defined a storey above."""
 

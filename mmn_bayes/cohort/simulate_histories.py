@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
+from mmn_bayes.arguments import check_fields
 from mmn_bayes.cohort.histories import days_zero
 from mmn_bayes.cohort.margins import YEAR
 from mmn_bayes.cohort.schema import Cohort
@@ -46,6 +47,7 @@ class HistoryRecipe:
         ValueError
             Every reason at once.
         """
+        check_fields(self)
         k = len(self.levels)
         wrong = {
             "levels: two or more": k >= 2,

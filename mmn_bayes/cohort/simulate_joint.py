@@ -3,7 +3,6 @@
 A second author of `joint.toml`, in plain NumPy: nothing here may import `mmn_bayes.model`.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,9 +20,9 @@ def simulate_joint(
     n_patients: int,
     *,
     seed: int,
-    gain_on_class: Sequence[float] = (1.0, -0.7),
-    gain_on_blocks: Sequence[float] = (-0.8, 0.6),
-    class_shares: Sequence[float] = (0.6, 0.25, 0.15),
+    gain_on_class: tuple[float, float] = (1.0, -0.7),
+    gain_on_blocks: tuple[float, float] = (-0.8, 0.6),
+    class_shares: tuple[float, float, float] = (0.6, 0.25, 0.15),
     block_stays: float = 0.75,
     block_appears: float = 0.03,
     patient_gain_sd: float = 0.2,

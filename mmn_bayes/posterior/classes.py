@@ -122,6 +122,10 @@ def simultaneous_intervals(draws: xr.DataArray, dim: str, level: float = 0.95) -
     ----------
     Besag, Green, Higdon and Mengersen, Stat Sci 1995;10:3 (simultaneous credible regions by ranks).
     """
+    if dim not in draws.dims:
+        raise ValueError(
+            f"The draws have no dim '{dim}'; they have {', '.join(map(str, draws.dims))}."
+        )
     table = summarise(draws, level=level, interval="eti")
     flat = draws.stack(sample=_SAMPLE).transpose("sample", dim).to_numpy()
     n = len(flat)

@@ -15,6 +15,7 @@ from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.spec.model_spec import ModelSpec
 
 _SAMPLE = ("chain", "draw")
+_FEWEST_DRAWS = 25  # a fifth of them is the tail that a Pareto distribution is fitted to
 
 
 def left_out_by_importance(fit: xr.DataTree) -> pd.DataFrame:
@@ -66,6 +67,11 @@ def left_out_by_importance(fit: xr.DataTree) -> pd.DataFrame:
 
 def _smoothed(density: xr.DataArray) -> Any:
     """Pareto-smoothed importance sampling of ArviZ, each patient left out in turn."""
+    n_draws = density.sizes["chain"] * density.sizes["draw"]
+    if n_draws < _FEWEST_DRAWS:
+        raise ValueError(
+            f"The fit has {n_draws} draws; importance sampling needs {_FEWEST_DRAWS} at least."
+        )
     with warnings.catch_warnings():
         # Said in the table, of each patient.
         warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")

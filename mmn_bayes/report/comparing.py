@@ -10,6 +10,7 @@ import xarray as xr
 from mmn_bayes.frequentist.comparing import compare_rates
 from mmn_bayes.frequentist.rates import INTERVALS, exact_test, rate_interval
 from mmn_bayes.posterior.groups import groups_of
+from mmn_bayes.posterior.rates import require_responses
 from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.posterior.response import response_probability
 from mmn_bayes.posterior.summary import Contrast, contrast, summarise
@@ -95,6 +96,7 @@ def comparison_table(
 
 def _counts(fit: xr.DataTree, by: str) -> dict[str, tuple[object, int, int, int]]:
     """By the printed label of a group: its value, responders, evaluable and missing patients."""
+    require_responses(spec_of(fit))
     response = design_of(fit)["response"].to_numpy()
     found = {}
     for value, member in groups_of(fit, by).members.items():

@@ -62,6 +62,11 @@ def leave_patients_out(
         When the fit is not of this cohort, or its model's effects are not integrated out.
     """
     spec, design = spec_of(fit), design_of(fit)
+    if "patient" not in design.dims:
+        raise ValueError(
+            f"The fit of '{spec.name}' is of outcome '{spec.outcome}', not of patients; nobody can "
+            "be left out."
+        )
     everybody = design["patient"].to_numpy().tolist()
     now = fingerprint(spec, make_design(spec, cohort, historical), int(fit.attrs["seed"]))
     if now != fit.attrs["fingerprint"]:

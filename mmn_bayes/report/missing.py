@@ -6,6 +6,7 @@ import xarray as xr
 from mmn_bayes.cohort.response import reasons_in_words
 from mmn_bayes.frequentist.missing import assumed_missing, tipping_point
 from mmn_bayes.posterior.groups import ALL, groups_of
+from mmn_bayes.posterior.rates import require_responses
 from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.posterior.response import response_probability
 from mmn_bayes.posterior.summary import summarise
@@ -56,8 +57,17 @@ def missing_table(
         draws = response_probability(fit, patients="cohort", by=by)
     filled = summarise(draws, level=level, interval="eti", above=rate)
     column = "group" if by is None else by
+    counts_of = _counts(fit, by)
+    labels = [] if by is None else list(counts_of)
+    if len(filled) != len(counts_of) or (
+        labels and filled.get(by, filled.index).tolist() != labels
+    ):
+        raise ValueError(
+            "The draws are not of the groups of this fit; give those that `response_probability` "
+            f"makes of it by {by!r}."
+        )
     parts = []
-    for position, (label, counted) in enumerate(_counts(fit, by).items()):
+    for position, (label, counted) in enumerate(counts_of.items()):
         events, n, missing, not_judged = counted
         own = [filled.iloc[[position]].assign(assumption=FILLED_IN, above=rate, n=n + missing)]
         if n + missing:
@@ -111,6 +121,7 @@ def _first_groups_first(table: pd.DataFrame, column: str) -> pd.DataFrame:
 
 def _counts(fit: xr.DataTree, by: str | None) -> dict[object, tuple[int, int, int, int]]:
     """Responders, judged, missing, and patients whom the rule does not apply to, of each group."""
+    require_responses(spec_of(fit))
     design = design_of(fit)
     response, reason = design["response"].to_numpy(), design["reason"].to_numpy()
     _, _, too_few, _ = reasons_in_words(spec_of(fit).response)

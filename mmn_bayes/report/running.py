@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.arguments import check_fields
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.model.sampling import fit
@@ -52,6 +53,10 @@ class Task:
     lengths: Mapping[str, int] = field(default_factory=dict)
     historical: pd.DataFrame | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what is of the wrong kind."""
+        check_fields(self)
 
     @property
     def fingerprint(self) -> str:

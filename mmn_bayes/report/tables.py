@@ -139,6 +139,16 @@ def response_table(
     trees = _checked(fits)
     _check_groups(trees, by)
     draws = response_draws(trees, by) if draws is None else draws
+    lost = [
+        f"'{fit.attrs['spec_name']}' ({patients})"
+        for fit in trees
+        for patients in PATIENTS
+        if (str(fit.attrs["spec_name"]), patients) not in draws
+    ]
+    if lost:
+        raise ValueError(
+            f"There are no draws of {', '.join(lost)}; give `response_draws` of these fits."
+        )
     column = "group" if by is None else by
     observed = _observed(trees[0], by, level)
     parts = [observed.assign(published=_published(observed, column, published))]
