@@ -17,7 +17,7 @@ class _Defects(ValueError):
 
 
 class DataError(_Defects):
-    """The cohort's tables cannot be used as they are; `defects` names every place and its cure."""
+    """Tables of data or a stored fit cannot be used as they are; `defects` names place and cure."""
 
 
 class SpecError(_Defects):
@@ -29,7 +29,7 @@ class NotConverged(RuntimeError):
 
 
 class SamplingError(RuntimeError):
-    """The sampler ended before it had the draws asked of it: there is no fit of a part of them."""
+    """The sampler did not give all draws asked of it: there is no fit of a part of them."""
 
 
 class CohortWarning(UserWarning):

@@ -24,6 +24,7 @@ def main(folder: Path) -> None:
     specs = [mb.read_spec(ROOT / "models" / f"{name}.toml") for name in names]
     full, _ = mb.complete_cases(mb.with_early_response(cohort, specs[0]), specs[0])
     fits = [mb.fit(spec, full, seed=SEED) for spec in specs]
+    store.remove_manifest(folder / "manifest_blocks.json")
     for fit in fits:
         checks = mb.diagnose(fit)
         mb.require_converged(checks)

@@ -6,6 +6,7 @@ Into results/leger2008, with the fits of the main job, which are there.
 from pathlib import Path
 
 from running.command_line import folder_of
+from running.stored import stored_fits
 
 import mmn_bayes as mb
 from mmn_bayes.report import store
@@ -18,10 +19,11 @@ def main(folder: Path) -> None:
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
     published = mb.read_published(ROOT / "data" / "leger2008")["counts"]
     specs = [mb.read_spec(ROOT / "models" / f"{name}.toml") for name in ("strength", "response")]
-    for spec in specs:
+    fits = stored_fits(folder, *(spec.name for spec in specs))
+    for spec, fit in zip(specs, fits, strict=True):
         implied = mb.implied_by_prior(spec, cohort, seed=SEED)
         store.write_table(implied, folder / f"prior_{spec.name}.csv")
-        replicated = mb.check_response(mb.load(folder / f"{spec.name}.nc"), by="naive")
+        replicated = mb.check_response(fit, by="naive")
         store.write_table(replicated, folder / f"predictive_{spec.name}.csv")
     tests = mb.observed_predictors(cohort, specs[0], naive=True)
     store.write_table(tests, folder / "univariable.csv")

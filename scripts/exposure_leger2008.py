@@ -6,6 +6,7 @@ Usage: python scripts/exposure_leger2008.py [folder]      (default: results/lege
 from pathlib import Path
 
 from running.command_line import folder_of
+from running.stored import stored_fits
 
 import mmn_bayes as mb
 from mmn_bayes.report import store, tables
@@ -22,18 +23,16 @@ CAPTIONS = {
 
 
 def main(folder: Path) -> None:
-    cohort, fit = (
-        mb.read_cohort(ROOT / "data" / "leger2008_cohort"),
-        mb.load(folder / "strength.nc"),
-    )
+    (fit,) = stored_fits(folder, "strength")
+    cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
     strength = mb.read_spec(ROOT / "models" / "strength.toml")
     others = [mb.read_spec(ROOT / "models" / f"{name}.toml") for name in VARIANTS]
     fits = [fit, *(mb.fit(spec, cohort, seed=SEED) for spec in others)]
     early = mb.fit(strength, mb.first_months(cohort, until_day=195, every_days=28), seed=SEED)
     for tree in (*fits[1:], early):
         mb.require_converged(mb.diagnose(tree))
-    store.write_manifest(fits, folder / "manifest_exposure.json")
-    store.write_manifest(early, folder / "manifest_first_months.json")
+    store.remove_manifest(folder / "manifest_exposure.json")
+    store.remove_manifest(folder / "manifest_first_months.json")
     written = {
         "variants": mb.variants_table(fits),
         "time_and_infusions": mb.time_against_infusions(fit, seed=SEED, by="naive"),
@@ -44,6 +43,8 @@ def main(folder: Path) -> None:
         store.write_table(table, folder / f"exposure_{name}.csv")
         store.write_markdown(table, folder / f"exposure_{name}.md", CAPTIONS[name])
         tables.print_table(table, CAPTIONS[name])
+    store.write_manifest(fits, folder / "manifest_exposure.json")
+    store.write_manifest(early, folder / "manifest_first_months.json")
     print(f"\nWritten: {folder}")
 
 

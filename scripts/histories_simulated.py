@@ -28,6 +28,7 @@ def main(folder: Path) -> None:
     spec = mb.read_spec(ROOT / "models" / "histories.toml")
     fit = mb.fit(spec, cohort, seed=SEED)
     mb.require_converged(checks := mb.diagnose(fit))
+    store.remove_manifest(folder / "manifest.json")
     store.write_table(checks, folder / "diagnostics.csv")
     notes = mb.histories_notes(cohort, fit)
     tables = {

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from running.command_line import folder_of
+from running.stored import stored_fits
 
 import mmn_bayes as mb
 from mmn_bayes.report import figures, store, tables
@@ -16,12 +17,14 @@ CONFLICT = "What history expects of the naive, and what it leaves of the data"
 
 
 def main(folder: Path) -> None:
+    (without,) = stored_fits(folder, "response")
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
     counts = mb.read_evidence(ROOT / "data" / "evidence" / "response_counts.csv")
     spec = mb.read_spec(ROOT / "models" / "historical_response.toml")
     history = mb.fit(spec, counts, seed=SEED, draws=2000)
     priors = {kind: mb.historical_prior(history, kind) for kind in KINDS}
     fits = [history]
+    store.remove_manifest(folder / "manifest_history.json")
     for kind, prior in priors.items():
         variant = mb.read_spec(ROOT / "models" / f"response_{kind}.toml")
         fits.append(mb.fit(variant, cohort, historical=prior, seed=SEED))
@@ -31,7 +34,7 @@ def main(folder: Path) -> None:
         checks = mb.diagnose(fit)
         mb.require_converged(checks)
         store.write_table(checks, folder / f"diagnostics_{fit.attrs['spec_name']}.csv")
-    with_history = [mb.load(folder / "response.nc"), *fits[1:]]
+    with_history = [without, *fits[1:]]
     together, studies = mb.response_table(with_history), mb.history_table(history)
     for name, table, caption, notes in (
         ("history", studies, STUDIES, tables.question_notes(history)),

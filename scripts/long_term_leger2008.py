@@ -26,6 +26,7 @@ def main(folder: Path) -> None:
     full, lost = mb.complete_cases(mb.with_early_response(cohort, model), model)
     fits = [mb.fit(rates, cohort, seed=SEED)]
     fits += [mb.fit(spec, full, seed=SEED) for spec in (model, candidates)]
+    store.remove_manifest(folder / "manifest_long_term.json")
     for fit in fits:
         checks = mb.diagnose(fit)
         mb.require_converged(checks)

@@ -6,6 +6,7 @@ Usage: python scripts/placebo_leger2008.py [folder]      (default: results/leger
 from pathlib import Path
 
 from running.command_line import folder_of
+from running.stored import stored_fits
 
 import mmn_bayes as mb
 from mmn_bayes.report import store, tables
@@ -21,6 +22,7 @@ CAPTIONS = {
 
 
 def main(folder: Path) -> None:
+    fits = stored_fits(folder, *FITTED)
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
     counts = mb.read_evidence(EVIDENCE / "response_counts.csv")
     trial = mb.read_trial(EVIDENCE / "leger2001_patient_visits.csv")
@@ -28,11 +30,11 @@ def main(folder: Path) -> None:
     of_placebo, of_trial, rule = (mb.read_spec(ROOT / "models" / f"{n}.toml") for n in names)
     placebo = mb.fit(of_placebo, counts, seed=SEED, draws=2000)
     by_patients = mb.fit(of_trial, trial, seed=SEED)
+    store.remove_manifest(folder / "manifest_placebo.json")
     for fit in (placebo, by_patients):
         checks = mb.diagnose(fit)
         mb.require_converged(checks)
         store.write_table(checks, folder / f"diagnostics_{fit.attrs['spec_name']}.csv")
-    fits = [mb.load(folder / f"{name}.nc") for name in FITTED]
     new = {
         f"{model}: new patients": drawn
         for (model, patients), drawn in tables.response_draws(fits).items()

@@ -26,6 +26,7 @@ def main(folder: Path) -> None:
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
     history = pd.read_csv(ROOT / "results" / "leger2008" / "mixture_map.csv")
     fits = []
+    store.remove_manifest(folder / "manifest.json")
     for name in MODELS:
         spec = mb.read_spec(ROOT / "models" / f"candidates_{name}.toml")
         fit = mb.fit(spec, cohort, historical=history if spec.historical else None, seed=SEED)

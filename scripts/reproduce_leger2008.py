@@ -23,6 +23,7 @@ def main(folder: Path, timing: Timing) -> None:
     timing.done("design, and all else of the fits", fits)
     draws = tables.response_draws(fits)
     timing.done("derived draws")
+    store.remove_manifest(folder / "manifest.json")
     for spec, one in zip(specs, fits, strict=True):
         derived = {f"response, {who}": d for (name, who), d in draws.items() if name == spec.name}
         mb.require_converged(checks := mb.diagnose(one, derived))

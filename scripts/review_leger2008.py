@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from running.command_line import folder_of
+from running.stored import stored_fits
 
 import mmn_bayes as mb
 from mmn_bayes.report import figures, store, tables
@@ -23,7 +24,7 @@ CAPTIONS = {
 
 
 def main(folder: Path) -> None:
-    strength, response = (mb.load(folder / f"{name}.nc") for name in ("strength", "response"))
+    strength, response = stored_fits(folder, "strength", "response")
     written = {
         "comparison": mb.comparison_table([strength, response], rate=PLACEBO),
         "missing": mb.missing_table(strength, rate=PLACEBO),

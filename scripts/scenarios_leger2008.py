@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 from running.command_line import folder_of
+from running.stored import stored_fits
 
 import mmn_bayes as mb
 from mmn_bayes.report import figures, store, tables
 
 ROOT = Path(__file__).resolve().parents[1]
-SEED, PLACEBO, PATIENT = 20081, 0.2, "P03"
-AFTER = np.arange(0.0, 141.0, 2.0)
+SEED, PLACEBO, PATIENT, AFTER = 20081, 0.2, "P03", np.arange(0.0, 141.0, 2.0)
 USUAL = {"dose_g_per_kg": 2.0, "every_days": 28}
 SCENARIOS = {
     "2 g/kg every 4 weeks": mb.schedule(**USUAL, from_day=0, until_day=450),
@@ -25,14 +25,14 @@ FIRST, *OTHERS = SCENARIOS
 
 
 def main(folder: Path) -> None:
-    fit = mb.load(folder / "strength.nc")
+    (fit,) = stored_fits(folder, "strength")
     drawn = mb.trajectory(fit, scenario=SCENARIOS, patients="cohort", days=np.arange(0, 449, 7))
     shown = drawn.sel(day=[28.0, 84.0, 182.0, 364.0, 448.0])
     doses = mb.dose_response(fit, np.arange(0, 3.1, 0.5), every_days=28, by="naive")
     keep = mb.dose_to_keep(fit, 0.8, **USUAL, other_every_days=[28, 35, 42, 56])
-    prior = mb.prior_of(fit, seed=SEED)
     one = mb.dose_in_effect_kernel(fit, AFTER)
-    left, known = (mb.wearing_off_curve(tree, AFTER, **USUAL) for tree in (fit, prior))
+    both = (fit, mb.prior_of(fit, seed=SEED))
+    left, known = (mb.wearing_off_curve(tree, AFTER, **USUAL) for tree in both)
     written = {
         "trajectory": mb.trajectory_table(shown),
         "schedules": mb.contrast_table(shown, [(FIRST, other) for other in OTHERS]),

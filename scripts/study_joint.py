@@ -26,6 +26,7 @@ def main(folder: Path) -> None:
     specs = [mb.part_of(spec, outcome, f"joint_{outcome}") for outcome in OUTCOMES]
     specs += [mb.without_sharing(spec, "joint_apart"), spec]
     fits = []
+    store.remove_manifest(folder / "manifest.json")
     for number, one in enumerate(specs):
         fits.append(mb.fit(one, cohort, seed=SEED + number))
         checks = mb.diagnose(fits[-1])

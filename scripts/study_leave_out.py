@@ -22,6 +22,7 @@ def main(folder: Path) -> None:
     fit = mb.fit(mb.read_spec(ROOT / "models" / "strength.toml"), cohort, seed=SEED)
     exact = mb.leave_patients_out(fit, cohort, folder / "tasks", seed=SEED)
     table = mb.importance_against_exact(mb.left_out_by_importance(fit), exact)
+    store.remove_manifest(folder / "manifest.json")
     store.write_table(table, folder / "left_out.csv")
     store.write_manifest(fit, folder / "manifest.json")
     print_table(table, "Patients left out, by importance and for good")

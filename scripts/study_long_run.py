@@ -34,6 +34,7 @@ def main(folder: Path) -> None:
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
     fit = mb.fit(mb.read_spec(ROOT / "models" / "strength_slope.toml"), cohort, seed=SEED)
     mb.require_converged(checks := mb.diagnose(fit))
+    store.remove_manifest(folder / "manifest.json")
     store.write_table(checks, folder / "diagnostics.csv")
     days = np.arange(0.0, YEARS[-1] + 1.0, 56.0)
     drawn = mb.trajectory(fit, scenario=SCENARIOS, patients="cohort", days=days)
@@ -42,9 +43,7 @@ def main(folder: Path) -> None:
         "sum_score": mb.trajectory_table(shown),
         "grade_share": mb.trajectory_table(shown, "grade_share"),
         "contrasts": mb.contrast_table(shown, [(FIRST, other) for other in [*SCENARIOS][1:]]),
-        "change_a_year": mb.yearly_change_table(
-            shown, [(YEARS[2], YEARS[3]), (YEARS[3], YEARS[6])]
-        ),
+        "change_a_year": mb.yearly_change_table(shown, [YEARS[2:4], YEARS[3:7:3]]),
     }
     for name, table in tables.items():
         store.write_table(table, folder / f"{name}.csv")

@@ -175,7 +175,6 @@ def test_a_failing_write_leaves_the_old_file_and_nothing_else(fit, tmp_path, mon
             partial.write(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(xr.DataTree, "to_netcdf", half)
     monkeypatch.setattr(Figure, "savefig", half)
     monkeypatch.setattr(Path, "write_bytes", lambda file, _: half(None, file))
     for write, thing, file in (

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mmn_bayes.cohort.replacing import replacing
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.cohort.settings import FILE, Settings, toml_text
 from mmn_bayes.cohort.tables import text_of
@@ -35,14 +36,16 @@ def write_cohort(cohort: Cohort, folder: str | os.PathLike[str]) -> Path:
     DataError
         When the folder holds a table that this cohort would not overwrite (another table, or a
         Parquet file), for the two would be read as one cohort; nothing is written then.
+    OSError
+        In one sentence, when the disk is full or the folder not writable; no table is half-written.
     """
     path = Path(folder)
     if path.exists() and not path.is_dir():
         defect = f"{path.name}: it is a file, not a folder; give another folder."
         raise DataError("The cohort cannot be written:", [defect])
-    path.mkdir(parents=True, exist_ok=True)
     contents = {f"{name}.csv": _csv_text(frame) for name, frame in cohort.tables.items()}
-    foreign = sorted(file.name for file in data_files(path) if file.name not in contents)
+    there = data_files(path) if path.is_dir() else []
+    foreign = sorted(file.name for file in there if file.name not in contents)
     if foreign:
         cure = "delete it or choose another folder"
         raise DataError(
@@ -54,7 +57,8 @@ def write_cohort(cohort: Cohort, folder: str | os.PathLike[str]) -> Path:
     )
     contents[FILE] = toml_text(settings)
     for file, text in contents.items():
-        _replace(path / file, text)
+        with replacing(path / file) as partial:
+            partial.write_bytes(text.encode("utf-8"))
     return path
 
 
@@ -80,13 +84,3 @@ def _csv_text(frame: pd.DataFrame) -> str:
 def _csv_cell(text: str) -> str:
     plain = text == text.strip() and not any(mark in text for mark in ',"\r\n')
     return text if plain else '"' + text.replace('"', '""') + '"'
-
-
-def _replace(file: Path, text: str) -> None:
-    """Write a file under another name first, so that the old one is whole until the new one is."""
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        partial.write_bytes(text.encode("utf-8"))
-        os.replace(partial, file)
-    finally:
-        partial.unlink(missing_ok=True)

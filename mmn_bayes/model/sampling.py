@@ -19,8 +19,10 @@ import xarray as xr
 from tqdm import tqdm
 
 from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.errors import SamplingError
 from mmn_bayes.model.build import build
 from mmn_bayes.model.compiling import Program, compiled, constrainer, for_sampler
+from mmn_bayes.model.completeness import incomplete
 from mmn_bayes.model.components import in_usual_units, parametrisation
 from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.model.ordinal import draw_site_effects
@@ -130,7 +132,7 @@ def fit(
     ValueError
         When the seed or the numbers of draws are not usable.
     SamplingError
-        When the sampler ended before it had all draws.
+        When the sampler ended before it had all draws, or some are not finite numbers.
     KeyboardInterrupt
         On an interrupt: there is no fit of a part of the draws.
 
@@ -173,6 +175,11 @@ def fit(
     about |= {f"seconds_{part}": b - a for part, (a, b) in zip(parts, pairwise(clock), strict=True)}
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = about | _origin(spec, design, seed)
+    if reasons := incomplete(tree):
+        raise SamplingError(
+            f"The draws are no complete fit: {'; '.join(reasons)}; run the fit again, and if it "
+            "happens again look at the model."
+        )
     return tree
 
 

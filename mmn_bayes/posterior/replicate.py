@@ -5,10 +5,18 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from mmn_bayes.cohort.response import NOT_GRADED
-from mmn_bayes.model.design import at_rows, without_rows
+from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.model.design import (
+    at_rows,
+    fingerprint,
+    historical_of,
+    make_design,
+    without_rows,
+)
 from mmn_bayes.model.predicting import draw_grades, predict
 from mmn_bayes.spec.model_spec import ModelSpec
 from mmn_bayes.spec.reading import parse_spec
@@ -22,6 +30,50 @@ def spec_of(fit: xr.DataTree) -> ModelSpec:
 def design_of(fit: xr.DataTree) -> xr.Dataset:
     """Return the design that a fit carries."""
     return fit["design"].to_dataset()
+
+
+def history_of(fit: xr.DataTree) -> pd.DataFrame | None:
+    """Return the prior from history that a fit carries, as `fit` takes it; None without one."""
+    stated = spec_of(fit).historical
+    if stated is None:
+        return None
+    return historical_of(design_of(fit)).assign(model=stated.model, kind=stated.kind)
+
+
+def is_fit_of(
+    fit: xr.DataTree,
+    data: Cohort | pd.DataFrame,
+    *,
+    spec: ModelSpec | None = None,
+    historical: pd.DataFrame | None = None,
+) -> bool:
+    """Return whether a fit is what a fit of these data with its seed would be.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    data
+        A cohort, or the table of counts or visits that the model takes.
+    spec
+        The model; by default the one that the fit carries, which the model file may not say any
+        more.
+    historical
+        For a model with `[historical]`: the prior, such as `history_of` gives.
+
+    Returns
+    -------
+    bool
+        Whether model, data, prior from history and version of the code are those of the fit.
+
+    Raises
+    ------
+    DataError
+        When the model cannot use these data.
+    """
+    own = spec_of(fit) if spec is None else spec
+    design = make_design(own, data, historical)
+    return fingerprint(own, design, int(fit.attrs["seed"])) == fit.attrs["fingerprint"]
 
 
 def design_of_grades(fit: xr.DataTree) -> xr.Dataset:

@@ -14,7 +14,7 @@ from mmn_bayes.cohort.simulate_responses import simulate_responses
 from mmn_bayes.frequentist.effects import observed_effects
 from mmn_bayes.posterior.calls import judged_effects
 from mmn_bayes.report.running import Task, require_finished, run_tasks, task_seed
-from mmn_bayes.report.store import write_table, write_text
+from mmn_bayes.report.store import remove_manifest, write_table, write_text
 from mmn_bayes.spec.model_spec import ModelSpec
 from mmn_bayes.spec.reading import parse_spec
 
@@ -136,6 +136,7 @@ def study_calls(
     every = pd.concat(
         [found.drop(columns=["task", "error", "fingerprint"]), *tests], ignore_index=True
     )
+    remove_manifest(folder / "manifest.json")
     write_table(every, folder / "effects.csv")
     table = counted_calls(every)
     write_table(table, folder / "calls.csv")

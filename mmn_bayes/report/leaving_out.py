@@ -10,9 +10,8 @@ import xarray as xr
 from mmn_bayes.cohort.restricting import of_patients
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.model.covariates import in_likelihood
-from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.posterior.patient_density import alone_design, centre_of, left_out_density
-from mmn_bayes.posterior.replicate import design_of, spec_of
+from mmn_bayes.posterior.replicate import design_of, is_fit_of, spec_of
 from mmn_bayes.report.running import Task, run_tasks, task_seed
 
 LENGTHS = {"chains": 2, "draws": 500, "tune": 400}
@@ -68,8 +67,7 @@ def leave_patients_out(
             "be left out."
         )
     everybody = design["patient"].to_numpy().tolist()
-    now = fingerprint(spec, make_design(spec, cohort, historical), int(fit.attrs["seed"]))
-    if now != fit.attrs["fingerprint"]:
+    if not is_fit_of(fit, cohort, historical=historical):
         raise ValueError("The fit is not of this cohort; give the one that it is of.")
     with_grades = set(design["patient"].to_numpy()[in_likelihood(spec, design)])
     chosen = [p for p in everybody if p in with_grades] if patients is None else list(patients)

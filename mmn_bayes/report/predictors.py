@@ -8,10 +8,9 @@ import xarray as xr
 
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.frequentist.effects import observed_effects
-from mmn_bayes.model.design import fingerprint, historical_of, make_design
 from mmn_bayes.posterior.predictor_table import predictor_table
 from mmn_bayes.posterior.predictors import CONDITIONAL
-from mmn_bayes.posterior.replicate import design_of, spec_of
+from mmn_bayes.posterior.replicate import design_of, history_of, is_fit_of, spec_of
 from mmn_bayes.report.formatting import ABSENT
 from mmn_bayes.spec.model_spec import ModelSpec
 
@@ -93,14 +92,9 @@ def _require_one_cohort(fits: Sequence[xr.DataTree]) -> None:
 
 def _require_of(fit: xr.DataTree, cohort: Cohort) -> None:
     """Raise unless a fit is of a cohort; a prior from history is no part of that."""
-    spec, design = spec_of(fit), design_of(fit)
-    history = None
-    if spec.historical is not None:
-        stated = {"model": spec.historical.model, "kind": spec.historical.kind}
-        history = historical_of(design).assign(**stated)
-    own = make_design(spec, cohort, history)
-    if fingerprint(spec, own, int(fit.attrs["seed"])) != fit.attrs["fingerprint"]:
-        raise ValueError(f"The fit of '{spec.name}' is not of this cohort; give the one it is of.")
+    if not is_fit_of(fit, cohort, historical=history_of(fit)):
+        name = fit.attrs["spec_name"]
+        raise ValueError(f"The fit of '{name}' is not of this cohort; give the one it is of.")
 
 
 def _observed(spec: ModelSpec, cohort: Cohort, level: float) -> pd.DataFrame:

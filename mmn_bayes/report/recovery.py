@@ -15,7 +15,7 @@ from mmn_bayes.frequentist.coverage import coverage
 from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.posterior.recovery import fits_and_intervals, recovered, simulated
 from mmn_bayes.report.running import HEAD, Task, run_tasks
-from mmn_bayes.report.store import write_table, write_text
+from mmn_bayes.report.store import remove_manifest, write_table, write_text
 from mmn_bayes.spec.model_spec import ModelSpec
 
 # The 5 % and 95 % quantiles must be known far better than 20 cohorts know a coverage. With 500
@@ -70,6 +70,7 @@ def run_study(
     table = run_tasks(tasks, recovered, kept, workers=workers, progress=progress)
     _require_all(table, kept)
     fits, intervals = fits_and_intervals(table.drop(columns=[*HEAD]))
+    remove_manifest(folder / "manifest.json")
     write_table(intervals, folder / "intervals.csv")
     write_table(fits, folder / "fits.csv")
     covered = coverage(intervals)

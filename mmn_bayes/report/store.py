@@ -5,26 +5,36 @@ fails leaves the old file as it was.
 """
 
 import datetime
+import io
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import h5py
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
+from mmn_bayes.cohort.replacing import replacing
+from mmn_bayes.errors import DataError
+from mmn_bayes.model.completeness import incomplete
+from mmn_bayes.report.content import content_checksum
 from mmn_bayes.report.formatting import to_markdown
 
 FIT_GROUPS = ("posterior", "design")
-FIT_ATTRIBUTES = ("spec_name", "spec_toml", "fingerprint")
+FIT_ATTRIBUTES = ("spec_name", "spec_toml", "fingerprint", "chains", "draws")
+# Deflated data are at most 1032 times as large as what they are kept in.
+MOST_COMPRESSED = 1100
 COMPRESSION = {"zlib": True, "complevel": 4, "shuffle": True}
 # Where the file keeps which text variables were Python objects: netCDF knows one kind of text only.
 OBJECT_TEXT = "text_kept_as_objects"
+# What the file says of all else that it holds.
+CHECKSUM = "content_checksum"
 
 MANIFEST_OF_FIT = (
     *("spec_fingerprint", "fingerprint", "seed", "chains", "draws", "tune", "ess_asked", "sampler"),
@@ -40,7 +50,7 @@ FIGURE_METADATA: Mapping[str, dict[str, None]] = {
 
 
 def save(fit: xr.DataTree, path: str | os.PathLike[str]) -> Path:
-    """Write a fit as netCDF, compressed.
+    """Write a fit as netCDF, compressed, with a checksum of its content.
 
     Parameters
     ----------
@@ -58,27 +68,23 @@ def save(fit: xr.DataTree, path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     ValueError
-        When the tree is not a fit or an attribute cannot be kept; nothing is written then.
+        When the tree is not a fit, its draws are not complete and finite, or something of it
+        cannot be kept; nothing is written then.
+    OSError
+        In one sentence, when the disk is full or the folder not writable; an old file stays.
     """
     file = Path(path)
     _require_fit(fit, "The tree to be saved")
-    tree, object_text = _storable(fit)
-    tree.attrs[OBJECT_TEXT] = json.dumps(object_text)
-    encoding = {
-        node.path: {
-            name: COMPRESSION
-            for name, variable in node.to_dataset(inherit=False).variables.items()
-            if variable.dtype.kind in "biuf" and variable.ndim and variable.size
-        }
-        for node in tree.subtree
-    }
-    with _replacing(file) as partial:
-        tree.to_netcdf(partial, engine="h5netcdf", encoding=encoding)
+    if reasons := incomplete(fit):
+        raise ValueError(f"The fit cannot be saved: {'; '.join(reasons)}; fit the model again.")
+    content = _as_netcdf(fit)
+    with replacing(file) as partial:
+        partial.write_bytes(content)
     return file
 
 
 def load(path: str | os.PathLike[str]) -> xr.DataTree:
-    """Read a fit that `save` wrote.
+    """Read a fit that `save` wrote, and make sure that it is what was written.
 
     Parameters
     ----------
@@ -94,21 +100,37 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
     ------
     FileNotFoundError
         When there is no such file.
-    ValueError
-        When the file is not netCDF, or not a fit.
+    DataError
+        When the file is not netCDF or not a fit, was changed or damaged since it was saved, or
+        does not have all draws that it states.
     """
     file = Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"There is no fit '{file}'; run the fit and `save` it there first.")
     try:
-        # Days are numbers here: an attribute `units = "days"` must not turn them into dates.
-        with xr.open_datatree(file, engine="h5netcdf", decode_times=False) as opened:
-            tree = opened.load()
-    except OSError as error:
-        raise ValueError(
-            f"'{file}' is not a netCDF file; give a file that `save` wrote."
+        tree = _read(file)
+        _require_fit(tree, f"'{file}'")
+        stated = tree.attrs.pop(CHECKSUM, None)
+        unchanged = stated is not None and content_checksum(tree) == stated
+    except (DataError, PermissionError):
+        raise
+    except Exception as error:  # whatever the libraries make of a damaged file
+        raise DataError(
+            f"'{file}' is damaged, or not a netCDF file; give a file that `save` wrote, or run the "
+            "fit again and `save` it."
         ) from error
-    _require_fit(tree, f"'{file}'")
+    if stated is None:
+        raise DataError(
+            f"'{file}' was saved by an earlier version, which kept no checksum of the content; run "
+            "the fit again and `save` it."
+        )
+    if not unchanged:
+        raise DataError(
+            f"'{file}' is not as it was saved: its content does not agree with its checksum; run "
+            "the fit again and `save` it."
+        )
+    if reasons := incomplete(tree):
+        raise DataError(f"'{file}' is no complete fit: {'; '.join(reasons)}; run the fit again.")
     return _restored(tree)
 
 
@@ -127,7 +149,7 @@ def write_text(text: str, path: str | os.PathLike[str]) -> Path:
     """
     file = Path(path)
     lines = text.replace("\r\n", "\n")
-    with _replacing(file) as partial:
+    with replacing(file) as partial:
         partial.write_bytes((lines if lines.endswith("\n") else lines + "\n").encode("utf-8"))
     return file
 
@@ -166,7 +188,7 @@ def write_columns(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
         The file.
     """
     file = Path(path)
-    with _replacing(file) as partial:
+    with replacing(file) as partial:
         table.to_parquet(partial, index=False)
     return file
 
@@ -232,6 +254,19 @@ def manifest(fits: xr.DataTree | Sequence[xr.DataTree], date: str) -> dict[str, 
     }
 
 
+def remove_manifest(path: str | os.PathLike[str]) -> None:
+    """Remove a manifest before anything that it speaks of is written again.
+
+    It is written when all else is: a folder with a manifest is of one run, whole.
+
+    Parameters
+    ----------
+    path
+        The manifest; it need not be there.
+    """
+    Path(path).unlink(missing_ok=True)
+
+
 def write_manifest(
     fits: xr.DataTree | Sequence[xr.DataTree],
     path: str | os.PathLike[str],
@@ -291,29 +326,65 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 300)
         known = ", ".join(FIGURE_METADATA)
         raise ValueError(f"A figure cannot be written as '{file.name}'; end its name in {known}.")
     # Without a salt the identifiers inside an SVG are random.
-    with _replacing(file) as partial, mpl.rc_context({"svg.hashsalt": "mmn_bayes"}):
+    with replacing(file) as partial, mpl.rc_context({"svg.hashsalt": "mmn_bayes"}):
         figure.savefig(partial, format=ending[1:], dpi=dpi, metadata=dict(FIGURE_METADATA[ending]))
     return file
 
 
-@contextmanager
-def _replacing(file: Path) -> Iterator[Path]:
-    """Give another name to write to, and put that file in place only when nothing failed."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    # The process in the name: two runs that write one file do not write into each other.
-    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+def _as_netcdf(fit: xr.DataTree) -> bytes:
+    """The content of a file with a fit and its checksum.
+
+    In memory: the library leaves what it writes to a full disk open, and it is read back before
+    an old file is replaced, since draws that `load` refuses would be lost.
+    """
+    tree, object_text = _storable(fit)
+    tree.attrs[OBJECT_TEXT] = json.dumps(object_text)
+    checksum = content_checksum(tree)
+    tree.attrs[CHECKSUM] = checksum
+    encoding = {
+        node.path: {
+            name: COMPRESSION
+            for name, variable in node.to_dataset(inherit=False).variables.items()
+            if variable.dtype.kind in "biuf" and variable.ndim and variable.size
+        }
+        for node in tree.subtree
+    }
     try:
-        yield partial
-        os.replace(partial, file)
-    finally:
-        partial.unlink(missing_ok=True)
+        content = bytes(tree.to_netcdf(engine="h5netcdf", encoding=encoding))
+        back = _read(io.BytesIO(content))
+        unchanged = back.attrs.pop(CHECKSUM) == content_checksum(back) == checksum
+    except Exception as error:  # of any library below
+        raise ValueError(f"The fit cannot be kept in a netCDF file: {error}.") from error
+    if not unchanged:
+        raise ValueError("The fit cannot be kept in a netCDF file: it would not read as it is.")
+    return content
+
+
+def _read(file: Path | io.BytesIO) -> xr.DataTree:
+    """A file in memory; whatever error the libraries have for a damaged one.
+
+    First by the library below, which closes what it cannot read, and before anything is allocated:
+    one changed bit may make an array of a million times its size.
+    """
+    sizes = [0]
+    with h5py.File(file) as opened:
+        opened.visititems(lambda _, item: sizes.append(getattr(item, "nbytes", 0)))
+        n_bytes = file.stat().st_size if isinstance(file, Path) else file.getbuffer().nbytes
+        if sum(sizes) > MOST_COMPRESSED * n_bytes:
+            raise ValueError("more than its compression allows")
+    # Days are numbers here: an attribute `units = "days"` must not turn them into dates.
+    with (
+        warnings.catch_warnings(action="ignore"),
+        xr.open_datatree(file, engine="h5netcdf", decode_times=False) as opened,
+    ):
+        return opened.load()
 
 
 def _require_fit(tree: xr.DataTree, what: str) -> None:
     absent = [f"group '{name}'" for name in FIT_GROUPS if name not in tree.children]
     absent += [f"attribute '{name}'" for name in FIT_ATTRIBUTES if name not in tree.attrs]
     if absent:
-        raise ValueError(f"{what} is not a fit: it has no {', no '.join(absent)}.")
+        raise DataError(f"{what} is not a fit: it has no {', no '.join(absent)}.")
 
 
 def _storable(fit: xr.DataTree) -> tuple[xr.DataTree, dict[str, list[str]]]:

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from mmn_bayes.report.store import save_figure, write_table, write_text
+from mmn_bayes.report.store import remove_manifest, save_figure, write_table, write_text
 from mmn_bayes.spec.reading import read_spec
 
 from .figure import cost_figure
@@ -28,6 +28,7 @@ def write_results(
 ) -> None:
     """Write everything of one run into a folder, and the short table into the README if asked."""
     table = measured(records)
+    remove_manifest(folder / "manifest.json")
     write_table(table, folder / "benchmark.csv")
     write_table(ratios(table, sizes), folder / "ratios.csv")
     save_figure(cost_figure(table), folder / "cost.png")
