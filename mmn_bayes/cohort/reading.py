@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mmn_bayes.cohort.characters import without_refused
 from mmn_bayes.cohort.checking import Context, check_table
 from mmn_bayes.cohort.days import Starts
 from mmn_bayes.cohort.findings import Findings
@@ -232,6 +233,7 @@ def _parsed(
     texts: Mapping[str, TextTable], settings: Settings, findings: Findings
 ) -> dict[str, dict[str, pd.Series]]:
     """The parsed columns of every table; patients first, for the start dates are theirs."""
+    texts = {name: without_refused(text, findings) for name, text in texts.items()}
     parsed: dict[str, dict[str, pd.Series]] = {}
     patients = texts.get("patients")
     starts = Starts(dates={})  # patients cannot be used: nobody has a start date, which is said
