@@ -203,7 +203,7 @@ def _count(cells: Cells, column: Column, context: Context, findings: Findings) -
     cells.report(fractional, "the count is not a whole number", cure, findings)
     absurd = counts > 1e6
     cells.report(absurd, "the count is absurdly large", cure, findings)
-    counts[fractional | absurd] = np.nan
+    counts[(counts < 0) | fractional | absurd] = np.nan
     return pd.Series(counts[cells.codes]).astype("Int64")
 
 

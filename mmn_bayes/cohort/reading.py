@@ -9,6 +9,7 @@ import pandas as pd
 
 from mmn_bayes.cohort.characters import without_refused
 from mmn_bayes.cohort.checking import Context, check_table
+from mmn_bayes.cohort.csv_cells import unmarked_table
 from mmn_bayes.cohort.days import Starts
 from mmn_bayes.cohort.findings import Findings
 from mmn_bayes.cohort.headers import check_header
@@ -80,7 +81,7 @@ def read_cohort(folder: str | os.PathLike[str]) -> Cohort:
     for name, file in files.items():
         text = _READERS[file.suffix.lower()](file, name, findings)
         if text is not None:
-            texts[name] = text
+            texts[name] = unmarked_table(text) if file.suffix.lower() == ".csv" else text
     settings = Settings(title=path.resolve().name)
     if (path / FILE).exists() and _inside(path / FILE, path, findings):
         settings = settings_from_toml(path / FILE, settings.title, findings)

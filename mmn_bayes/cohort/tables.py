@@ -5,6 +5,7 @@ Every cell is text here, so that the identifier 001 is never the number 1; parsi
 
 import csv
 import datetime
+import decimal
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -245,7 +246,7 @@ def table_from_frame(
     if not len(frame):
         _no_rows(where, findings)
         return None
-    header = [str(column) for column in frame.columns]
+    header = [_text(column) for column in frame.columns]
     cells = [text_of(frame.iloc[:, number]) for number in range(frame.shape[1])]
     index = [str(level) for level in frame.index.names if level is not None]
     hint = f"the index is named {', '.join(index)}: call reset_index() first" if index else ""
@@ -277,16 +278,35 @@ def text_of(series: pd.Series) -> np.ndarray:
 def _text(value: object) -> str:
     if isinstance(value, str):
         return value
-    if value is None or value is pd.NaT or value is pd.NA:
+    if value is None or value is pd.NaT or value is pd.NA or _is_nat(value):
         return ""
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, datetime.datetime | np.datetime64):
-        stamp = pd.Timestamp(value)
-        return stamp.date().isoformat() if stamp.time() == datetime.time() else stamp.isoformat()
+        return _stamp_text(value)
+    if isinstance(value, np.timedelta64):  # NumPy counts it among the integers
+        return str(value)
+    if isinstance(value, int | np.integer):
+        return str(decimal.Decimal(int(value)))  # `str` refuses thousands of digits
     if isinstance(value, float | np.floating):
         return number_text(float(value))
-    return str(value)
+    try:
+        return str(value)
+    except Exception as error:  # of any object, by any class: it is no text, which is what counts
+        return f"<{type(value).__name__} without text: {type(error).__name__}>"
+
+
+def _is_nat(value: object) -> bool:
+    return isinstance(value, np.datetime64 | np.timedelta64) and bool(np.isnat(value))
+
+
+def _stamp_text(value: datetime.datetime | np.datetime64) -> str:
+    """A date where the time is midnight, else both; as NumPy writes it beyond the year 9999."""
+    try:
+        stamp = pd.Timestamp(value)
+        return stamp.date().isoformat() if stamp.time() == datetime.time() else stamp.isoformat()
+    except (ValueError, NotImplementedError, OverflowError):
+        return str(value)
 
 
 def number_text(value: float) -> str:

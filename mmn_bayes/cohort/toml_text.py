@@ -67,7 +67,11 @@ def walk(content: object) -> Iterator[tuple[str, object, int]]:
         if depth > MAX_DEPTH:
             continue
         if isinstance(value, dict):
-            below = [(f"{path}.{key}" if path else str(key), own) for key, own in value.items()]
+            below = [
+                (f"{path}.{key}" if path else key, own)
+                for key, own in value.items()
+                if isinstance(key, str)
+            ]
         else:
             below = [(path, own) for own in value] if isinstance(value, list) else []
         waiting += [(key, own, depth + 1) for key, own in reversed(below)]
