@@ -19,6 +19,7 @@ from mmn_bayes.posterior.replicate import (
     thinned,
 )
 from mmn_bayes.posterior.shares import SiteDays, mean_cdf
+from mmn_bayes.posterior.summary import PROBABILITY
 
 _DRAWS = 400  # of the fit, evenly spaced
 _NEW_PATIENTS = (
@@ -275,6 +276,8 @@ def _laid_out(
     }
     for variable, words in quantities.items():
         whole[variable].attrs["quantity"] = words
+        if variable in ("grade_share", "at_least"):
+            whole[variable].attrs["support"] = PROBABILITY
     return whole if groups.by else whole.isel({name: 0}, drop=True)
 
 
