@@ -19,16 +19,15 @@ from fuzzing import cohorts, models
 
 import mmn_bayes as mb
 
-ROOT = Path(__file__).resolve().parents[1]
+MODELS = Path(__file__).resolve().parents[1] / "models"
 
 
-def run(what: str, seeds: range, outcome: Callable[[int], str]) -> int:
+def run(what: str, seeds: range, outcome: Callable[[Random], str]) -> int:
     """Count the outcomes of the seeds; print the tracebacks, each kind once; how many."""
-    counted: Counter[str] = Counter()
-    raw: Counter[str] = Counter()
+    counted, raw = Counter[str](), Counter[str]()
     for seed in seeds:
         try:
-            counted[outcome(seed)] += 1
+            counted[outcome(Random(seed))] += 1
         except Exception as error:
             kind = f"{type(error).__name__} {traceback.extract_tb(error.__traceback__)[-1][:3]}"
             raw[kind] += 1
@@ -40,25 +39,16 @@ def run(what: str, seeds: range, outcome: Callable[[int], str]) -> int:
 
 
 def main(n_cohorts: int, n_models: int, first: int) -> int:
-    specs = [mb.read_spec(ROOT / "models" / f"{name}.toml") for name in ("strength", "response")]
-    files = models.valid(ROOT / "models")
+    specs = [mb.read_spec(MODELS / f"{n}.toml") for n in ("strength", "response")]
     with tempfile.TemporaryDirectory() as made, warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", mb.CohortWarning)
-        folder = Path(shutil.copytree(ROOT / "models", Path(made) / "models"))
-        tried = {
-            "cohorts": (
-                n_cohorts,
-                lambda s: cohorts.outcome(cohorts.mutated(Random(s)), specs, Path(made) / str(s)),
-            ),
-            "model files": (
-                n_models,
-                lambda s: models.outcome(models.mutated(files, Random(s)), folder),
-            ),
+        files, folder = models.valid(MODELS), Path(shutil.copytree(MODELS, Path(made) / "models"))
+        tried: dict[str, tuple[int, Callable[[Random], str]]] = {
+            "cohorts": (n_cohorts, lambda r: cohorts.tried(r, specs, Path(made) / "cohort")),
+            "model files": (n_models, lambda r: models.outcome(models.mutated(files, r), folder)),
         }
-        return sum(
-            run(what, range(first, first + n), outcome) for what, (n, outcome) in tried.items()
-        )
+        return sum(run(what, range(first, first + n), tell) for what, (n, tell) in tried.items())
 
 
 if __name__ == "__main__":

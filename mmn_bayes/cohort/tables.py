@@ -7,8 +7,8 @@ import csv
 import datetime
 import decimal
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,8 @@ class TextTable:
         Whether every row of the source is here; False when rows could not be split into cells.
     hint : str
         What else to say when a column is missing, or "".
+    orders : Mapping of str to tuple of str
+        Categories as text, lowest first, of the columns that are ordered categories.
     """
 
     name: str
@@ -48,6 +50,7 @@ class TextTable:
     row_word: str = "row position"
     complete: bool = True
     hint: str = ""
+    orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def label(self, row: int) -> str:
         """The name of one row, as the user finds it."""
@@ -251,7 +254,12 @@ def table_from_frame(
     index = [str(level) for level in frame.index.names if level is not None]
     hint = f"the index is named {', '.join(index)}: call reset_index() first" if index else ""
     named = _named(header, cells, where, findings)
-    return TextTable(name, named, np.arange(len(frame)), hint=hint)
+    orders = {
+        column.strip(): tuple(text_of(pd.Series(dtype.categories)))
+        for column, dtype in zip(header, frame.dtypes, strict=True)
+        if isinstance(dtype, pd.CategoricalDtype) and dtype.ordered
+    }
+    return TextTable(name, named, np.arange(len(frame)), hint=hint, orders=orders)
 
 
 def text_of(series: pd.Series) -> np.ndarray:

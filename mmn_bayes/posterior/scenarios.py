@@ -308,7 +308,9 @@ def patient_course(fit: xr.DataTree, patient: str, days: Sequence[float]) -> xr.
     label = design["patient"].to_numpy()[design["patient_of_site"].to_numpy()]
     site = np.flatnonzero(label == patient)
     if site.size == 0:
-        raise ValueError(f"There is no graded muscle of a patient {patient!r}.")
+        raise ValueError(
+            "There is no graded muscle of that patient; give the identifier of one of the fit."
+        )
     posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
     cell = np.arange(site.size * asked.size)
     pairs = SiteDays(np.repeat(site, asked.size), np.tile(asked, site.size), cell, cell.size)
