@@ -344,7 +344,7 @@ def test_the_course_of_one_patient_is_that_of_its_trajectory(fitted, cohort):
     np.testing.assert_allclose(
         course.mean("site").to_numpy(), drawn["expected_grade"].to_numpy(), rtol=1e-6
     )
-    with pytest.raises(ValueError, match="no graded muscle of a patient 'X'"):
+    with pytest.raises(ValueError, match="no graded muscle of that patient"):
         patient_course(fitted, "X", days)
 
 

@@ -280,7 +280,9 @@ def test_histories_that_cannot_be_used_are_refused_with_the_cure():
     assert "not one of the levels" in said
     since = plain(states={"since": "first_infusion"})
     said = refused(since, seen(two))
-    assert "infusions: 1 patients have none to count from (first: 'A')" in said
+    assert (
+        "infusions: 1 patients have none to count from (row position 0 of cohort.patients)" in said
+    )
     said = refused(plain(states={"step_days": 1e-9}), seen(two))
     assert "more than 1,000,000; make steps longer" in said
     said = refused(plain(), seen({"A": {0: 0}, "B": {3: 1}}))

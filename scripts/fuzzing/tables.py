@@ -103,7 +103,9 @@ CHANGES: tuple[Callable[[pd.DataFrame, Random], Any], ...] = (
     lambda frame, random: pd.concat([frame, frame.iloc[: random.randint(1, 4)]]),
     lambda frame, random: frame.sample(frac=1, random_state=random.randrange(99)),
     lambda frame, random: frame.iloc[: random.randrange(len(frame) + 1)],
-    lambda frame, random: frame.set_index(list(frame.columns[: random.randint(1, 2)])),
+    lambda frame, random: frame.iloc[:, 1:].set_axis(
+        pd.Index(map(id, frame.iloc[:, 0]), name=str(frame.columns[0])[:9]), axis=0
+    ),
     lambda frame, random: frame.set_axis([random.choice((0, "a", None)) for _ in frame.index]),
     lambda frame, random: frame.assign(
         extra=pd.Series([strange(random) for _ in frame.index], frame.index, dtype=object)
