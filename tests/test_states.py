@@ -297,7 +297,7 @@ def test_what_has_no_part_is_said():
         cohort = made({"A": {3: 1, 0: 0}, "B": {0: 0, 2: 0}})
     assert cohort.warnings["patient"].tolist() == ["", "A"]
     assert states_seen(spec, cohort)["step"].tolist() == [0, 3, 0, 2]
-    with pytest.warns(CohortWarning, match=r"1 rows lie before inclusion.*'A', day -100"):
+    with pytest.warns(CohortWarning, match=r"1 rows lie before inclusion.*the first: day -100"):
         rows = states_seen(spec, seen({"A": {-1: 1, 0: 0, 2: 1}}))
     assert rows["step"].tolist() == [0, 2]
     with pytest.warns(CohortWarning, match=r"1 rows lie on a step of 100 days with another"):

@@ -378,6 +378,12 @@ def test_no_time_among_cells_is_a_blank(value):
     ]
 
 
+def test_settings_of_odd_types_are_defects():
+    labels = {10**5000: "x", "naive": -(10**5000)}
+    found = defects_of(tables(), title=10**5000, source=Silent(), scale=[10**5000], labels=labels)
+    assert len(found) == 5
+
+
 class Silent:
     def __str__(self):
         raise RuntimeError("no text")

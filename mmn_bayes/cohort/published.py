@@ -6,7 +6,7 @@ import pandas as pd
 
 from mmn_bayes.cohort.cells import POINT, has_comma, number_cure
 from mmn_bayes.cohort.characters import CURE, refused_character
-from mmn_bayes.cohort.findings import quoted
+from mmn_bayes.cohort.findings import SHOWN_CHARACTERS, quoted
 from mmn_bayes.errors import DataError
 
 COUNT_COLUMNS = (
@@ -242,8 +242,8 @@ def _blank_defects(
 def _pattern_defects(table_name: str, table: pd.DataFrame, column: str, pattern: str) -> list[str]:
     given = table[column].dropna()
     return [
-        f"{_place(table_name, index)}, column {column}: {quoted(value)} is not a number as "
-        f"printed; {number_cure([value], 'give digits alone')}."
+        f"{_place(table_name, index)}, column {column}: '{value[:SHOWN_CHARACTERS]}' is "
+        f"not a number as printed; {number_cure([value], 'give digits alone')}."
         for index, value in given[~given.str.fullmatch(pattern)].items()
     ]
 

@@ -10,7 +10,7 @@ from mmn_bayes.cohort.cells import canonical
 from mmn_bayes.cohort.characters import CURE, refused_character
 from mmn_bayes.cohort.findings import Findings, place, quoted
 from mmn_bayes.cohort.schema import DEFAULT_SCALE, MISSING, SETTINGS
-from mmn_bayes.cohort.tables import decoded
+from mmn_bayes.cohort.tables import cell_text, decoded
 from mmn_bayes.cohort.toml_text import toml_content
 
 FILE = "cohort.toml"
@@ -129,7 +129,7 @@ def _check_kind(
         return kind()
     value = given[key]
     if not isinstance(value, kind):
-        problem = f"{quoted(str(value))} is not {'true or false' if kind is bool else 'text'}"
+        problem = f"{quoted(cell_text(value))} is not {'true or false' if kind is bool else 'text'}"
         findings.defect(place(where, rows=f"key {key}"), problem, cure)
         return kind()
     return value
@@ -169,10 +169,10 @@ def _checked_labels(labels: object, findings: Findings, where: str) -> Mapping[s
         return {}
     for key, value in labels.items():
         if not isinstance(key, str) or not isinstance(value, str):
-            at = place(where, rows=f"key labels, {quoted(str(key))}")
+            at = place(where, rows=f"key labels, {quoted(cell_text(key))}")
             cure = "write the column or value and its printed label, both as text in quotes"
-            findings.defect(at, f"the label {quoted(str(value))} is not text", cure)
-    return {key: labels[key] for key in sorted(labels, key=str)}
+            findings.defect(at, f"the label {quoted(cell_text(value))} is not text", cure)
+    return {key: labels[key] for key in sorted(labels, key=cell_text)}
 
 
 def toml_text(settings: Settings) -> str:

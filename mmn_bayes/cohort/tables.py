@@ -249,7 +249,7 @@ def table_from_frame(
     if not len(frame):
         _no_rows(where, findings)
         return None
-    header = [_text(column) for column in frame.columns]
+    header = [cell_text(column) for column in frame.columns]
     cells = [text_of(frame.iloc[:, number]) for number in range(frame.shape[1])]
     index = [str(level) for level in frame.index.names if level is not None]
     hint = f"the index is named {', '.join(index)}: call reset_index() first" if index else ""
@@ -277,13 +277,14 @@ def text_of(series: pd.Series) -> np.ndarray:
     """
     if series.dtype == object:
         # Among objects True equals 1 equals 1.0; they are spelt apart only one by one.
-        return np.array([_text(value) for value in series], dtype=object)
+        return np.array([cell_text(value) for value in series], dtype=object)
     codes, values = pd.factorize(series)
-    spelt = np.array([*(_text(value) for value in values), ""], dtype=object)
+    spelt = np.array([*(cell_text(value) for value in values), ""], dtype=object)
     return spelt[codes]  # the code of a missing value is -1: the last, blank, spelling
 
 
-def _text(value: object) -> str:
+def cell_text(value: object) -> str:
+    """One value as text, whatever it is, in the spelling of `text_of`."""
     if isinstance(value, str):
         return value
     if value is None or value is pd.NaT or value is pd.NA or _is_nat(value):

@@ -135,7 +135,7 @@ def observed_contrast(
         raise ValueError(f"between names {_spelt(between[0])} twice; name two different groups.")
     for label in between:
         if not (values == label).any():
-            known = ", ".join(list(dict.fromkeys(text_of(values.dropna())))[:5])
+            known = ", ".join(map(_spelt, values.dropna().unique()[:5].tolist()))
             raise ValueError(f"No patient has {by} {_spelt(label)}; the column holds {known}.")
     response = align_responses(judge_responses(cohort, spec), cohort.patients)
     members = [(values == label).fillna(False).astype(bool) for label in between]
@@ -160,8 +160,9 @@ def observed_contrast(
 
 
 def _spelt(value: object) -> str:
-    """A value as it stands in the tables: yes, not True."""
-    return str(text_of(pd.Series([value], dtype=object))[0])
+    """A value as it stands in the tables: yes, not True; texts in quotes."""
+    text = str(text_of(pd.Series([value], dtype=object))[0])
+    return f"'{text}'" if isinstance(value, str) else text
 
 
 def _difference(first: tuple[int, int], second: tuple[int, int], level: float) -> Estimated:

@@ -71,7 +71,12 @@ def _type(frame: pd.DataFrame, random: Random) -> pd.DataFrame:
     try:
         changed = changed.astype(random.choice(kinds))
     except (TypeError, ValueError):
-        text = [str(value)[:9].encode("utf-8", "replace").decode() for value in changed]
+        text = [
+            f"{value if isinstance(value, str) else type(value)}"[:9]
+            .encode("utf-8", "replace")
+            .decode()
+            for value in changed
+        ]
         changed = pd.Series(pd.Categorical(text, sorted(set(text), reverse=True), ordered=True))
     return _with(frame, column, changed)
 
