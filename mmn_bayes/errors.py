@@ -3,13 +3,19 @@
 from collections.abc import Iterable
 
 
+def printable(text: str) -> str:
+    r"""A text with whatever a terminal would act on, or nobody would see, written out as `\x1b`."""
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
+
+
 class _Defects(ValueError):
     """A headline and every defect found, so that a user mends a file once and not once a defect."""
 
     def __init__(self, headline: str, defects: Iterable[str] = ()) -> None:
-        self.headline = headline
-        self.defects: tuple[str, ...] = tuple(defects)
-        super().__init__(headline, self.defects)
+        # What stands in a message was read from files: it is shown, and never acts.
+        self.headline = printable(headline)
+        self.defects: tuple[str, ...] = tuple(map(printable, defects))
+        super().__init__(self.headline, self.defects)
 
     def __str__(self) -> str:
         lines = [f"  {number}. {defect}" for number, defect in enumerate(self.defects, start=1)]

@@ -145,7 +145,7 @@ def test_every_posterior_rate_says_why_it_differs(table, responses, cohort):
     for row in rates.to_dict("records"):
         who = naive if row["group"] == "naive" else ~naive
         events, n = int((response[who] == 1).sum()), int((response[who] >= 0).sum())
-        gap = float(row["why"].split(" ")[0])
+        gap = float(row["why"].split(" ")[2])
         assert gap == pytest.approx(100 * (row["estimate"] - events / n), abs=0.051)
         assert f"from {events}/{n}:" in row["why"]
         if row["source"].endswith("these patients") and (response[who] < 0).any():

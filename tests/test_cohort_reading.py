@@ -468,7 +468,7 @@ def test_defects_of_cohort_toml(tmp_path: Path, toml: str, words: str) -> None:
         ("status", "002,400", "002,20210203", 'line 3 ("20210203"): more than 36525 days'),
         ("status", "002,400", "002,", "line 3 (blank): the cell is blank"),
         ("patients", "001,yes", "001,maybe", 'column naive, line 2 ("maybe"): neither yes nor no'),
-        ("patients", "001,yes", "001,NA", 'column naive, line 2 ("NA"): the cell is blank'),
+        ("patients", "001,yes", "001,NA", 'column naive, line 2 ("NA"): NA counts as missing'),
         (
             "patients",
             "001,yes",

@@ -258,13 +258,15 @@ def test_groupings_that_cannot_be_a_table_are_refused():
         rates(responses, patients, by=[], synthetic=False)
 
 
-def test_patients_listed_twice_or_not_enrolled_are_named():
+def test_patients_listed_twice_or_not_enrolled_are_named_by_their_rows():
     responses, patients = frames([True, False, None])
-    with pytest.raises(ValueError, match="responses: patient 'P001' is listed more than once"):
+    with pytest.raises(ValueError, match="responses, row position 2: the patient is listed more"):
         rates(responses.iloc[[0, 1, 1]], patients, synthetic=False)
-    with pytest.raises(ValueError, match="patients: patient 'P002' is listed more than once"):
+    with pytest.raises(ValueError, match="patients, row position 3: the patient is listed more"):
         rates(responses, patients.iloc[[0, 1, 2, 2]], synthetic=False)
-    with pytest.raises(ValueError, match="responses: patient 'P002' is not in `patients`"):
+    with pytest.raises(
+        ValueError, match="responses, row position 2: the patient is not in `patients`"
+    ):
         rates(responses, patients.iloc[:2], synthetic=False)
 
 

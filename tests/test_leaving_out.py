@@ -204,7 +204,7 @@ def test_models_of_different_grades_are_not_compared(fits, cohort, models):
             compare_models(given)
     with pytest.raises(ValueError, match="The fit is not of this cohort"):
         leave_patients_out(fits[0], quietly(first_months, cohort, until_day=200), ".", seed=1)
-    with pytest.raises(ValueError, match="'nobody' is no patient of the fit with a grade"):
+    with pytest.raises(ValueError, match="patients, row position 0: no patient of the fit"):
         leave_patients_out(fits[0], cohort, ".", seed=1, patients=["nobody"])
 
 

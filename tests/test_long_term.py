@@ -147,7 +147,7 @@ def test_an_unknown_state_is_named_with_its_row_and_cure(published_cohort):
     with pytest.raises(DataError, match="The states cannot be used") as caught:
         observed_classes(cohort, levels=["r", "d"])
     assert caught.value.defects == (
-        "status: row 1, patient 'B', day -5: 'cured' is not one of the levels (r, d); "
+        "status: row position 1 of cohort.status, day -5: 'cured' is not one of the levels (r, d); "
         "correct it or add it to `levels`.",
     )
     with pytest.raises(DataError) as caught:

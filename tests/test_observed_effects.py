@@ -514,7 +514,7 @@ def test_what_one_patient_alone_tells_has_no_interval(spec_of):
     arm = ["left", *["right", "both"] * 5, "right"]
     table = observed_effects(few(arm=arm), spec_of("level", arm=ARM)).set_index("predictor")
     alone, other = table.loc["arm: left"], table.loc["arm: both"]
-    assert alone["note"] == "no interval: only patient 'P000' tells of it"
+    assert alone["note"] == "no interval: only row position 0 of cohort.patients tells of it"
     assert np.isfinite(alone["estimate"])
     assert alone[["lower", "upper", "p_value", "p_holm"]].isna().all()
     assert other[[*NUMBERS, "p_holm"]].notna().all()

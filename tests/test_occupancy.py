@@ -105,10 +105,10 @@ def test_what_cannot_be_used_is_named_with_its_cure(function):
     with pytest.raises(DataError, match="rows count from 0") as caught:
         function(replace(cohort, status=twice), levels=LEVELS, **how)
     assert caught.value.defects == (
-        "status: row 1, patient 'A', day 9: 'R?' is not one of the levels (r, d, o); correct it "
-        "or add it to `levels`.",
-        "status: row 3, patient 'B', day 0: 'd' is a second state on this day; keep the one that "
-        "holds from it.",
+        "status: row position 1 of cohort.status, day 9: 'R?' is not one of the levels (r, d, o); "
+        "correct it or add it to `levels`.",
+        "status: row position 3 of cohort.status, day 0: 'd' is a second state on this day; keep "
+        "the one that holds from it.",
     )
 
 

@@ -295,9 +295,9 @@ def test_a_grade_that_the_model_does_not_have_is_refused():
     with pytest.raises(DataError, match="does not cover") as caught:
         visit_pair(cohort, SPEC)
     assert caught.value.defects == (
-        "grades: patient 'A', day 0, m2 left: grade '6' is not on the model's scale "
-        "(0, 1, 2, 3, 4, 5); use a model file whose scale has it, or whose [scale.collapse] says "
-        "what it counts as.",
+        "grades: row position 2 of cohort.grades, day 0, m2 left: grade '6' is not on the model's "
+        "scale (0, 1, 2, 3, 4, 5); use a model file whose scale has it, or whose [scale.collapse] "
+        "says what it counts as.",
     )
 
 

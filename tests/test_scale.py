@@ -188,10 +188,10 @@ def test_a_grade_neither_of_the_scale_nor_in_the_map_is_refused() -> None:
     with pytest.raises(DataError, match="does not cover the cohort's grades") as caught:
         responses(cohort, spec_on("012345", {"4+": "4"}))
     assert caught.value.defects == tuple(
-        f"grades: patient 'A', day {day}, m0 left: grade '3-' is not on the model's scale "
-        "(0, 1, 2, 3, 4, 5); use a model file whose scale has it, or whose [scale.collapse] says "
-        "what it counts as."
-        for day in (0, 182)
+        f"grades: row position {row} of cohort.grades, day {day}, m0 left: grade '3-' is not on "
+        "the model's scale (0, 1, 2, 3, 4, 5); use a model file whose scale has it, or whose "
+        "[scale.collapse] says what it counts as."
+        for row, day in ((0, 0), (2, 182))
     )
 
 

@@ -280,7 +280,9 @@ def test_histories_that_cannot_be_used_are_refused_with_the_cure():
     assert "not one of the levels" in said
     since = plain(states={"since": "first_infusion"})
     said = refused(since, seen(two))
-    assert "infusions: 1 patients have none to count from (first: 'A')" in said
+    assert (
+        "infusions: 1 patients have none to count from (row position 0 of cohort.patients)" in said
+    )
     said = refused(plain(states={"step_days": 1e-9}), seen(two))
     assert "more than 1,000,000; make steps longer" in said
     said = refused(plain(), seen({"A": {0: 0}, "B": {3: 1}}))
@@ -295,7 +297,7 @@ def test_what_has_no_part_is_said():
         cohort = made({"A": {3: 1, 0: 0}, "B": {0: 0, 2: 0}})
     assert cohort.warnings["patient"].tolist() == ["", "A"]
     assert states_seen(spec, cohort)["step"].tolist() == [0, 3, 0, 2]
-    with pytest.warns(CohortWarning, match=r"1 rows lie before inclusion.*'A', day -100"):
+    with pytest.warns(CohortWarning, match=r"1 rows lie before inclusion.*the first: day -100"):
         rows = states_seen(spec, seen({"A": {-1: 1, 0: 0, 2: 1}}))
     assert rows["step"].tolist() == [0, 2]
     with pytest.warns(CohortWarning, match=r"1 rows lie on a step of 100 days with another"):

@@ -116,3 +116,54 @@ def test_draws_that_are_no_numbers_leave_the_whole_row_missing(draws):
     numbers = ["estimate", "sd", "lower", "upper", "ess_bulk", "r_hat", "mcse", "p_above"]
     assert table.loc[True, numbers].isna().all()
     assert table.loc[False, numbers].notna().all()
+
+
+# --- margins that lie where a quantity cannot -----------------------------------------------------
+
+
+def probabilities(**attributes):
+    values = np.random.default_rng(1).uniform(0.2, 0.8, (2, 50, 2))
+    about = {"quantity": "probability of response", "support": (0.0, 1.0), **attributes}
+    coords = {"naive": [False, True]}
+    return xr.DataArray(values, dims=("chain", "draw", "naive"), coords=coords, attrs=about)
+
+
+@pytest.mark.parametrize(
+    "margins",
+    [{"above": 20}, {"below": -0.1}, {"within": (0.2, 1.5)}, {"above": np.nan}, {"above": np.inf}],
+)
+def test_a_margin_where_a_probability_cannot_lie_is_refused(margins):
+    with pytest.raises(
+        ValueError, match="where 'probability of response' cannot lie: it is from 0"
+    ):
+        summarise(probabilities(), **margins)
+
+
+def test_margins_at_the_ends_of_a_support_are_margins():
+    table = summarise(probabilities(), above=0.0, below=1.0)
+    assert table[["p_above", "p_below"]].to_numpy().tolist() == [[1.0, 1.0], [1.0, 1.0]]
+
+
+def test_a_margin_that_runs_backwards_or_is_no_number_is_refused():
+    draws = probabilities().drop_attrs()
+    with pytest.raises(ValueError, match="give two numbers, the smaller first"):
+        summarise(draws, within=(0.5, 0.2))
+    with pytest.raises(ValueError, match="below is nan"):
+        summarise(draws, below=float("nan"))
+
+
+def test_contrasts_have_the_support_of_contrasts():
+    draws = probabilities()
+    difference = contrast(draws, between=(True, False))
+    assert list(summarise(difference, below=-0.9)["p_below"]) == [0.0]
+    with pytest.raises(ValueError, match="it is from -1 to 1"):
+        summarise(difference, above=1.1)
+    for kind in ("ratio", "odds_ratio"):
+        assert list(summarise(contrast(draws, (True, False), kind), above=20)["p_above"]) == [0.0]
+        with pytest.raises(ValueError, match="it is from 0 to inf"):
+            summarise(contrast(draws, (True, False), kind), above=-1)
+
+
+def test_draws_that_left_a_support_are_of_another_quantity():
+    logits = np.log(probabilities()) - np.log1p(-probabilities())
+    assert list(summarise(logits, above=20)["p_above"]) == [0.0, 0.0]

@@ -19,6 +19,12 @@ from mmn_bayes.cohort.tables import TextTable, number_text
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(T00:00(:00)?)?", re.ASCII)
+# 40,5 and 1.234,5 and 1 234,5; 1,234.5; with the Arabic decimal mark too.
+_COMMA = re.compile(
+    r"[+-]?((\d+|\d{1,3}([.'\u2019 \u00a0\u202f]\d{3})+)?[,\u066b]\d+|\d{1,3}(,\d{3})+(\.\d*)?)"
+    r"([eE][+-]?\d+)?"
+)
+POINT = "write decimals with a point (3.5, not 3,5), and thousands without a mark"
 _PLAIN = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d+)?", re.ASCII)
 _LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)", re.ASCII)
 
@@ -128,9 +134,13 @@ def as_ordinal(text: str) -> float:
 
 
 def number_cure(values: Iterable[str], cure: str) -> str:
-    """The cure for cells that are no numbers; says so when decimal commas are the cause."""
-    commas = any(re.fullmatch(r"[+-]?\d+,\d+", value) for value in values)
-    return "write decimals with a point (3.5, not 3,5)" if commas else cure
+    """The cure for cells that are no numbers; another one when commas are the cause."""
+    return POINT if any(has_comma(value) for value in values) else cure
+
+
+def has_comma(text: str) -> bool:
+    """Whether a text is a number but for a decimal comma, or commas between thousands."""
+    return bool(_COMMA.fullmatch(text))
 
 
 def finite_numbers(cells: Cells, what: str, findings: Findings) -> np.ndarray:

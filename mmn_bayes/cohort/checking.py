@@ -17,6 +17,7 @@ from mmn_bayes.cohort.cells import (
     cells_of,
     finite_numbers,
     is_number,
+    number_cure,
     spelling,
     where,
 )
@@ -70,7 +71,12 @@ def check_table(text: TextTable, context: Context, findings: Findings) -> dict[s
         cells = cells_of(text, column.name)
         if not column.may_be_blank:
             cure = f"fill in {column.text}" + (f" ({column.legal})" if column.legal else "")
-            cells.report(cells.missing, "the cell is blank and must not be", cure, findings)
+            blank = where(cells.stripped, lambda text: not text)
+            cells.report(blank, "the cell is blank and must not be", cure, findings)
+            for spelt in dict.fromkeys(np.array(cells.stripped, dtype=object)[cells.missing]):
+                own = where(cells.stripped, spelt.__eq__) & ~blank
+                problem = f"{spelt} counts as missing, and the cell must not be"
+                cells.report(own, problem, f"write it in another way, or {cure}", findings)
         parsed[column.name] = _CHECKS[column.kind](cells, column, context, findings)
     return parsed
 
@@ -110,6 +116,30 @@ def check_spellings(cells: Cells, findings: Findings, *, show: bool) -> None:
         problem,
         "spell the same thing the same way in every row",
     )
+
+
+def check_order(cells: Cells, places: Mapping[str, float], what: str, findings: Findings) -> None:
+    """Find ordered categories that run otherwise than what they stand for.
+
+    Parameters
+    ----------
+    cells : Cells
+        A column, of a table that may say in which order its categories are.
+    places : Mapping of str to float
+        The place of each of them, by its text.
+    what : str
+        What the places are of.
+    findings : Findings
+        Where defects go.
+    """
+    order = [text.strip() for text in cells.table.orders.get(cells.column, ())]
+    there = {canonical(text) for text in cells.stripped}
+    used = [text for text in order if canonical(text) in there & places.keys()]
+    stand = [places[canonical(text)] for text in used]
+    if stand != sorted(stand):
+        problem = f"the ordered categories {' < '.join(used)} contradict the order {what}"
+        cure = "order the categories like it, or give them as text without an order"
+        findings.defect(place(cells.table.name, cells.column), problem, cure)
 
 
 def _identifier(cells: Cells, column: Column, context: Context, findings: Findings) -> pd.Series:
@@ -152,6 +182,8 @@ def _grade(cells: Cells, column: Column, context: Context, findings: Findings) -
     labels[cells.missing] = None
     off = np.array([label is None for label in labels], dtype=bool) & ~cells.missing
     _report_grades(cells, off, scale, findings)
+    places = {canonical(label): place for place, label in enumerate(scale)}
+    check_order(cells, places, f"of the scale {', '.join(scale)}", findings)
     dtype = pd.CategoricalDtype(list(scale), ordered=True)
     return pd.Series(pd.Categorical(labels[cells.codes], dtype=dtype))
 
@@ -175,7 +207,8 @@ def _report_grades(
     cure = f"write {quoted(hints[0])} with a plain minus" if hints else f"write a label, or {blank}"
     # On a scale of numbers, text is another mistake than a number too high.
     text = np.isnan(numbers) if all(is_number(label) for label in scale) else np.zeros_like(off)
-    cells.report(off & text, f"not a number, on the scale {words}", cure, findings)
+    mended = number_cure(np.array(stripped, dtype=object)[off & text], cure)
+    cells.report(off & text, f"not a number, on the scale {words}", mended, findings)
     rest = off & ~between & ~text
     cells.report(rest, f"outside the scale {words}", cure, findings)
 
@@ -203,7 +236,7 @@ def _count(cells: Cells, column: Column, context: Context, findings: Findings) -
     cells.report(fractional, "the count is not a whole number", cure, findings)
     absurd = counts > 1e6
     cells.report(absurd, "the count is absurdly large", cure, findings)
-    counts[fractional | absurd] = np.nan
+    counts[(counts < 0) | fractional | absurd] = np.nan
     return pd.Series(counts[cells.codes]).astype("Int64")
 
 

@@ -13,6 +13,7 @@ from mmn_bayes.cohort.cells import (
     finite_numbers,
     is_date,
     is_number,
+    number_cure,
     where,
 )
 from mmn_bayes.cohort.findings import Findings, place
@@ -82,7 +83,8 @@ def check_day(cells: Cells, starts: Starts, findings: Findings) -> pd.Series:
         return _near(cells, days[cells.codes], findings)
     cure = "write all days as numbers or all as ISO dates (YYYY-MM-DD)"
     neither = ~(dates | numbers | cells.missing)
-    cells.report(neither, "neither a number nor an ISO date", cure, findings)
+    mended = number_cure(np.array(stripped, dtype=object)[neither], cure)
+    cells.report(neither, "neither a number nor an ISO date", mended, findings)
     if numbers.any():
         _report_mixture(cells, dates, numbers, findings)
         return pd.Series(np.full(cells.codes.size, np.nan))

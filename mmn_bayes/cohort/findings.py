@@ -57,6 +57,18 @@ def quoted(value: str) -> str:
     return '"' + value.replace("\n", " ").replace("\r", " ") + '"'
 
 
+def row_positions(rows: Iterable[object]) -> str:
+    """The first few rows of a table by their positions, for identifiers are not shown."""
+    positions = list(rows)
+    return in_words([f"row position {row}" for row in positions[:SHOWN_ROWS]], len(positions))
+
+
+def rows_of_patients(patients: pd.DataFrame, identifiers: Iterable[object]) -> str:
+    """Where patients stand in the table `patients` of a cohort, without their identifiers."""
+    found = pd.Index(patients["patient"]).get_indexer(pd.Index(list(identifiers)))
+    return f"{row_positions(sorted(found))} of cohort.patients"
+
+
 def in_words(shown: Sequence[str], total: int) -> str:
     """The first few of `total` rows, and how many more there are.
 

@@ -114,7 +114,7 @@ def _checked_levels(levels: Sequence[str]) -> list[str]:
 def _row_defects(rows: pd.DataFrame, problem: str) -> list[str]:
     """Name the first rows of status with a problem, and count the others."""
     defects = [
-        f"status: row {row.Index}, patient '{row.patient}', day {row.day:g}: '{row.status}' "
+        f"status: row position {row.Index} of cohort.status, day {row.day:g}: '{row.status}' "
         f"{problem}."
         for row in rows.head(_SHOWN).itertuples()
     ]

@@ -6,8 +6,18 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mmn_bayes.cohort.cells import Cells, cells_of, finite_numbers, is_number, number_cure, where
-from mmn_bayes.cohort.checking import check_spellings
+from mmn_bayes.cohort.cells import (
+    POINT,
+    Cells,
+    as_number,
+    canonical,
+    cells_of,
+    finite_numbers,
+    has_comma,
+    is_number,
+    where,
+)
+from mmn_bayes.cohort.checking import check_order, check_spellings
 from mmn_bayes.cohort.findings import Findings
 from mmn_bayes.cohort.schema import NO, YES
 from mmn_bayes.cohort.tables import TextTable
@@ -57,8 +67,14 @@ def _predictor(cells: Cells, findings: Findings) -> pd.Series:
     # Codes such as 001 are not quantities: 001 is never read as 1.
     if code[there].all() and (code & padded).any():
         return cells.text()
+    commas = where(stripped, has_comma) & there
+    if commas.any():  # whatever else is in the column: a number is no category
+        cells.report(commas, "a number with a comma", POINT, findings)
+        return cells.text()
     if numeric[there].all():
         numbers = finite_numbers(cells, "a finite number", findings)
+        places = {canonical(text): as_number(text) for text in stripped[there]}
+        check_order(cells, places, "of the numbers", findings)
         return pd.Series(numbers[cells.codes], dtype=float)
     if (yes | no)[there].all():
         values = np.array([None if gone else bool(y) for gone, y in zip(~there, yes, strict=True)])
@@ -67,6 +83,9 @@ def _predictor(cells: Cells, findings: Findings) -> pd.Series:
         _report_mixture(cells, numeric, findings)
     else:
         check_spellings(cells, findings, show=True)
+    if cells.column in cells.table.orders:
+        message = "the order of the categories is left out: a model file states it (levels)"
+        findings.oddity(cells.table.name, cells.column, message)
     return cells.text()
 
 
@@ -75,7 +94,6 @@ def _report_mixture(cells: Cells, numeric: np.ndarray, findings: Findings) -> No
     text = ~numeric & ~cells.missing
     if text[cells.codes].sum() <= numeric[cells.codes].sum():
         cure = "correct these cells, or leave them blank if the value is missing"
-        cure = number_cure(cells.stripped, cure)
         cells.report(text, "text in a column of numbers", cure, findings)
     else:
         cure = "write these categories as text too (such as grade 1), or leave the cells blank"

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from mmn_bayes.cohort.cells import POINT, has_comma, number_cure
+from mmn_bayes.cohort.characters import CURE, refused_character
+from mmn_bayes.cohort.findings import SHOWN_CHARACTERS, quoted
 from mmn_bayes.errors import DataError
 
 COUNT_COLUMNS = (
@@ -129,6 +132,13 @@ def read_trial(path: str | Path) -> pd.DataFrame:
     if table is not None:
         defects += _blank_defects(name, table, TRIAL_COLUMNS)
         defects += _pattern_defects(name, table, "responder", "[01]")
+        defects += [
+            f"{_place(name, index)}, column {column}: {quoted(value)} is a number with a comma; "
+            f"{POINT}."
+            for column in table.columns.difference([*TRIAL_COLUMNS])
+            for index, value in table[column].dropna().items()
+            if has_comma(value)
+        ]
     if defects or table is None:
         raise DataError(f"The trial in '{file.name}' cannot be used.", defects)
     numbers = {
@@ -152,11 +162,28 @@ def _read(
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         defects.append(f"{path.name}: is no CSV in UTF-8 ({error}); save it as one.")
         return None
+    defects += _character_defects(path.stem, table)
     absent = [name for name in columns if name not in table.columns]
     if absent:
         defects.append(f"{path.name}: no column {', '.join(absent)}; add it, blank where unknown.")
         return None
     return table if every_column else table[list(columns)]
+
+
+def _character_defects(table_name: str, table: pd.DataFrame) -> list[str]:
+    """Characters that nobody sees or that act, in names of columns and in cells."""
+    found = [
+        f"{table_name}.csv: column {quoted(name)} has the character {character}; {CURE}."
+        for name in table.columns
+        if (character := refused_character(name))
+    ]
+    for number, name in enumerate(table.columns):
+        for index, value in table.iloc[:, number].dropna().items():
+            # Notes may have several lines.
+            if character := refused_character(value, prose=True):
+                at = f"{_place(table_name, index)}, column {name}"
+                found.append(f"{at}: a cell has the character {character}; {CURE}.")
+    return found
 
 
 def _count_defects(counts: pd.DataFrame) -> list[str]:
@@ -215,8 +242,8 @@ def _blank_defects(
 def _pattern_defects(table_name: str, table: pd.DataFrame, column: str, pattern: str) -> list[str]:
     given = table[column].dropna()
     return [
-        f"{_place(table_name, index)}, column {column}: '{value}' is not a number as printed; "
-        "give digits alone."
+        f"{_place(table_name, index)}, column {column}: '{value[:SHOWN_CHARACTERS]}' is "
+        f"not a number as printed; {number_cure([value], 'give digits alone')}."
         for index, value in given[~given.str.fullmatch(pattern)].items()
     ]
 

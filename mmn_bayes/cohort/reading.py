@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from mmn_bayes.cohort.characters import without_refused
 from mmn_bayes.cohort.checking import Context, check_table
+from mmn_bayes.cohort.csv_cells import unmarked_table
 from mmn_bayes.cohort.days import Starts
 from mmn_bayes.cohort.findings import Findings
 from mmn_bayes.cohort.headers import check_header
@@ -79,7 +81,7 @@ def read_cohort(folder: str | os.PathLike[str]) -> Cohort:
     for name, file in files.items():
         text = _READERS[file.suffix.lower()](file, name, findings)
         if text is not None:
-            texts[name] = text
+            texts[name] = unmarked_table(text) if file.suffix.lower() == ".csv" else text
     settings = Settings(title=path.resolve().name)
     if (path / FILE).exists() and _inside(path / FILE, path, findings):
         settings = settings_from_toml(path / FILE, settings.title, findings)
@@ -232,6 +234,7 @@ def _parsed(
     texts: Mapping[str, TextTable], settings: Settings, findings: Findings
 ) -> dict[str, dict[str, pd.Series]]:
     """The parsed columns of every table; patients first, for the start dates are theirs."""
+    texts = {name: without_refused(text, findings) for name, text in texts.items()}
     parsed: dict[str, dict[str, pd.Series]] = {}
     patients = texts.get("patients")
     starts = Starts(dates={})  # patients cannot be used: nobody has a start date, which is said

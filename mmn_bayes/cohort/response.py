@@ -204,11 +204,13 @@ def graded_rows(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
     """
     code_of = {label: code for code, label in enumerate(spec.scale)}
     code_of |= {label: code_of[target] for label, target in spec.collapse}
-    grades = cohort.grades[cohort.grades["grade"].notna()].reset_index(drop=True)
+    recorded = np.flatnonzero(cohort.grades["grade"].notna())
+    grades = cohort.grades.iloc[recorded].reset_index(drop=True)
     code_of_label = np.array([code_of.get(label, NOT_GRADED) for label in cohort.scale])
     code = code_of_label[grades["grade"].cat.codes.to_numpy()]
     turned = _turned_round(cohort.scale, code_of_label, spec.scale)
-    unknown = _off_scale(grades[code == NOT_GRADED], spec.scale)
+    off = code == NOT_GRADED
+    unknown = _off_scale(grades[off].set_axis(recorded[off]), spec.scale)
     if turned or unknown:
         headline = "contradicts the cohort's" if turned else "does not cover the cohort's grades"
         raise DataError(f"The model's scale {headline}.", [*turned, *unknown])
@@ -236,9 +238,9 @@ def _turned_round(
 def _off_scale(unknown: pd.DataFrame, scale: Sequence[str]) -> list[str]:
     """Name the first rows whose grade the model does not know, and count the others."""
     defects = [
-        f"grades: patient '{row.patient}', day {row.day:g}, {row.muscle} {row.side}: grade "
-        f"'{row.grade}' is not on the model's scale ({', '.join(scale)}); use a model file whose "
-        "scale has it, or whose [scale.collapse] says what it counts as."
+        f"grades: row position {row.Index} of cohort.grades, day {row.day:g}, {row.muscle} "
+        f"{row.side}: grade '{row.grade}' is not on the model's scale ({', '.join(scale)}); "
+        "use a model file whose scale has it, or whose [scale.collapse] says what it counts as."
         for row in unknown.head(5).itertuples()
     ]
     if len(unknown) > len(defects):

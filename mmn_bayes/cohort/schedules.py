@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mmn_bayes.cohort.findings import quoted
 from mmn_bayes.cohort.schema import MAX_DAY
 
 _LONGEST_COURSE_DAYS = 7
@@ -140,15 +141,20 @@ def scenario_table(scenario: pd.DataFrame, patients: np.ndarray) -> pd.DataFrame
     day = pd.to_numeric(scenario["day"], errors="coerce").to_numpy(float)
     dose = pd.to_numeric(scenario["dose_g_per_kg"], errors="coerce").to_numpy(float)
     for row in np.flatnonzero(~np.isfinite(day))[:5]:
-        wrong.append(f"row {row + 1}: day is {scenario['day'].iloc[row]!r}, which is no number.")
+        wrong.append(
+            f"row {row + 1}: day is {quoted(str(scenario['day'].iloc[row]))}, which is no number."
+        )
     for row in np.flatnonzero(np.abs(day) > MAX_DAY)[:5]:
         wrong.append(f"row {row + 1}: day is {day[row]:g}, over {MAX_DAY:g} days from inclusion.")
     for row in np.flatnonzero(~((dose > 0) & np.isfinite(dose)))[:5]:
         value = scenario["dose_g_per_kg"].iloc[row]
-        wrong.append(f"row {row + 1}: dose_g_per_kg is {value!r}; give a number above 0.")
+        wrong.append(
+            f"row {row + 1}: dose_g_per_kg is {quoted(str(value))}; give a number above 0."
+        )
     if "patient" in scenario:
-        unknown = sorted(set(scenario["patient"].astype(str)) - set(map(str, patients)))
-        wrong += [f"patient '{who}' is not one of the fit." for who in unknown[:5]]
+        unknown = ~scenario["patient"].astype(str).isin(set(map(str, patients)))
+        for row in np.flatnonzero(unknown)[:5]:
+            wrong.append(f"row {row + 1}: the patient is not one of the fit.")
     if wrong:
         raise ValueError("The scenario cannot be used. " + " ".join(wrong))
     own = pd.DataFrame({"day": day, "dose_g_per_kg": dose})

@@ -2,15 +2,16 @@
 
 import difflib
 import json
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmn_bayes.cohort.cells import canonical
+from mmn_bayes.cohort.characters import CURE, refused_character
 from mmn_bayes.cohort.findings import Findings, place, quoted
 from mmn_bayes.cohort.schema import DEFAULT_SCALE, MISSING, SETTINGS
-from mmn_bayes.cohort.tables import decoded
+from mmn_bayes.cohort.tables import cell_text, decoded
+from mmn_bayes.cohort.toml_text import toml_content
 
 FILE = "cohort.toml"
 
@@ -29,7 +30,8 @@ class Settings:
 def nearest(word: str, words: Iterable[str]) -> str:
     """The most similar of the words, whatever the case; the first one if none is similar."""
     by_case = {known.casefold(): known for known in words}
-    close = difflib.get_close_matches(word.strip().casefold(), by_case, n=1, cutoff=0.0)
+    # A name is short; comparing a text of a million characters takes minutes.
+    close = difflib.get_close_matches(word[:200].strip().casefold(), by_case, n=1, cutoff=0.0)
     return by_case[close[0]]
 
 
@@ -54,8 +56,8 @@ def settings_from_toml(path: Path, title: str, findings: Findings) -> Settings:
     if text is None:
         return Settings(title=title)
     try:
-        given = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        given = toml_content(text)
+    except ValueError as error:
         findings.defect(FILE, f"not readable as TOML ({error})", "correct that line")
         return Settings(title=title)
     for key in sorted(given.keys() - SETTINGS.keys()):
@@ -84,6 +86,7 @@ def checked_settings(given: Mapping[str, object], findings: Findings, where: str
         With the default in place of whatever is missing or defective.
     """
     text = 'write text in quotes, as in {0} = "..."'
+    _check_characters(given, findings, where)
     return Settings(
         title=str(_check_kind(given, "title", str, text.format("title"), findings, where)),
         source=str(_check_kind(given, "source", str, text.format("source"), findings, where)),
@@ -95,6 +98,23 @@ def checked_settings(given: Mapping[str, object], findings: Findings, where: str
         scale=_checked_scale(given.get("scale"), findings, where),
         labels=_checked_labels(given.get("labels"), findings, where),
     )
+
+
+def _check_characters(given: Mapping[str, object], findings: Findings, where: str) -> None:
+    """Find characters that a setting may not hold, in every text of it."""
+    for key in ("title", "source", "scale", "labels"):
+        value = given.get(key)
+        texts: list[object] = [value]
+        if isinstance(value, Mapping):
+            texts = [*value, *value.values()]
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            texts = list(value)
+        for text in texts:
+            if isinstance(text, str):
+                character = refused_character(text, prose=key == "source")
+                if character:
+                    problem = f"{quoted(text)} has the character {character}"
+                    findings.defect(place(where, rows=f"key {key}"), problem, CURE)
 
 
 def _check_kind(
@@ -109,7 +129,7 @@ def _check_kind(
         return kind()
     value = given[key]
     if not isinstance(value, kind):
-        problem = f"{quoted(str(value))} is not {'true or false' if kind is bool else 'text'}"
+        problem = f"{quoted(cell_text(value))} is not {'true or false' if kind is bool else 'text'}"
         findings.defect(place(where, rows=f"key {key}"), problem, cure)
         return kind()
     return value
@@ -136,7 +156,8 @@ def _checked_scale(scale: object, findings: Findings, where: str) -> tuple[str, 
         if label.strip().casefold() in MISSING or label != label.strip():
             problem = f"the label {quoted(label)} is a missing value or has blanks around it"
             findings.defect(at, problem, "choose another label")
-    return labels if len(findings.defects) == before else None
+    refused = any(map(refused_character, labels))
+    return labels if len(findings.defects) == before and not refused else None
 
 
 def _checked_labels(labels: object, findings: Findings, where: str) -> Mapping[str, str]:
@@ -148,10 +169,10 @@ def _checked_labels(labels: object, findings: Findings, where: str) -> Mapping[s
         return {}
     for key, value in labels.items():
         if not isinstance(key, str) or not isinstance(value, str):
-            at = place(where, rows=f"key labels, {quoted(str(key))}")
+            at = place(where, rows=f"key labels, {quoted(cell_text(key))}")
             cure = "write the column or value and its printed label, both as text in quotes"
-            findings.defect(at, f"the label {quoted(str(value))} is not text", cure)
-    return {key: labels[key] for key in sorted(labels, key=str)}
+            findings.defect(at, f"the label {quoted(cell_text(value))} is not text", cure)
+    return {key: labels[key] for key in sorted(labels, key=cell_text)}
 
 
 def toml_text(settings: Settings) -> str:

@@ -5,9 +5,10 @@ Every cell is text here, so that the identifier 001 is never the number 1; parsi
 
 import csv
 import datetime
+import decimal
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,8 @@ class TextTable:
         Whether every row of the source is here; False when rows could not be split into cells.
     hint : str
         What else to say when a column is missing, or "".
+    orders : Mapping of str to tuple of str
+        Categories as text, lowest first, of the columns that are ordered categories.
     """
 
     name: str
@@ -47,6 +50,7 @@ class TextTable:
     row_word: str = "row position"
     complete: bool = True
     hint: str = ""
+    orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def label(self, row: int) -> str:
         """The name of one row, as the user finds it."""
@@ -245,12 +249,17 @@ def table_from_frame(
     if not len(frame):
         _no_rows(where, findings)
         return None
-    header = [str(column) for column in frame.columns]
+    header = [cell_text(column) for column in frame.columns]
     cells = [text_of(frame.iloc[:, number]) for number in range(frame.shape[1])]
     index = [str(level) for level in frame.index.names if level is not None]
     hint = f"the index is named {', '.join(index)}: call reset_index() first" if index else ""
     named = _named(header, cells, where, findings)
-    return TextTable(name, named, np.arange(len(frame)), hint=hint)
+    orders = {
+        column.strip(): tuple(text_of(pd.Series(dtype.categories)))
+        for column, dtype in zip(header, frame.dtypes, strict=True)
+        if isinstance(dtype, pd.CategoricalDtype) and dtype.ordered
+    }
+    return TextTable(name, named, np.arange(len(frame)), hint=hint, orders=orders)
 
 
 def text_of(series: pd.Series) -> np.ndarray:
@@ -268,25 +277,45 @@ def text_of(series: pd.Series) -> np.ndarray:
     """
     if series.dtype == object:
         # Among objects True equals 1 equals 1.0; they are spelt apart only one by one.
-        return np.array([_text(value) for value in series], dtype=object)
+        return np.array([cell_text(value) for value in series], dtype=object)
     codes, values = pd.factorize(series)
-    spelt = np.array([*(_text(value) for value in values), ""], dtype=object)
+    spelt = np.array([*(cell_text(value) for value in values), ""], dtype=object)
     return spelt[codes]  # the code of a missing value is -1: the last, blank, spelling
 
 
-def _text(value: object) -> str:
+def cell_text(value: object) -> str:
+    """One value as text, whatever it is, in the spelling of `text_of`."""
     if isinstance(value, str):
         return value
-    if value is None or value is pd.NaT or value is pd.NA:
+    if value is None or value is pd.NaT or value is pd.NA or _is_nat(value):
         return ""
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, datetime.datetime | np.datetime64):
-        stamp = pd.Timestamp(value)
-        return stamp.date().isoformat() if stamp.time() == datetime.time() else stamp.isoformat()
+        return _stamp_text(value)
+    if isinstance(value, np.timedelta64):  # NumPy counts it among the integers
+        return str(value)
+    if isinstance(value, int | np.integer):
+        return str(decimal.Decimal(int(value)))  # `str` refuses thousands of digits
     if isinstance(value, float | np.floating):
         return number_text(float(value))
-    return str(value)
+    try:
+        return str(value)
+    except Exception as error:  # of any object, by any class: it is no text, which is what counts
+        return f"<{type(value).__name__} without text: {type(error).__name__}>"
+
+
+def _is_nat(value: object) -> bool:
+    return isinstance(value, np.datetime64 | np.timedelta64) and bool(np.isnat(value))
+
+
+def _stamp_text(value: datetime.datetime | np.datetime64) -> str:
+    """A date where the time is midnight, else both; as NumPy writes it beyond the year 9999."""
+    try:
+        stamp = pd.Timestamp(value)
+        return stamp.date().isoformat() if stamp.time() == datetime.time() else stamp.isoformat()
+    except (ValueError, NotImplementedError, OverflowError):
+        return str(value)
 
 
 def number_text(value: float) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mmn_bayes.cohort.csv_cells import marked
 from mmn_bayes.cohort.replacing import replacing
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.cohort.settings import FILE, Settings, toml_text
@@ -29,7 +30,8 @@ def write_cohort(cohort: Cohort, folder: str | os.PathLike[str]) -> Path:
     Returns
     -------
     Path
-        The folder; reading it gives an equal cohort.
+        The folder; reading it gives an equal cohort. Text that a spreadsheet would run as a
+        formula stands behind an apostrophe, which `read_cohort` takes away.
 
     Raises
     ------
@@ -81,6 +83,7 @@ def _csv_text(frame: pd.DataFrame) -> str:
     return "".join(",".join(row) + "\n" for row in zip(*columns, strict=True))
 
 
-def _csv_cell(text: str) -> str:
+def _csv_cell(cell: str) -> str:
+    text = marked(cell)
     plain = text == text.strip() and not any(mark in text for mark in ',"\r\n')
     return text if plain else '"' + text.replace('"', '""') + '"'

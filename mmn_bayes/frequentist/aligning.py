@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+import numpy as np
 import pandas as pd
+
+from mmn_bayes.cohort.findings import row_positions
 
 
 def align_responses(responses: pd.DataFrame, patients: pd.DataFrame) -> pd.Series:
@@ -30,16 +33,16 @@ def align_responses(responses: pd.DataFrame, patients: pd.DataFrame) -> pd.Serie
     require_columns(responses, ["patient", "response"], "responses")
     require_columns(patients, ["patient"], "patients")
     for name, table in (("responses", responses), ("patients", patients)):
-        twice = table.loc[table["patient"].duplicated(), "patient"].unique()
+        twice = np.flatnonzero(table["patient"].duplicated())
         if len(twice):
             raise ValueError(
-                f"{name}: patient {_quoted(twice)} is listed more than once; "
+                f"{name}, {row_positions(twice)}: the patient is listed more than once; "
                 "give one row a patient."
             )
-    strangers = responses.loc[~responses["patient"].isin(patients["patient"]), "patient"]
+    strangers = np.flatnonzero(~responses["patient"].isin(patients["patient"]))
     if len(strangers):
         raise ValueError(
-            f"responses: patient {_quoted(strangers)} is not in `patients`; "
+            f"responses, {row_positions(strangers)}: the patient is not in `patients`; "
             "judge and count the same cohort."
         )
     by_patient = responses.set_index("patient")["response"].astype("boolean")
@@ -70,10 +73,3 @@ def require_columns(table: pd.DataFrame, names: Iterable[str], table_name: str) 
             complaints.append(f"no column '{name}' (nearest: {', '.join(near)})")
     if complaints:
         raise ValueError(f"{table_name}: {'; '.join(complaints)}.")
-
-
-def _quoted(names: Iterable[object]) -> str:
-    """Name at most five, so that a message never lists a whole cohort."""
-    shown = [f"'{name}'" for name in names]
-    more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""
-    return ", ".join(shown[:5]) + more

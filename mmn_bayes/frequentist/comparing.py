@@ -13,6 +13,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from mmn_bayes.cohort.response import HasResponseRule
 from mmn_bayes.cohort.response import responses as judge_responses
 from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.cohort.tables import text_of
 from mmn_bayes.frequentist.aligning import align_responses, require_columns
 from mmn_bayes.frequentist.rates import check_counts, check_level
 
@@ -131,11 +132,11 @@ def observed_contrast(
     require_columns(cohort.patients, [by], "patients")
     values = cohort.patients[by]
     if between[0] == between[1]:
-        raise ValueError(f"between names {between[0]!r} twice; name two different groups.")
+        raise ValueError(f"between names {_spelt(between[0])} twice; name two different groups.")
     for label in between:
         if not (values == label).any():
-            known = ", ".join(repr(value) for value in values.dropna().unique()[:5])
-            raise ValueError(f"No patient has {by} {label!r}; the column holds {known}.")
+            known = ", ".join(map(_spelt, values.dropna().unique()[:5].tolist()))
+            raise ValueError(f"No patient has {by} {_spelt(label)}; the column holds {known}.")
     response = align_responses(judge_responses(cohort, spec), cohort.patients)
     members = [(values == label).fillna(False).astype(bool) for label in between]
     judged = [response[member] for member in members]
@@ -156,6 +157,12 @@ def observed_contrast(
     others = [name for name in table.columns if name not in COUNTS]
     order = ["first", "second", *COUNTS, "first_missing", "second_missing", "elsewhere", *others]
     return table.assign(**groups)[order]
+
+
+def _spelt(value: object) -> str:
+    """A value as it stands in the tables: yes, not True; texts in quotes."""
+    text = str(text_of(pd.Series([value], dtype=object))[0])
+    return f"'{text}'" if isinstance(value, str) else text
 
 
 def _difference(first: tuple[int, int], second: tuple[int, int], level: float) -> Estimated:

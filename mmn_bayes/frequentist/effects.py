@@ -274,11 +274,7 @@ def _estimates(
     if spec.outcome == "response":
         found = iter(firth_estimates(used.value, columns, asked, level))
     else:
-        found = iter(
-            gee_estimates(
-                used.value, used.who, columns, asked, patients["patient"].to_numpy(), level
-            )
-        )
+        found = iter(gee_estimates(used.value, used.who, columns, asked, level))
     absent = "no patient used has this level"
     if candidate.acts_on in _TIME_OF:
         absent += f" and a visit where '{_TIME_OF[candidate.acts_on]}' is not 0"

@@ -156,7 +156,6 @@ def gee_estimates(
     who: np.ndarray,
     columns: np.ndarray,
     asked: np.ndarray,
-    names: np.ndarray,
     level: float,
 ) -> list[Estimate]:
     """Estimate the effects of the columns `asked` on the log odds of a higher grade."""
@@ -188,7 +187,7 @@ def gee_estimates(
         estimate, half, per = params[place], bound[place], spread[place]
         alone = _told_by_one(who, x, place)
         if alone is not None:
-            note = f"no interval: only patient '{names[alone]}' tells of it"
+            note = f"no interval: only row position {alone} of cohort.patients tells of it"
             found.append(Estimate(estimate / per, note=note, one_grade=one_grade))
             continue
         p_value = float(2 * norm.sf(abs(estimate / error[place])))

@@ -13,6 +13,7 @@ import pytensor.tensor as pt
 import xarray as xr
 from scipy.special import gammaln
 
+from mmn_bayes.cohort.findings import rows_of_patients
 from mmn_bayes.cohort.margins import block_counts
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.errors import DataError
@@ -23,7 +24,6 @@ from mmn_bayes.spec.model_spec import ModelSpec
 
 UNKNOWN = -1
 FATES = ("stays", "appears")
-_SHOWN = 5
 
 
 def with_blocks(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Dataset:
@@ -67,17 +67,17 @@ def with_blocks(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
     tested = np.where(np.isfinite(after), nerves["follow_up"], nerves["baseline"])
     unknown = np.isfinite(before) & ~np.isfinite(tested)
     if _of(spec).new == "binomial" and unknown.any():
-        who = ", ".join(f"'{name}'" for name in counts.loc[unknown, "patient"].head(_SHOWN))
+        who = rows_of_patients(cohort.patients, counts.loc[unknown, "patient"])
         defects.append(
-            f"blocks: column 'n_nerves' is blank for {unknown.sum()} patients with blocks (first: "
+            f"blocks: column 'n_nerves' is blank for {unknown.sum()} patients with blocks ("
             f"{who}), of which the model is a binomial; fill it in, or take blocks.new = "
             "'negative_binomial'."
         )
     none = both & (tested == 0)
     if _of(spec).new == "binomial" and none.any():
-        who = ", ".join(f"'{name}'" for name in counts.loc[none, "patient"].head(_SHOWN))
+        who = rows_of_patients(cohort.patients, counts.loc[none, "patient"])
         defects.append(
-            f"blocks: column 'n_nerves' is 0 at follow-up for {none.sum()} patients (first: "
+            f"blocks: column 'n_nerves' is 0 at follow-up for {none.sum()} patients ("
             f"{who}): a study that tested no nerve says nothing of blocks; leave its row out."
         )
     if defects:

@@ -9,6 +9,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 
+from mmn_bayes.cohort.findings import row_positions
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.errors import DataError
 from mmn_bayes.model.effects import long_run_shifts
@@ -73,8 +74,8 @@ def with_classes(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Data
         every = cohort.status[~cohort.status["status"].isin(levels)].dropna(subset="status")
         for value, own in every.groupby("status"):
             defects.append(
-                f"status: column 'status' has '{value}' ({len(own)} rows, first: patient "
-                f"'{own['patient'].iloc[0]}'), which is none of classes.levels "
+                f"status: column 'status' has '{value}' ({len(own)} rows: "
+                f"{row_positions(own.index)} of cohort.status), which is none of classes.levels "
                 f"({', '.join(levels)}); add that level, or correct the cells."
             )
     if defects:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.cohort.findings import rows_of_patients
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.errors import DataError
 from mmn_bayes.spec.columns import effect_columns, predictor_numbers, wrong_column
@@ -84,11 +85,11 @@ def unusable(predictor: Predictor, cohort: Cohort) -> list[str]:
         return wrong
     blank = table.loc[table[name].isna(), "patient"]
     if len(blank):
-        shown = ", ".join(f"'{patient}'" for patient in blank.head(5))
         return [
             f"patients: column '{name}' is blank for {len(blank)} of {len(table)} patients "
-            f"(first: {shown}); the model cannot use a patient without it: fill it in "
-            "(`impute_cohorts` does, several times), fit those who have it (`complete_cases` says "
-            f"how many that loses), or leave predictor.{predictor.name} out of the model."
+            f"({rows_of_patients(table, blank)}); the model cannot use a patient without "
+            "it: fill it in (`impute_cohorts` does, several times), fit those who have it "
+            f"(`complete_cases` says how many that loses), or leave "
+            f"predictor.{predictor.name} out of the model."
         ]
     return []

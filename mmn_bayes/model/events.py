@@ -182,8 +182,9 @@ def _count_defects(table: pd.DataFrame, unit: Unit) -> Iterator[str]:
             "they differ: widen what enters, or state a prior of the rate itself."
         )
     if unit.by == "patient":
-        for row in table[~table["responder"].isin([0, 1])].to_dict("records"):
-            yield f"patient '{row['patient']}': responder is {row['responder']}; it is 0 or 1."
+        for place in np.flatnonzero(~table["responder"].isin([0, 1])):
+            value = table["responder"].iloc[place]
+            yield f"row position {place}: responder is {value}; it is 0 or 1."
         return
     for row in table.to_dict("records"):
         n, events = row["n"], row["responders"]

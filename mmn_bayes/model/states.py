@@ -10,6 +10,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 
+from mmn_bayes.cohort.findings import rows_of_patients
 from mmn_bayes.cohort.histories import days_zero, status_rows
 from mmn_bayes.cohort.margins import YEAR
 from mmn_bayes.cohort.schema import Cohort
@@ -21,7 +22,6 @@ from mmn_bayes.spec.long_run import States
 from mmn_bayes.spec.model_spec import ModelSpec
 
 UNKNOWN = -1
-_SHOWN = 5
 _MOST_STEPS = 1_000_000
 
 
@@ -60,12 +60,12 @@ def states_seen(spec: ModelSpec, cohort: Cohort) -> pd.DataFrame:
     day_0 = days_zero(cohort, part.since)
     if day_0.isna().any():
         without = day_0.index[day_0.isna()]
-        who = ", ".join(f"'{name}'" for name in without[:_SHOWN])
         raise DataError(
             headline,
             [
-                f"infusions: {len(without)} patients have none to count from (first: {who}); add "
-                "them, leave these patients out, or take states.since = 'inclusion'."
+                f"infusions: {len(without)} patients have none to count from "
+                f"({rows_of_patients(cohort.patients, without)}); add them, leave "
+                "these patients out, or take states.since = 'inclusion'."
             ],
         )
     zero = day_0.reindex(rows["patient"]).to_numpy()
@@ -100,7 +100,7 @@ def _say_what_is_left_out(rows: pd.DataFrame, since: np.ndarray, merged: int, pa
         day = "the first infusion" if part.since == "first_infusion" else "inclusion"
         warnings.warn(
             f"status: {len(early)} rows lie before {day}, from which histories count, and have no "
-            f"part (first: patient '{early['patient'].iloc[0]}', day {early['day'].iloc[0]:g}).",
+            f"part (the first: day {early['day'].iloc[0]:g}).",
             CohortWarning,
             stacklevel=3,
         )

@@ -13,6 +13,7 @@ from mmn_bayes.posterior.groups import Groups
 from mmn_bayes.posterior.long_run import require_part
 from mmn_bayes.posterior.rates import new_patients
 from mmn_bayes.posterior.replicate import design_of, drawn_from
+from mmn_bayes.posterior.summary import PROBABILITY
 from mmn_bayes.spec.model_spec import ModelSpec
 
 MEANINGS = {
@@ -58,7 +59,8 @@ def block_kinds(fit: xr.DataTree, *, patients: Patients, group: str = "all") -> 
     """
     shares = _mean_of(fit, patients, group, _kinds)
     coords = {"kind": list(BLOCK_KINDS)}
-    return _drawn(fit, shares, patients, group, ("kind",), coords, "share of patients")
+    drawn = _drawn(fit, shares, patients, group, ("kind",), coords, "share of patients")
+    return drawn.assign_attrs(support=PROBABILITY)
 
 
 def expected_block_change(

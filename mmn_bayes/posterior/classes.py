@@ -12,7 +12,7 @@ from mmn_bayes.posterior.groups import groups_of
 from mmn_bayes.posterior.long_run import require_part
 from mmn_bayes.posterior.rates import new_patients
 from mmn_bayes.posterior.replicate import design_of, drawn_from
-from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.posterior.summary import PROBABILITY, summarise
 
 _SAMPLE = ["chain", "draw"]
 MEANINGS = {
@@ -83,6 +83,7 @@ def class_probability(
             "synthetic": bool(fit.attrs["synthetic"]),
             "distribution": drawn_from(fit),
             "quantity": "rate of long-term class",
+            "support": PROBABILITY,
             "meaning": MEANINGS[patients],
         },
     )

@@ -22,6 +22,7 @@ from mmn_bayes.posterior.replicate import (
     thinned,
 )
 from mmn_bayes.posterior.response import new_patients
+from mmn_bayes.posterior.summary import PROBABILITY
 from mmn_bayes.spec.model_spec import ModelSpec
 
 Patients = Literal["cohort", "population", "chance"]
@@ -263,6 +264,7 @@ def _as_draws(
             "synthetic": bool(fit.attrs["synthetic"]),
             "distribution": "posterior",
             "quantity": "probability of response by definition",
+            "support": PROBABILITY,
             "meaning": MEANINGS[patients],
         },
     )

@@ -8,6 +8,7 @@ import xarray as xr
 
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.posterior.replicate import design_of, spec_of
+from mmn_bayes.posterior.summary import PROBABILITY
 from mmn_bayes.spec.model_spec import ModelSpec
 
 # New units a draw where the rate is the mean over them: its Monte Carlo error, at most
@@ -141,6 +142,7 @@ def standardised_rates(
         "synthetic": bool(fit.attrs["synthetic"]),
         "distribution": "posterior",
         "quantity": f"rate of new units by {name}",
+        "support": PROBABILITY,
     }
     return xr.concat(parts, dim=name).assign_coords({name: [0, 1]}).assign_attrs(attrs)
 
@@ -182,5 +184,6 @@ def _drawn(fit: xr.DataTree, rates: np.ndarray, quantity: str) -> xr.DataArray:
             "synthetic": bool(fit.attrs["synthetic"]),
             "distribution": "posterior",
             "quantity": quantity,
+            "support": PROBABILITY,
         },
     )

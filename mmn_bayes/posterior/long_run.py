@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.posterior.replicate import drawn_from, spec_of
+from mmn_bayes.posterior.summary import POSITIVE
 from mmn_bayes.spec.model_spec import ModelSpec
 
 _SAMPLE = ("chain", "draw")
@@ -36,7 +37,10 @@ def _ratios(fit: xr.DataTree, acts_on: str, quantity: str) -> xr.DataArray:
     drawn = xr.concat([posterior[name] for name in names], "predictor")
     drawn = drawn.assign_coords(predictor=names).transpose(*_SAMPLE, "predictor", dim)
     return xr.DataArray(np.exp(drawn)).assign_attrs(
-        synthetic=bool(fit.attrs["synthetic"]), distribution=drawn_from(fit), quantity=quantity
+        synthetic=bool(fit.attrs["synthetic"]),
+        distribution=drawn_from(fit),
+        quantity=quantity,
+        support=POSITIVE,
     )
 
 

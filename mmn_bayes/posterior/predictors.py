@@ -10,11 +10,13 @@ from mmn_bayes.model.covariates import in_likelihood
 from mmn_bayes.posterior.implied import draw_prior, prior_of
 from mmn_bayes.posterior.rates import rates_with, setting
 from mmn_bayes.posterior.replicate import design_of, drawn_from, grade_gap, spec_of, thinned
+from mmn_bayes.posterior.summary import POSITIVE, REAL
 from mmn_bayes.spec.labels import effect_labels
 from mmn_bayes.spec.model_spec import ModelSpec, Predictor
 
 Scale = Literal["model", "odds_ratio", "grades", "response"]
 
+_SUPPORTS: Mapping[str, tuple[float, float]] = {"odds_ratio": POSITIVE, "response": (-1.0, 1.0)}
 _SAMPLE = ["chain", "draw"]
 # For changes in a model of grades, whose two rates have their random numbers in common: with 200
 # new patients the Monte Carlo error of a change of 0.1 is about sqrt(0.1 / 200) = 0.02 a draw.
@@ -112,6 +114,7 @@ def predictor_effects(fit: xr.DataTree, scale: Scale = "odds_ratio") -> xr.DataA
         synthetic=bool(fit.attrs["synthetic"]),
         distribution=drawn_from(fit),
         quantity=scale,
+        support=_SUPPORTS.get(scale, REAL),
         meaning=CONDITIONAL if conditional else MARGINAL if scale == "odds_ratio" else "",
     )
 

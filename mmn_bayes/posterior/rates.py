@@ -191,7 +191,7 @@ def setting(spec: ModelSpec, column: str, value: float | str) -> dict[str, float
         if p.levels and value not in p.levels:
             raise ValueError(
                 f"predictor.{p.name} has the levels {', '.join(p.levels)} of column '{column}', "
-                f"and {value!r} is none of them."
+                f"and '{value}' is none of them."
             )
         numeric = p.levels.index(str(value)) if p.levels else float(value)
         found[f"x_{p.name}"] = numeric if p.levels else (numeric - p.centre) / p.per

@@ -26,7 +26,7 @@ from mmn_bayes.posterior.replicate import (
     thinned,
 )
 from mmn_bayes.posterior.scenarios import with_infusions
-from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.posterior.summary import PROBABILITY, summarise
 from mmn_bayes.spec.keys import LONG_RUN
 from mmn_bayes.spec.model_spec import ModelSpec
 
@@ -247,6 +247,7 @@ def _as_draws(fit: xr.DataTree, rates: np.ndarray, groups: Groups, meaning: str)
             "synthetic": bool(fit.attrs["synthetic"]),
             "distribution": "predictive" if meaning == "replicated" else drawn_from(fit),
             "quantity": "probability of response",
+            "support": PROBABILITY,
             "meaning": MEANINGS[meaning],
         },
     )

@@ -19,6 +19,7 @@ from mmn_bayes.posterior.replicate import (
     thinned,
 )
 from mmn_bayes.posterior.shares import SiteDays, mean_cdf
+from mmn_bayes.posterior.summary import PROBABILITY
 
 _DRAWS = 400  # of the fit, evenly spaced
 _NEW_PATIENTS = (
@@ -275,6 +276,8 @@ def _laid_out(
     }
     for variable, words in quantities.items():
         whole[variable].attrs["quantity"] = words
+        if variable in ("grade_share", "at_least"):
+            whole[variable].attrs["support"] = PROBABILITY
     return whole if groups.by else whole.isel({name: 0}, drop=True)
 
 
@@ -305,7 +308,9 @@ def patient_course(fit: xr.DataTree, patient: str, days: Sequence[float]) -> xr.
     label = design["patient"].to_numpy()[design["patient_of_site"].to_numpy()]
     site = np.flatnonzero(label == patient)
     if site.size == 0:
-        raise ValueError(f"There is no graded muscle of a patient {patient!r}.")
+        raise ValueError(
+            "There is no graded muscle of that patient; give the identifier of one of the fit."
+        )
     posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
     cell = np.arange(site.size * asked.size)
     pairs = SiteDays(np.repeat(site, asked.size), np.tile(asked, site.size), cell, cell.size)

@@ -12,6 +12,7 @@ from mmn_bayes.model.design import at_rows
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.posterior.groups import Groups, groups_of
 from mmn_bayes.posterior.replicate import design_of, design_of_grades, spec_of, thinned
+from mmn_bayes.posterior.summary import PROBABILITY
 from mmn_bayes.spec.model_spec import ModelSpec
 
 _DRAWS = 400  # of the fit, evenly spaced: the Monte Carlo error of a band is below its line width
@@ -176,6 +177,7 @@ def _as_draws(
             "synthetic": bool(fit.attrs["synthetic"]),
             "distribution": "posterior",
             "quantity": "share of muscles at each grade",
+            "support": PROBABILITY,
             "meaning": "mean over the muscles of the patients still under observation, each with "
             "its own effects and infusions",
         },

@@ -13,6 +13,7 @@ from mmn_bayes.posterior.groups import Groups, groups_of
 from mmn_bayes.posterior.long_run import require_part
 from mmn_bayes.posterior.rates import new_patients
 from mmn_bayes.posterior.replicate import design_of, drawn_from, thinned
+from mmn_bayes.posterior.summary import PROBABILITY
 from mmn_bayes.spec.long_run import States
 
 MEANINGS = {
@@ -68,7 +69,8 @@ def state_occupancy(
     wanted = _checked(days, "days")
     step = _steps_at(wanted, part)
     weight = (step[:, None] == np.arange(step.max() + 1)).astype(float)
-    return _weighted(fit, weight, patients, by, ("day", wanted), "share in each state")
+    drawn = _weighted(fit, weight, patients, by, ("day", wanted), "share in each state")
+    return drawn.assign_attrs(support=PROBABILITY)
 
 
 def time_in_state(
@@ -147,7 +149,9 @@ def ever_left(
         left = 1.0 - np.concatenate([began, stays], axis=2)[:, :, step]
         found.append(np.stack([left[:, own].mean(axis=1) for own in members.values()], axis=1))
     drawn = _drawn(fit, np.concatenate(found), groups, ("day", wanted), (), "population")
-    return drawn.assign_attrs(quantity=f"probability of having left '{state}'", state=state)
+    return drawn.assign_attrs(
+        quantity=f"probability of having left '{state}'", state=state, support=PROBABILITY
+    )
 
 
 def step_probability(fit: xr.DataTree, *, day: float = 0.0, by: str | None = None) -> xr.DataArray:
@@ -182,7 +186,9 @@ def step_probability(fit: xr.DataTree, *, day: float = 0.0, by: str | None = Non
     return _drawn(
         *(fit, np.concatenate(found), groups, ("state", levels)),
         *((("next_state", levels),), "population"),
-    ).assign_attrs(quantity="transition probability of a step", step_days=part.step_days)
+    ).assign_attrs(
+        quantity="transition probability of a step", support=PROBABILITY, step_days=part.step_days
+    )
 
 
 def states_of(fit: xr.DataTree) -> States:

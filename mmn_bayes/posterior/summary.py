@@ -14,6 +14,9 @@ Interval = Literal["eti", "hdi"]
 Contrast = Literal["difference", "ratio", "odds_ratio"]
 DRAWN_FROM = ("posterior", "prior", "predictive")
 _SAMPLE = ["chain", "draw"]
+# Where a quantity can lie, as the attribute `support` of its draws: its smallest and largest value.
+PROBABILITY, POSITIVE, REAL = (0.0, 1.0), (0.0, np.inf), (-np.inf, np.inf)
+_ROUNDING = 1e-9
 
 
 def summarise(
@@ -31,14 +34,14 @@ def summarise(
     draws
         Dims `chain`, `draw` and any others. Its attribute `synthetic` is passed on; so is
         `distribution`, what they are draws of: "posterior" (when it is absent, too), "prior" or
-        "predictive".
+        "predictive". Its attribute `support` is where the quantity can lie.
     level
         Probability of the interval, between 0 and 1.
     interval
         "eti" (equal tails) or "hdi" (highest density).
     above, below, within
         Margins: the probability of lying above, below, or between is added as `p_above`,
-        `p_below`, `p_within`.
+        `p_below`, `p_within`. They lie where the quantity can.
 
     Returns
     -------
@@ -53,8 +56,8 @@ def summarise(
     Raises
     ------
     ValueError
-        When dims are missing, the level is not between 0 and 1, or the interval or the distribution
-        is unknown.
+        When dims are missing, the level is not between 0 and 1, the interval or the distribution
+        is unknown, or a margin lies where the quantity cannot (20 for a probability).
 
     References
     ----------
@@ -62,6 +65,7 @@ def summarise(
     """
     distribution = str(draws.attrs.get("distribution", "posterior"))
     _check(draws, level, interval, distribution)
+    _check_margins(draws, {"above": above, "below": below}, within)
     defined = xr.DataArray(np.isfinite(draws)).all(_SAMPLE)
     draws = draws.where(defined)
     bounds = {"eti": az.eti, "hdi": az.hdi}[interval](draws, prob=level, dim=_SAMPLE)
@@ -130,7 +134,11 @@ def contrast(
     if kind not in kinds:
         raise ValueError(f"kind is {kind!r}; it is one of {', '.join(kinds)}.")
     return kinds[kind]().assign_attrs(
-        {**draws.attrs, "quantity": f"{kind} of {between[0]} and {between[1]}"}
+        {
+            **draws.attrs,
+            "quantity": f"{kind} of {between[0]} and {between[1]}",
+            "support": _contrasted(_support(draws), kind),
+        }
     )
 
 
@@ -147,6 +155,48 @@ def _check(draws: xr.DataArray, level: float, interval: str, distribution: str) 
             f"The distribution of these draws is {distribution!r}; it is 'posterior', 'prior' or "
             "'predictive'."
         )
+
+
+def _support(draws: xr.DataArray) -> tuple[float, float]:
+    """Where the quantity can lie, as far as its draws say.
+
+    Arithmetic keeps attributes: draws that lie elsewhere are no longer of that quantity.
+    """
+    low, high = map(float, draws.attrs.get("support", REAL))
+    inside = (draws >= low - _ROUNDING) & (draws <= high + _ROUNDING)
+    return (low, high) if bool((inside | ~np.isfinite(draws)).all()) else REAL
+
+
+def _contrasted(support: tuple[float, float], kind: str) -> tuple[float, float]:
+    """Where a contrast of two quantities of a support can lie."""
+    low, high = support
+    if kind == "difference":
+        return low - high, high - low
+    return POSITIVE if low >= 0 else REAL
+
+
+def _check_margins(
+    draws: xr.DataArray,
+    margins: Mapping[str, float | None],
+    within: tuple[float, float] | None,
+) -> None:
+    stated = [(name, margin) for name, margin in margins.items() if margin is not None]
+    if within is not None:
+        if not within[0] < within[1]:
+            raise ValueError(f"within is {within}; give two numbers, the smaller first.")
+        stated += [("within", margin) for margin in within]
+    if not stated:
+        return
+    low, high = _support(draws)
+    for name, margin in stated:
+        if not (low <= margin <= high and np.isfinite(margin)):
+            what = str(draws.attrs.get("quantity", "this quantity"))
+            values = f"from {low:g} to {high:g}" if (low, high) != REAL else "a finite number"
+            raise ValueError(
+                f"{name} is {margin}, where '{what}' cannot lie: it is {values}; give a margin "
+                "there. Of draws of another quantity, made from these, take away the attribute "
+                "`support`."
+            )
 
 
 def _diagnostics(

@@ -215,7 +215,8 @@ def _why(fit: xr.DataTree, source: str, estimate: float, events: int, n: int, mi
     """What makes a posterior rate differ from the observed one, with the counts to check it by."""
     design, spec = design_of(fit), spec_of(fit)
     gap = round(100.0 * (estimate - events / n), 1) + 0.0  # no minus before a nought
-    said = f"{gap:+.1f} percentage points from {events}/{n}: "
+    # A sign first would be a formula to a spreadsheet.
+    said = f"differs by {gap:+.1f} percentage points from {events}/{n}: "
     if source.endswith(PATIENTS["cohort"]):
         if not missing:
             return f"{said}nobody is missing, and what was graded is kept"

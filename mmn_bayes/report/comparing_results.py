@@ -20,6 +20,7 @@ from scipy.stats import t as student
 from mmn_bayes.posterior.diagnostics import LEAST_ESS, MOST_R_HAT
 from mmn_bayes.report.counted_tables import Counting, counted_from, page_of
 from mmn_bayes.report.sides import Side
+from mmn_bayes.report.store import csv_text
 from mmn_bayes.report.table_pairs import WORDS, TablePair, shortened
 
 # How often two sets that differ by their draws alone have any number that is reported.
@@ -348,7 +349,7 @@ class _Work:
                 self._differ((name, "", ""), ("there", "missing"), why)
                 continue
             again = counting.again(stored, sources, side.side.read)
-            pair = TablePair(stored, _read_back(again.to_csv(index=False)))
+            pair = TablePair(stored, _read_back(csv_text(again)))
             for where, values in pair.one_sided:
                 self._differ((name, *where), values, why)
             for column in pair.columns:

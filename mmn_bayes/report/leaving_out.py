@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.cohort.findings import row_positions
 from mmn_bayes.cohort.restricting import of_patients
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.model.covariates import in_likelihood
@@ -71,10 +72,11 @@ def leave_patients_out(
         raise ValueError("The fit is not of this cohort; give the one that it is of.")
     with_grades = set(design["patient"].to_numpy()[in_likelihood(spec, design)])
     chosen = [p for p in everybody if p in with_grades] if patients is None else list(patients)
-    unknown = [str(p) for p in chosen if p not in with_grades]
+    unknown = [place for place, p in enumerate(chosen) if p not in with_grades]
     if unknown:
         raise ValueError(
-            f"'{unknown[0]}' is no patient of the fit with a grade (or, of responses, evaluable)."
+            f"patients, {row_positions(unknown)}: no patient of the fit with a grade (or, of "
+            "responses, evaluable)."
         )
     tasks = []
     for patient in chosen:

@@ -155,13 +155,15 @@ def run_tasks(
     return pd.concat(parts, ignore_index=True)
 
 
-def require_finished(table: pd.DataFrame) -> None:
+def require_finished(table: pd.DataFrame, *, named: bool = True) -> None:
     """Raise unless every task of a run has a result.
 
     Parameters
     ----------
     table
         What `run_tasks` gave.
+    named
+        Whether to name the first failed task; no, where its name has the identifier of a patient.
 
     Raises
     ------
@@ -171,7 +173,8 @@ def require_finished(table: pd.DataFrame) -> None:
     failed = table[table["error"] != ""]
     if len(failed):
         first = failed.iloc[0]
-        raise RuntimeError(f"{len(failed)} fits failed; {first['task']}: {first['error']}")
+        what = first["task"] if named else f"the first, task {failed.index[0] + 1} of {len(table)}"
+        raise RuntimeError(f"{len(failed)} fits failed; {what}: {first['error']}")
 
 
 def _mark(task: Task, what: str, failed: dict[str, str]) -> str:

@@ -20,6 +20,7 @@ import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
+from mmn_bayes.cohort.csv_cells import marked_table
 from mmn_bayes.cohort.replacing import replacing
 from mmn_bayes.errors import DataError
 from mmn_bayes.model.completeness import incomplete
@@ -168,10 +169,16 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     -------
     Path
         The file: UTF-8, line feeds, missing cells empty. Numbers are written with as many digits
-        as it takes to read the same number back.
+        as it takes to read the same number back. Text that a spreadsheet would run as a formula
+        stands behind an apostrophe.
     """
+    return write_text(csv_text(table), path)
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """Return a table as the text of a CSV file, as `write_table` writes it."""
     index = any(name is not None for name in table.index.names)
-    return write_text(table.to_csv(index=index, lineterminator="\n"), path)
+    return str(marked_table(table).to_csv(index=index, lineterminator="\n"))
 
 
 def write_columns(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:

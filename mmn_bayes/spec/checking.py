@@ -2,10 +2,13 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+import reprlib
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from mmn_bayes.cohort.characters import CURE, refused_character
+from mmn_bayes.cohort.toml_text import SHOWN, unwritable, walk
 from mmn_bayes.spec.checking_long_run import long_run_contradictions
 from mmn_bayes.spec.checking_predictors import predictor_contradictions
 from mmn_bayes.spec.vocabulary import (
@@ -18,6 +21,8 @@ from mmn_bayes.spec.vocabulary import (
 )
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_MOST_UNKNOWN = 20  # keys whose nearest valid one is looked for, which takes a millisecond each
+_SHORT = reprlib.Repr(maxstring=60, maxother=60, maxlist=12, maxdict=12, maxlong=60)
 # Tables of tables, whose names an author chooses.
 _NAMED = ("group", "exposure", "predictor", "sharing")
 # Names the fit uses itself, which a group, exposure or predictor may not take.
@@ -69,10 +74,16 @@ def defects_of(content: Mapping[str, Any]) -> list[str]:
     Meaning across keys is looked at only when each key by itself is right, since it would
     otherwise repeat the same defect in other words.
     """
+    if absurd := [f"{path}: {problem}; correct it." for path, problem in unwritable(content)]:
+        return absurd
+    if not isinstance(content, dict):
+        return [f"The content is {_shown(content)}, not a table of tables; give that of a file."]
+    if unseen := list(_refused_characters(content)):
+        return unseen
     outcome = content.get("outcome")
     legal = KEYS["outcome"].choices
     if outcome not in legal:
-        return [f"outcome: {outcome!r} is not one of {', '.join(legal)}; state one of them."]
+        return [f"outcome: {_shown(outcome)} is not one of {', '.join(legal)}; state one of them."]
     leaves = dict(_leaves(content))
     found = [*_unknown(leaves, outcome), *_missing(content, leaves, outcome)]
     for path, value in leaves.items():
@@ -81,6 +92,25 @@ def defects_of(content: Mapping[str, Any]) -> list[str]:
             found.extend(f"{path}: {problem}" for problem in _wrong_value(value, key))
     found.extend(_bad_names(content))
     return found or list(_contradictions(content))
+
+
+def _shown(value: Any) -> str:
+    """A value as a message shows it: as Python writes it, shortened."""
+    return _SHORT.repr(value)
+
+
+def _refused_characters(content: Mapping[str, Any]) -> Iterator[str]:
+    """Texts and names with characters that nobody sees or that act."""
+    for path, value, _ in walk(content):
+        texts = list(value) if isinstance(value, dict) else [value]
+        # Reasons and what the estimand says may be texts of several lines; labels may not.
+        prose = isinstance(value, str) and (
+            path.endswith("why") or path.startswith(("estimand.", "evidence.left_out."))
+        )
+        for text in texts:
+            if isinstance(text, str) and (character := refused_character(text, prose=prose)):
+                at = path or "the file"
+                yield f"{at}: {_shown(text)} has the character {character}; {CURE}."
 
 
 def _leaves(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -104,6 +134,7 @@ def _pattern(path: str) -> str:
 
 
 def _unknown(leaves: Mapping[str, Any], outcome: str) -> Iterator[str]:
+    unknown = 0
     for path, value in leaves.items():
         key = KEYS.get(_pattern(path))
         if path in FILE_KEYS:
@@ -112,10 +143,19 @@ def _unknown(leaves: Mapping[str, Any], outcome: str) -> Iterator[str]:
             if path in _NAMED:  # what another empty table lacks is reported key by key
                 yield f"{path}: is an empty table; leave it out."
         elif key is None:
-            near = difflib.get_close_matches(_pattern(path), [*KEYS, *FILE_KEYS], n=1, cutoff=0.0)
-            yield f"{path}: unknown key; the nearest valid key is '{near[0]}'."
+            unknown += 1
+            if unknown <= _MOST_UNKNOWN:
+                near = _nearest(_pattern(path), [*KEYS, *FILE_KEYS])
+                yield f"{path[:SHOWN]}: unknown key; the nearest valid key is '{near}'."
         elif outcome not in key.outcomes:
             yield f"{path}: has no meaning for outcome '{outcome}'; leave it out."
+    if unknown > _MOST_UNKNOWN:
+        yield f"{unknown - _MOST_UNKNOWN} more keys are unknown; models/README.md has them all."
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """The known name most like another, of which no more is looked at than a name has."""
+    return difflib.get_close_matches(name[:SHOWN], known, n=1, cutoff=0.0)[0]
 
 
 def _missing(content: Mapping[str, Any], leaves: Mapping[str, Any], outcome: str) -> Iterator[str]:
@@ -142,31 +182,31 @@ def _wrong_value(value: Any, key: Key) -> Iterator[str]:
         return
     match key.kind:
         case "choice" if value not in key.choices:
-            yield f"{value!r} is not one of {', '.join(key.choices)}."
+            yield f"{_shown(value)} is not one of {', '.join(key.choices)}."
         case "text" | "label" if not isinstance(value, str) or not value.strip():
-            yield f"{value!r} is not a text; state it in quotes."
+            yield f"{_shown(value)} is not a text; state it in quotes."
         case "labels" if not _distinct_labels(value):
-            yield f"{value!r} is not a list of two or more different texts in quotes."
+            yield f"{_shown(value)} is not a list of two or more different texts in quotes."
         case "words" if not _distinct_words(value):
-            yield f"{value!r} is not a list of different texts in quotes, one at least."
+            yield f"{_shown(value)} is not a list of different texts in quotes, one at least."
         case "map of reasons":
             yield from _wrong_reasons(value)
         case "share" if not (number and 0 < value < 1):
-            yield f"{value!r} is not a number between 0 and 1."
+            yield f"{_shown(value)} is not a number between 0 and 1."
         case "labels":
             yield from map(_blanks_around, filter(_has_blanks_around, value))
         case "map of labels":
             yield from _wrong_map(value)
         case "count" if not (isinstance(value, int) and number and value >= 1):
-            yield f"{value!r} is not a whole number of 1 or more."
+            yield f"{_shown(value)} is not a whole number of 1 or more."
         case "number" if not number:
-            yield f"{value!r} is not a number."
+            yield f"{_shown(value)} is not a number."
         case "positive number" if not (number and value > 0):
-            yield f"{value!r} is not a number above 0."
+            yield f"{_shown(value)} is not a number above 0."
         case "days" if not _is_days(value):
-            yield f"{value!r} is not a list of two or more days that increase."
+            yield f"{_shown(value)} is not a list of two or more days that increase."
         case "window" if not _is_window(value):
-            yield f"{value!r} is not a window; give [first, last] in days, first before last."
+            yield f"{_shown(value)} is not a window; give [first, last] in days, first before last."
         case str(kind) if kind.startswith("prior on "):
             yield from _wrong_prior(value, kind.removeprefix("prior on "))
 
@@ -185,26 +225,26 @@ def _wrong_reasons(value: Any) -> Iterator[str]:
     """Why a table is no map of reasons."""
     how = 'write a line for each row, both texts in quotes, as in "Row" = "why".'
     if not isinstance(value, dict) or not value:
-        yield f"{value!r} is not a table of rows with their reasons; {how}"
+        yield f"{_shown(value)} is not a table of rows with their reasons; {how}"
         return
     for row, reason in value.items():
         if not isinstance(reason, str) or not reason.strip():
-            yield f"{row!r} is left out for {reason!r}, which is no reason; {how}"
+            yield f"{_shown(row)} is left out for {_shown(reason)}, which is no reason; {how}"
 
 
 def _wrong_map(value: Any) -> Iterator[str]:
     """Why a table is no map of labels; what the labels mean is looked at later."""
     how = 'write a line for each label, both texts in quotes, as in "1" = "0-2".'
     if not isinstance(value, dict):
-        yield f"{value!r} is not a table of labels; {how}"
+        yield f"{_shown(value)} is not a table of labels; {how}"
         return
     if not value:
         yield "is an empty table; leave it out."
     for label, target in value.items():
         if not isinstance(target, str):
-            yield f"{label!r} counts as {target!r}, which is not a text; {how}"
+            yield f"{_shown(label)} counts as {_shown(target)}, which is not a text; {how}"
         if not label.strip():
-            yield f"{label!r} is a label without text; {how}"
+            yield f"{_shown(label)} is a label without text; {how}"
         elif _has_blanks_around(label):
             yield _blanks_around(label)
 
@@ -214,7 +254,7 @@ def _has_blanks_around(label: str) -> bool:
 
 
 def _blanks_around(label: str) -> str:
-    return f"{label!r} has blanks around it, which no recorded grade has; take them away."
+    return f"{_shown(label)} has blanks around it, which no recorded grade has; take them away."
 
 
 def _is_number(value: Any) -> bool:
@@ -236,14 +276,14 @@ def _wrong_prior(prior: Any, supports: str) -> Iterator[str]:
     legal = [name for name, dist in DISTRIBUTIONS.items() if dist.support in either]
     if not isinstance(prior, dict) or prior.get("distribution") not in legal:
         stated = prior.get("distribution") if isinstance(prior, dict) else prior
-        yield f"{stated!r} is not a distribution for this parameter; take {', '.join(legal)}."
+        yield f"{_shown(stated)} is not a distribution for this parameter; take {', '.join(legal)}."
         return
     distribution = DISTRIBUTIONS[prior["distribution"]]
     known = (*distribution.parameters, "distribution", "why")
     for name in prior:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-            yield f"unknown parameter '{name}'; the nearest valid one is '{near}'."
+            near = _nearest(name, known)
+            yield f"unknown parameter '{name[:SHOWN]}'; the nearest valid one is '{near}'."
     for name in distribution.parameters:
         values = prior.get(name)
         values = values if isinstance(values, list) and name == "concentration" else [values]

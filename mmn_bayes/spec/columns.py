@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from mmn_bayes.cohort.findings import row_positions
 from mmn_bayes.cohort.tables import text_of
 from mmn_bayes.spec.model_spec import Predictor
 
@@ -31,11 +32,10 @@ def wrong_column(predictor: Predictor, patients: pd.DataFrame) -> Iterator[str]:
         return
     recorded = pd.Series(text_of(values), index=values.index)
     for value, own in recorded[~recorded.isin(predictor.levels)].groupby(recorded):
-        first = patients.loc[own.index[0], "patient"]
         yield (
-            f"patients: column '{name}' has '{value}' ({len(own)} patients, first: '{first}'), "
-            f"which is none of {asks}.levels ({', '.join(predictor.levels)}); add that level, or "
-            "correct the cells."
+            f"patients: column '{name}' has '{value}' ({len(own)} patients: "
+            f"{row_positions(own.index)} of cohort.patients), which is none of {asks}.levels "
+            f"({', '.join(predictor.levels)}); add that level, or correct the cells."
         )
 
 

@@ -2,12 +2,12 @@
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmn_bayes.cohort.response import ResponseRule
+from mmn_bayes.cohort.toml_text import toml_content
 from mmn_bayes.errors import SpecError
 from mmn_bayes.spec.checking import defects_of
 from mmn_bayes.spec.long_run import Blocks, Classes, Sharing, States
@@ -123,14 +123,14 @@ def _unusable(path: Path, *defects: str) -> SpecError:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return toml_content(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         near = sorted(other.name for other in path.parent.glob("*.toml"))
         known = f"; the folder has {', '.join(near)}" if near else ""
         raise SpecError(f"There is no model file {path}{known}.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"The model file {path} cannot be read: {error}.") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise SpecError(f"The model file {path} is not valid TOML: {error}.") from None
 
 

@@ -13,6 +13,7 @@ from mmn_bayes.cohort.recipe import Recipe
 from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.cohort.simulate import simulate_cohort
 from mmn_bayes.cohort.writing import write_cohort
+from mmn_bayes.report.store import write_table
 
 MUSCLES = (
     *("ankle dorsiflexion", "finger abduction", "finger extension"),
@@ -45,7 +46,7 @@ def write(folder: Path, regime: str, patients: int) -> None:
     for name, seed in DATA_SEEDS.items():
         cohort = simulate_cohort(patients, seed=seed, recipe=RECIPES[regime])
         write_cohort(cohort, folder / name)
-        _one_table(cohort, RECIPES[regime]).to_csv(folder / f"{name}.csv", index=False)
+        write_table(_one_table(cohort, RECIPES[regime]), folder / f"{name}.csv")
 
 
 def _one_table(cohort: Cohort, recipe: Recipe) -> pd.DataFrame:
