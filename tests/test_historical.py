@@ -1,6 +1,7 @@
 """Counts of other studies: what enters, the model against brute force, priors made of it."""
 
 import tomllib
+import warnings
 from itertools import product
 from pathlib import Path
 
@@ -416,18 +417,83 @@ def test_a_mixture_is_found_again():
         assert np.log(mixtures.density(moved, values)).mean() < best
     # Without a number, whichever has the smallest criterion.
     some = values[:5000]
-    several = [mixtures.fit_mixture(some, k)["aic"].iloc[0] for k in (1, 2, 3, 4)]
-    assert mixtures.fit_mixture(some)["aic"].iloc[0] == min(several) < several[0]
+    several = [mixtures.fit_mixture(some, k)["bic"].iloc[0] for k in (1, 2, 3, 4)]
+    assert mixtures.fit_mixture(some)["bic"].iloc[0] == pytest.approx(min(several), abs=1e-3)
+    assert min(several) < several[0]
 
 
 def test_shapes_below_1_are_kept_at_1():
     values = np.random.default_rng(6).beta(0.5, 3.0, 2000)
     found = mixtures.fit_mixture(values)
     assert (found[["alpha", "beta"]] >= 1.0).all(axis=None)
-    with pytest.raises(ValueError, match="strictly between 0 and 1"):
-        mixtures.fit_mixture(np.array([0.0, 0.5]))
-    with pytest.raises(ValueError, match="Fewer than 10"):
-        mixtures.fit_mixture(np.full(100, 0.5))
+    with pytest.raises(ValueError, match="rates from 0 to 1; some lie outside"):
+        mixtures.fit_mixture(np.array([-0.1, 0.5]))
+    with pytest.raises(ValueError, match="1 of 2 draws of the rate are not numbers"):
+        mixtures.fit_mixture(np.array([np.nan, 0.5]))
+    for same in (0.5, 0.0, 1.0):
+        with pytest.raises(ValueError, match=r"Fewer than 10 different rates.*give more draws"):
+            mixtures.fit_mixture(np.full(100, same))
+
+
+@pytest.mark.parametrize("end", [0.0, 1.0])
+def test_rates_that_were_rounded_to_0_or_1_are_draws_like_others(end):
+    values = np.random.default_rng(3).beta(2.0, 3.0, 2000)
+    values[:40] = end
+    found = mixtures.fit_mixture(values)
+    assert np.isfinite(found.to_numpy()).all()
+    assert mixtures.moments(found)[0] == pytest.approx(values.mean(), abs=0.02)
+    assert np.isfinite(mixtures.effective_sample_size(found))
+
+
+def test_a_component_without_weight_is_worth_nothing():
+    two = mixture((0.6, 30.0, 10.0), (0.4, 3.0, 6.0))
+    three = mixture((0.6, 30.0, 10.0), (0.0, 1.0, 1.0), (0.4, 3.0, 6.0))
+    one = mixture((1.0, 4.0, 16.0), (0.0, 1.0, 1.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert mixtures.effective_sample_size(one) == 20.0
+        assert mixtures.effective_sample_size(three) == mixtures.effective_sample_size(two)
+        after = mixtures.updated(three, 3, 9)
+    assert after["weight"].iloc[1] == 0.0
+    assert mixtures.moments(after) == pytest.approx(mixtures.moments(mixtures.updated(two, 3, 9)))
+
+
+# A rate worth 37 patients; studies of two kinds, that overlap or do not.
+KNOWN = {
+    "beta": ((1.0, 10.0, 27.0),),
+    "near": ((0.6, 30.0, 80.0), (0.4, 4.0, 12.0)),
+    "apart": ((0.5, 300.0, 100.0), (0.5, 20.0, 80.0)),
+}
+
+
+@pytest.mark.parametrize("name", list(KNOWN))
+def test_draws_never_make_a_narrow_component(name):
+    """Over 20 seeds: as many patients as the law that was drawn from, within its error."""
+    true = mixture(*KNOWN[name])
+    exact = mixtures.effective_sample_size(true)
+    weight, a, b = true[["weight", "alpha", "beta"]].to_numpy().T
+    worth, errors = [], []
+    for seed in range(20):
+        rng = np.random.default_rng([seed, 7])
+        which = rng.choice(len(true), p=weight, size=(4, 500))
+        draws = rng.beta(a[which], b[which])
+        found = mixtures.fit_mixture(draws)
+        assert len(found) == len(true)
+        assert (found["weight"] * draws.size >= 49.9).all()
+        resolved = mixtures.narrowest_resolved(found, draws, draws.size)
+        assert (mixtures.sd_of_log_odds(found) >= 0.999 * resolved).all()
+        worth.append(mixtures.effective_sample_size(found))
+        if seed < 5:
+            without = mixtures.without_batches(draws, found, draws.size)
+            errors.append(
+                mixtures.jackknife_error([mixtures.effective_sample_size(m) for m in without])
+            )
+    spread = np.std(worth, ddof=1)
+    assert abs(np.mean(worth) - exact) < 4.0 * spread / np.sqrt(20)
+    assert spread < 0.1 * exact
+    assert np.abs(np.array(worth) / exact - 1.0).max() < 0.25
+    # The error that is told is that of other seeds.
+    assert 0.5 < np.mean(errors) / spread < 2.0
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 12), (12, 12), (14, 20), (0, 0)])
@@ -480,6 +546,22 @@ def test_the_mixture_stands_for_the_next_study(responses, priors):
         .set_index("quantity")
         .loc["largest distance", "passed"]
     )
+
+
+@pytest.mark.draws
+def test_a_bump_that_the_draws_do_not_resolve_fails(responses, priors):
+    """Of 20 draws or so, too narrow for so few, and worth twice the patients of all others."""
+    prior = priors["map"]
+    bump = pd.DataFrame([{**prior.iloc[0], "weight": 0.003, "alpha": 30_000.0, "beta": 10_000.0}])
+    kept = prior.assign(weight=prior["weight"] * 0.997)
+    narrow = pd.concat([kept, bump], ignore_index=True)
+    check = historical.check_mixture(responses, narrow).set_index("quantity")["passed"]
+    assert check["largest distance"]
+    assert not check["narrowest component"]
+    assert not check["draws in a component"]
+    assert historical.check_mixture(responses, prior)["passed"].dropna().all()
+    assert prior["ess_mcse"].nunique() == 1
+    assert 0.01 < prior["ess_mcse"].iloc[0] / prior["ess"].iloc[0] < 0.1
 
 
 @pytest.mark.draws

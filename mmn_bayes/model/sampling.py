@@ -5,6 +5,7 @@ import os
 import platform
 import sys
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -19,7 +20,7 @@ import xarray as xr
 from tqdm import tqdm
 
 from mmn_bayes.cohort.schema import Cohort
-from mmn_bayes.errors import SamplingError
+from mmn_bayes.errors import CohortWarning, SamplingError
 from mmn_bayes.model.build import build
 from mmn_bayes.model.compiling import Program, compiled, constrainer, for_sampler
 from mmn_bayes.model.completeness import incomplete
@@ -29,6 +30,7 @@ from mmn_bayes.model.ordinal import draw_site_effects
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.model.rows import Part, parts_of_rows, repeats
 from mmn_bayes.model.stopping import MOST_DRAWS, run
+from mmn_bayes.model.uninformative import uninformative
 from mmn_bayes.spec.keys import OUTCOMES
 from mmn_bayes.spec.model_spec import Group, ModelSpec, spec_to_toml
 from mmn_bayes.spec.vocabulary import PARAMETRISATIONS
@@ -136,6 +138,11 @@ def fit(
     KeyboardInterrupt
         On an interrupt: there is no fit of a part of the draws.
 
+    Warns
+    -----
+    CohortWarning
+        Of what the data cannot tell, such as grades that are all the same (`uninformative`).
+
     References
     ----------
     Hoffman and Gelman, JMLR 2014;15:1593 (NUTS); Seyboldt et al., nutpie, for its adaptation.
@@ -150,6 +157,8 @@ def fit(
     _check_ess(ess, chains * draws)
     clock = [time.perf_counter()]
     design = make_design(spec, cohort, historical)
+    for sentence in uninformative(spec, design):
+        warnings.warn(sentence, CohortWarning, stacklevel=2)
     model = build(spec, design)
     clock.append(time.perf_counter())
     program = compiled(model)

@@ -12,7 +12,7 @@ from mmn_bayes.model.predicting import predict
 from mmn_bayes.posterior.groups import Groups
 from mmn_bayes.posterior.long_run import require_part
 from mmn_bayes.posterior.rates import new_patients
-from mmn_bayes.posterior.replicate import design_of, drawn_from
+from mmn_bayes.posterior.replicate import blanked, design_of, drawn_from
 from mmn_bayes.posterior.summary import PROBABILITY
 from mmn_bayes.spec.model_spec import ModelSpec
 
@@ -107,11 +107,13 @@ class _Fates:
         return nbinom(self.shape, self.shape / (self.shape + self.appears))
 
     def drawn(self, rng: np.random.Generator) -> np.ndarray:
-        """Draw the number of blocks at follow-up."""
-        stayed = rng.binomial(self.blocked, self.stays)
+        """Draw the number of blocks at follow-up; whatever where a parameter is not a number."""
+        stays, appears, shape = map(np.nan_to_num, (self.stays, self.appears, self.shape))
+        stayed = rng.binomial(self.blocked, stays)
         if self.binomial:
-            return stayed + rng.binomial(self.free, self.appears)
-        mean = self.appears * rng.gamma(self.shape, 1.0 / self.shape, self.appears.shape)
+            return stayed + rng.binomial(self.free, appears)
+        shape = np.where(shape > 0.0, shape, 1.0)
+        mean = appears * rng.gamma(shape, 1.0 / shape, appears.shape)
         return stayed + rng.poisson(mean)
 
 
@@ -229,7 +231,9 @@ def _drawn(
     posterior, design = fit["posterior"], design_of(fit)
     own = _members(design, group)
     return xr.DataArray(
-        values.reshape(posterior.sizes["chain"], posterior.sizes["draw"], *values.shape[1:]),
+        blanked(fit, values).reshape(
+            posterior.sizes["chain"], posterior.sizes["draw"], *values.shape[1:]
+        ),
         dims=("chain", "draw", *dims),
         coords={n: posterior[n].to_numpy() for n in ("chain", "draw")} | coords,
         name=quantity.replace(" ", "_"),

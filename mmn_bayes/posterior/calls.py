@@ -47,11 +47,13 @@ def judged_effects(
         of = summarise(own, level, "eti").iloc[0]
         if margin.scale == "grades":
             gap = grade_gap(fit)
-            nearest, scaled = margin.value * float(gap.mean()), own / gap
-            p_within = float((abs(scaled) < margin.value).mean())
+            nearest = margin.value * float(gap.mean(skipna=False))
+            scaled, most = own / gap, margin.value
         else:
             nearest = float(np.log(margin.value))
-            p_within = float((abs(own) < nearest).mean())
+            scaled, most = own, nearest
+        within = summarise(scaled, level, "eti", within=(-most, most))
+        p_within = float(within["p_within"].iloc[0])
         rows.append(
             {
                 "predictor": p.name,

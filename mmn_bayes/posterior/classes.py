@@ -11,7 +11,7 @@ from mmn_bayes.model.predicting import predict
 from mmn_bayes.posterior.groups import groups_of
 from mmn_bayes.posterior.long_run import require_part
 from mmn_bayes.posterior.rates import new_patients
-from mmn_bayes.posterior.replicate import design_of, drawn_from
+from mmn_bayes.posterior.replicate import blanked, design_of, drawn_from
 from mmn_bayes.posterior.summary import PROBABILITY, summarise
 
 _SAMPLE = ["chain", "draw"]
@@ -66,7 +66,7 @@ def class_probability(
         if patients == "cohort":
             rates = _filled_in(rates, design["class_code"].to_numpy(), rng)
         parts.append(np.stack([rates[:, own].mean(axis=1) for own in members.values()], axis=1))
-    values = np.concatenate(parts)
+    values = blanked(fit, np.concatenate(parts))
     shape = posterior.sizes["chain"], posterior.sizes["draw"], *values.shape[1:]
     name = by or "group"
     drawn = xr.DataArray(

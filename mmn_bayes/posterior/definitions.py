@@ -10,8 +10,10 @@ import xarray as xr
 from mmn_bayes.cohort.definitions import Definition, definition_grid
 from mmn_bayes.cohort.response import NOT_GRADED, Judged, judge
 from mmn_bayes.posterior.groups import groups_of
+from mmn_bayes.posterior.rates import undefined_rate
 from mmn_bayes.posterior.replicate import (
     Occasions,
+    blanked,
     choose_patients,
     design_of,
     planned_occasions,
@@ -251,7 +253,7 @@ def _as_draws(
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     name = by or "group"
     draws = xr.DataArray(
-        rates.reshape(*shape, *rates.shape[1:]),
+        blanked(fit, rates).reshape(*shape, *rates.shape[1:]),
         dims=("chain", "draw", "definition", name),
         coords={
             "chain": posterior["chain"].to_numpy(),
@@ -266,6 +268,7 @@ def _as_draws(
             "quantity": "probability of response by definition",
             "support": PROBABILITY,
             "meaning": MEANINGS[patients],
+            "undefined": undefined_rate(fit),
         },
     )
     return draws if by else draws.isel({name: 0}, drop=True)

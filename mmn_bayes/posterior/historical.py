@@ -1,24 +1,35 @@
 """Priors from history: mixtures that stand for the next study, their conflict, and placebo."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.model.convergence import convergence
 from mmn_bayes.model.design import MADE_OF
 from mmn_bayes.posterior.events import new_unit_rate, spec_of_events
 from mmn_bayes.posterior.mixtures import (
+    LEAST_DRAWS,
     cumulative,
     effective_sample_size,
     fit_mixture,
+    jackknife_error,
     moments,
+    narrowest_resolved,
     predicted_events,
     quantile,
+    sd_of_log_odds,
     updated,
+    usable_rates,
+    without_batches,
 )
 
-ADEQUATE = 0.02  # largest distance between the distribution of the draws and its mixture
+# Largest distance between the distribution of the draws and its mixture; and what draws that are
+# independent exceed in 1 of 20 times, times the root of their number (Kolmogorov's law).
+ADEQUATE = 0.02
+_BY_CHANCE = 1.36
 
 
 def historical_prior(fit: xr.DataTree, kind: str = "map") -> pd.DataFrame:
@@ -30,21 +41,24 @@ def historical_prior(fit: xr.DataTree, kind: str = "map") -> pd.DataFrame:
         Of outcome "events" with studies as units.
     kind
         "map": the meta-analytic-predictive distribution of the rate of the next study, fitted by
-        maximum likelihood to its draws. "robust": that mixture with the vague component of the
+        maximum likelihood to its draws, with no component that they do not resolve
+        (`check_mixture`). "robust": that mixture with the vague component of the
         file's `[robust]`, at its weight.
 
     Returns
     -------
     DataFrame
         One row a component: `component` ("map 1", ..., "vague"), `weight`, `alpha`, `beta`;
-        `model`, `kind`, `ess` (effective sample size of the whole prior, in patients), `synthetic`,
+        `model`, `kind`, `ess` (effective sample size of the whole prior, in patients) with its
+        Monte Carlo error `ess_mcse` (by the fits without each of 20 batches of draws), `synthetic`,
         and `fit_fingerprint`: of which fit it is made, by which fits with it are told apart.
         `fit(..., historical=)` takes it.
 
     Raises
     ------
     ValueError
-        When the kind is unknown, the units are not studies, or the file has no `[robust]`.
+        When the kind is unknown, the units are not studies, the file has no `[robust]`, or draws
+        are no rates.
 
     References
     ----------
@@ -58,22 +72,42 @@ def historical_prior(fit: xr.DataTree, kind: str = "map") -> pd.DataFrame:
             f"The model '{spec.name}' is not of studies alone; a historical prior is made of the "
             "rates of studies, without predictors."
         )
-    mixture = fit_mixture(new_unit_rate(fit).to_numpy())[["weight", "alpha", "beta"]]
-    mixture.insert(0, "component", [f"map {k + 1}" for k in range(len(mixture))])
+    vague: dict[str, Any] | None = None
     if kind == "robust":
         if spec.robust is None:
             raise ValueError(f"The model '{spec.name}' has no [robust]; state weight and prior.")
         share, prior = spec.robust.weight, spec.robust.prior
         vague = {"component": "vague", "weight": share, **dict(prior.parameters)}
-        kept = mixture.assign(weight=mixture["weight"] * (1.0 - share))
-        mixture = pd.concat([kept, pd.DataFrame([vague])], ignore_index=True)
+    rates = new_unit_rate(fit).transpose("chain", "draw").to_numpy()
+    ess = _independent_draws(rates)
+    fitted = fit_mixture(rates, ess=ess)
+    mixture = _with_vague(fitted, vague)
+    others = [_with_vague(other, vague) for other in without_batches(rates, fitted, ess)]
     return mixture.assign(
         model=spec.name,
         kind=kind,
         ess=effective_sample_size(mixture),
+        ess_mcse=jackknife_error([effective_sample_size(other) for other in others]),
         synthetic=bool(fit.attrs["synthetic"]),
         **{MADE_OF: str(fit.attrs["fingerprint"])},
     )
+
+
+def _with_vague(fitted: pd.DataFrame, vague: dict[str, Any] | None) -> pd.DataFrame:
+    """The mixture with names, and with the vague component at its weight."""
+    mixture = fitted[["weight", "alpha", "beta"]].copy()
+    mixture.insert(0, "component", [f"map {k + 1}" for k in range(len(mixture))])
+    if vague is None:
+        return mixture
+    kept = mixture.assign(weight=mixture["weight"] * (1.0 - vague["weight"]))
+    return pd.concat([kept, pd.DataFrame([vague])], ignore_index=True)
+
+
+def _independent_draws(rates: np.ndarray) -> float:
+    """As how many independent draws these are, shape (chain, draw): of bulk and tails the fewer."""
+    found = convergence(rates[:, :, None])
+    sizes = [size for size in (found.ess_bulk[0], found.ess_tail[0]) if np.isfinite(size)]
+    return float(min([*sizes, rates.size]))
 
 
 def check_mixture(fit: xr.DataTree, mixture: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
@@ -89,11 +123,17 @@ def check_mixture(fit: xr.DataTree, mixture: pd.DataFrame, level: float = 0.95) 
     Returns
     -------
     DataFrame
-        One row a quantity (mean, sd, median, the limits of the equal-tailed interval, and the
-        largest distance between the two distribution functions): `quantity`, `draws`, `mixture`,
-        `difference`, `threshold` (of the distance only) and `passed`.
+        One row a quantity: `quantity`, `draws`, `mixture`, `difference`, `threshold` and `passed`.
+        Mean, sd, median and the limits of the equal-tailed interval have no threshold. The largest
+        distance between the two distribution functions is at most 0.02, and at most what chance
+        makes of so many independent draws in 1 of 20 times. The component that is narrowest beside
+        what the draws resolve (sds of log odds) is not narrower than that, and the lightest one
+        holds at least 50 independent draws: anything else is a bump that chance made, which would
+        be worth patients.
     """
-    draws = np.sort(new_unit_rate(fit).to_numpy().ravel())
+    rates = new_unit_rate(fit).transpose("chain", "draw").to_numpy()
+    ess = _independent_draws(rates)
+    draws = usable_rates(rates)
     tail = (1.0 - level) / 2.0
     rows = [
         ("mean", draws.mean(), moments(mixture)[0]),
@@ -108,12 +148,32 @@ def check_mixture(fit: xr.DataTree, mixture: pd.DataFrame, level: float = 0.95) 
     distance = max(float((steps[1:] - below).max()), float((below - steps[:-1]).max()))
     table = pd.DataFrame(rows, columns=["quantity", "draws", "mixture"])
     table["difference"] = table["mixture"] - table["draws"]
-    last = {"quantity": "largest distance", "difference": distance, "threshold": ADEQUATE}
-    table = pd.concat([table, pd.DataFrame([last])], ignore_index=True)
-    within = (table["difference"] <= table["threshold"]).astype("boolean")
-    return table.assign(
-        passed=within.mask(table["threshold"].isna()), synthetic=bool(fit.attrs["synthetic"])
+    table["passed"] = pd.array([pd.NA] * len(table), dtype="boolean")
+    most = min(ADEQUATE, _BY_CHANCE / float(np.sqrt(ess)))
+    of_weight = mixture[mixture["weight"] > 0.0]
+    sd, resolved = sd_of_log_odds(of_weight), narrowest_resolved(of_weight, rates, ess)
+    worst = int(np.argmin(sd / resolved))
+    held = float(of_weight["weight"].min()) * ess
+    # By a thousandth: the search ends on a bound to within so much.
+    checks = pd.DataFrame(
+        {
+            "quantity": ["largest distance", "narrowest component", "draws in a component"],
+            "draws": [np.nan, resolved[worst], ess],
+            "mixture": [np.nan, sd[worst], held],
+            "difference": [distance, sd[worst] - resolved[worst], np.nan],
+            "threshold": [most, 0.0, LEAST_DRAWS],
+            "passed": pd.array(
+                [
+                    distance <= most,
+                    sd[worst] >= 0.999 * resolved[worst],
+                    held >= 0.999 * LEAST_DRAWS or len(of_weight) == 1,
+                ],
+                dtype="boolean",
+            ),
+        }
     )
+    table = pd.concat([table, checks], ignore_index=True)
+    return table.assign(synthetic=bool(fit.attrs["synthetic"]))
 
 
 def prior_data_conflict(

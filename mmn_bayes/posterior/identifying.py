@@ -241,7 +241,7 @@ def _part_rows(
 
 
 def _part_says(part: str, own: xr.DataArray, r: float, removed: list[Any]) -> str:
-    sd = {name: float(own.sel(part=name).std()) for name in (TIME, INFUSIONS, BOTH)}
+    sd = {name: float(own.sel(part=name).std(skipna=False)) for name in (TIME, INFUSIONS, BOTH)}
     if part != BOTH:
         return f"Known to {sd[part]:.2f} grades (sd)."
     parts = min(sd[TIME], sd[INFUSIONS])

@@ -48,7 +48,7 @@ def left_out_by_importance(fit: xr.DataTree) -> pd.DataFrame:
     density = patient_log_likelihood(fit)
     result = _smoothed(density)
     top = density.max(_SAMPLE)
-    share = xr.apply_ufunc(np.exp, density - top).mean(_SAMPLE)
+    share = xr.apply_ufunc(np.exp, density - top).mean(_SAMPLE, skipna=False)
     seen = np.log(share.to_numpy()) + top.to_numpy()
     return pd.DataFrame(
         {

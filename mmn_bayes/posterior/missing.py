@@ -56,7 +56,7 @@ def delta_response(
         response_probability(few, patients="cohort", by=by, delta=float(delta)) for delta in deltas
     ]
     draws = xr.concat(parts, dim="delta").assign_coords(delta=np.asarray(deltas, dtype=float))
-    gap = float(fit["posterior"]["cutpoints"].diff("threshold").mean())
+    gap = float(fit["posterior"]["cutpoints"].diff("threshold").mean(skipna=False))
     return draws.assign_coords(grades=("delta", draws["delta"].to_numpy() / gap)).transpose(
         "chain", "draw", "delta", ...
     )

@@ -3,37 +3,51 @@
 A mixture is a table with the columns `weight`, `alpha`, `beta`, one row a component.
 """
 
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.integrate import quad
 from scipy.optimize import brentq, minimize
-from scipy.special import betaln, digamma, expit, logit, logsumexp, softmax
+from scipy.special import betaln, digamma, expit, logit, logsumexp
 from scipy.stats import beta as beta_law
 from scipy.stats import betabinom
 
 _MOST_COMPONENTS = 4
 _LARGEST = 1e6  # of a shape; the smallest is 1, so that no component has a pole
+# Independent draws that a component holds at least: of fewer nobody can say that they are more than
+# chance put together (the bump that 40 of 8,000 draws made was worth 20 patients).
+LEAST_DRAWS = 50.0
+# A rate nearer to 0 or 1 counts as this near: no number of patients tells them apart, and numbers
+# of a computer are rounded to 0 and 1.
+_NEAREST = 1e-6
+_SEARCHED = 2000  # draws at most that starts are tried on, and fits without a batch are of
+_BATCHES = 20  # that are left out in turn
 
 
-def fit_mixture(values: np.ndarray, n_components: int | None = None) -> pd.DataFrame:
+def fit_mixture(
+    values: np.ndarray, n_components: int | None = None, *, ess: float | None = None
+) -> pd.DataFrame:
     """Fit a mixture of betas to draws of a rate by maximum likelihood.
 
     Parameters
     ----------
     values
-        Draws strictly between 0 and 1; any shape.
+        Draws from 0 to 1; any shape. What is nearer to 0 or 1 than a millionth counts as a
+        millionth.
     n_components
-        How many; without it that number of 1 to 4 with the smallest Akaike criterion.
+        How many; without it that number of 1 to 4 with the smallest Bayesian criterion.
+    ess
+        How many independent draws these are worth; by default all are independent. The criterion
+        counts those, and they bound the components: each holds at least 50, and one with m of them
+        has in log odds a sd of at least that of the draws, divided by the root of m. What is
+        narrower or lighter is chance, and makes a prior worth patients that are not there.
 
     Returns
     -------
     DataFrame
         `weight`, `alpha`, `beta` (both at least 1, so that the prior is bounded), the heaviest
-        component first; `log_density` (mean over the draws) and `aic`, the same in all rows.
+        component first; `log_density` (mean over the draws) and `bic`, the same in all rows.
 
     Raises
     ------
@@ -44,61 +58,197 @@ def fit_mixture(values: np.ndarray, n_components: int | None = None) -> pd.DataF
     ----------
     Schmidli et al., Biometrics 2014;70:1023 (mixtures for meta-analytic-predictive priors).
     """
-    rates = np.ravel(np.asarray(values, dtype=float))
-    if not ((rates > 0.0) & (rates < 1.0)).all():
-        raise ValueError("A mixture of betas is fitted to rates strictly between 0 and 1.")
+    rates = usable_rates(values)
+    ess = float(rates.size) if ess is None else min(float(ess), float(rates.size))
+    if not ess >= 1.0:
+        raise ValueError(f"ess is {ess:g}; give a number of independent draws of at least 1.")
+    most = max(1, min(_MOST_COMPONENTS, int(ess // (2.0 * LEAST_DRAWS))))
+    numbers = range(1, most + 1) if n_components is None else [n_components]
+    best: pd.DataFrame | None = None
+    for number in numbers:
+        fitted = _most_likely(rates, number, ess, best)
+        if best is not None and not fitted["bic"].iloc[0] < best["bic"].iloc[0]:
+            break  # one more component is not worth it, nor are two
+        best = fitted
+    assert best is not None
+    return best
+
+
+def usable_rates(values: np.ndarray) -> np.ndarray:
+    """Return draws of a rate, sorted and off 0 and 1 by a millionth; raise if they are none."""
+    rates = np.sort(np.ravel(np.asarray(values, dtype=float)))
+    if np.isnan(rates).any():
+        raise ValueError(
+            f"{np.isnan(rates).sum()} of {rates.size} draws of the rate are not numbers; a mixture "
+            "of betas needs a rate in every draw."
+        )
+    if not ((rates >= 0.0) & (rates <= 1.0)).all():
+        raise ValueError("A mixture of betas is fitted to rates from 0 to 1; some lie outside.")
+    rates = np.clip(rates, _NEAREST, 1.0 - _NEAREST)
     if np.unique(rates).size < 10:
-        raise ValueError("Fewer than 10 different rates; a mixture cannot be fitted to them.")
-    numbers = range(1, _MOST_COMPONENTS + 1) if n_components is None else [n_components]
-    fitted = [_most_likely(rates, number) for number in numbers]
-    return min(fitted, key=lambda mixture: float(mixture["aic"].iloc[0]))
+        raise ValueError(
+            "Fewer than 10 different rates; a mixture cannot be fitted to them: give more draws, "
+            "or, where nearly all are 0 or 1, a model whose priors allow rates between."
+        )
+    return rates
 
 
-def _most_likely(rates: np.ndarray, n_components: int) -> pd.DataFrame:
-    """The mixture of so many components with the largest likelihood found from one start.
+def narrowest_resolved(mixture: pd.DataFrame, values: np.ndarray, ess: float) -> np.ndarray:
+    """Return of each component the smallest sd of log odds that the draws resolve; (component,)."""
+    return _spread(usable_rates(values)) / np.sqrt(mixture["weight"].to_numpy() * ess)
 
-    By quasi-Newton steps on log shapes and log-odds of weights: where components overlap, EM takes
-    thousands of steps for what these find in a hundred.
+
+def sd_of_log_odds(mixture: pd.DataFrame) -> np.ndarray:
+    """Return of each component its sd in log odds, to first order; shape (component,)."""
+    return np.sqrt(1.0 / mixture["alpha"].to_numpy() + 1.0 / mixture["beta"].to_numpy())
+
+
+def without_batches(values: np.ndarray, mixture: pd.DataFrame, ess: float) -> list[pd.DataFrame]:
+    """Fit a mixture again without each of 20 batches of its draws, of as many components.
+
+    Parameters
+    ----------
+    values
+        The draws, shape (chain, draw): a batch is a stretch of one chain, or of several.
+    mixture, ess
+        What `fit_mixture` made of them, from which the search goes on, and for how many
+        independent draws.
+
+    Returns
+    -------
+    list of DataFrame
+        As `fit_mixture`. By how much a number differs between them says how far it hangs on the
+        draws that there happen to be (`jackknife_error`).
+    """
+    draws = np.asarray(values, dtype=float)
+    batch = np.arange(draws.size) * _BATCHES // draws.size
+    start = mixture[["weight", "alpha", "beta"]].to_numpy()
+    left = ess * (1.0 - 1.0 / _BATCHES)
+    fits = []
+    for number in range(_BATCHES):
+        rates = _evenly_spaced(usable_rates(draws.ravel()[batch != number]))
+        fits.append(_as_mixture(*_climbed(rates, start, left, 1e-9), rates, left))
+    return fits
+
+
+def jackknife_error(values: Sequence[float]) -> float:
+    """Return the Monte Carlo standard error of a number, of what it is without each batch."""
+    found = np.asarray(values, dtype=float)
+    return float(np.sqrt((found.size - 1.0) / found.size * ((found - found.mean()) ** 2).sum()))
+
+
+def _most_likely(
+    rates: np.ndarray, n_components: int, ess: float, smaller: pd.DataFrame | None
+) -> pd.DataFrame:
+    """The mixture of so many components with the largest likelihood found from several starts.
+
+    The starts are tried on evenly spaced draws; the best one goes on to all.
+    """
+    few = _evenly_spaced(rates)
+    tried = [_climbed(few, start, ess, 1e-8) for start in _starts(few, n_components, smaller)]
+    best, _ = max(tried, key=lambda found: found[1])
+    return _as_mixture(*_climbed(rates, best, ess, 1e-12), rates, ess)
+
+
+def _evenly_spaced(rates: np.ndarray) -> np.ndarray:
+    """At most 2,000 of sorted rates: they have the distribution of all, to a part in 4,000."""
+    step = -(-rates.size // _SEARCHED)
+    return rates[step // 2 :: step]
+
+
+def _as_mixture(
+    components: np.ndarray, log_density: float, rates: np.ndarray, ess: float
+) -> pd.DataFrame:
+    ordered = components[np.argsort(-components[:, 0], kind="stable")]
+    table = pd.DataFrame(ordered, columns=["weight", "alpha", "beta"])
+    free = 3 * len(components) - 1
+    return table.assign(log_density=log_density, bic=np.log(ess) * free - 2.0 * log_density * ess)
+
+
+def _starts(rates: np.ndarray, k: int, smaller: pd.DataFrame | None) -> list[np.ndarray]:
+    """Where to begin, shape (component, 3) each; no random number enters."""
+    parts = np.array_split(rates, k)  # of equal size
+    a, b = _by_moments(rates)
+    # About one centre, from twice as wide to as narrow again: what studies that differ look like.
+    spreads = np.geomspace(0.4, 4.0, k) if k > 1 else np.ones(1)
+    starts = [
+        np.array([(1.0 / k, *_by_moments(part)) for part in parts]),
+        np.array([(1.0 / k, max(a * s, 1.0), max(b * s, 1.0)) for s in spreads]),
+    ]
+    if smaller is not None and len(smaller) == k - 1:
+        # The one with a component less, its heaviest split in a wide and a narrow one.
+        (weight, alpha, beta), *others = smaller[["weight", "alpha", "beta"]].to_numpy()
+        for by in (3.0, 1.0 / 3.0):
+            other = (0.4 * weight, max(alpha * by, 1.0), max(beta * by, 1.0))
+            starts.append(np.array([(0.6 * weight, alpha, beta), other, *others]))
+    return starts
+
+
+def _climbed(
+    rates: np.ndarray, start: np.ndarray, ess: float, tolerance: float
+) -> tuple[np.ndarray, float]:
+    """Components with the largest likelihood near a start, shape (component, 3); mean log density.
+
+    By quasi-Newton steps (sequential quadratic programming) in weights and logs of shapes: where
+    components overlap, EM takes thousands of steps for what these find in fifty.
     """
     logs = np.stack([np.log(rates), np.log1p(-rates)])
-    # Parts of the sorted rates, of equal size: a start that no random number enters.
-    parts = np.array_split(np.sort(rates), n_components)
-    start = np.log(np.array([_by_moments(part) for part in parts])).T.ravel()
-    k = n_components
+    k = len(start)
+    lightest = min(LEAST_DRAWS / ess, 0.5 / k) if k > 1 else 1.0
+    resolved = np.log(ess) - 2.0 * np.log(_spread(rates))
 
     def cost(point: np.ndarray) -> tuple[float, np.ndarray]:
-        weight = softmax(point[:k])
-        shapes = np.exp(point[k:].reshape(2, k)).T
+        weight, shapes = point[:k], np.exp(point[k:].reshape(2, k)).T
         joint = _log_components(logs, weight, shapes)
-        total = logsumexp(joint, axis=0)
-        share = np.exp(joint - total)
+        top = joint.max(axis=0)
+        share = np.exp(joint - top)
+        total = share.sum(axis=0)
+        share /= total
         sums = share.sum(axis=1) / rates.size
         means = share @ logs.T / rates.size
         expected = digamma(shapes) - digamma(shapes.sum(axis=1, keepdims=True))
         by_shape = (means - sums[:, None] * expected) * shapes
-        slope = np.concatenate([sums - weight, by_shape.T.ravel()])
-        return -float(total.mean()), -slope
+        slope = np.concatenate([sums / weight, by_shape.T.ravel()])
+        return -float((top + np.log(total)).mean()), -slope
 
-    limits = [(-30.0, 30.0)] * k + [(0.0, np.log(_LARGEST))] * (2 * k)
+    def wide_enough(point: np.ndarray) -> np.ndarray:
+        variance = np.exp(-point[k:]).reshape(2, k).sum(axis=0)
+        return np.log(variance) + np.log(point[:k]) + resolved
+
+    def its_slope(point: np.ndarray) -> np.ndarray:
+        each = np.exp(-point[k:]).reshape(2, k)
+        share = each / each.sum(axis=0)
+        return np.hstack([np.diag(1.0 / point[:k]), np.diag(-share[0]), np.diag(-share[1])])
+
+    weight = np.maximum(start[:, 0], lightest)
     found = minimize(
         cost,
-        np.concatenate([np.zeros(k), start]),
+        np.concatenate([weight / weight.sum(), np.log(start[:, 1]), np.log(start[:, 2])]),
         jac=True,
-        method="L-BFGS-B",
-        bounds=limits,
-        options={"maxiter": 2000, "ftol": 1e-13, "gtol": 1e-7},
+        method="SLSQP",
+        bounds=[(lightest, 1.0)] * k + [(0.0, np.log(_LARGEST))] * (2 * k),
+        constraints=[
+            {
+                "type": "eq",
+                "fun": lambda point: np.array([point[:k].sum() - 1.0]),
+                "jac": lambda point: np.concatenate([np.ones(k), np.zeros(2 * k)])[None],
+            },
+            {"type": "ineq", "fun": wide_enough, "jac": its_slope},
+        ],
+        options={"maxiter": 500, "ftol": tolerance},
     )
-    weight, shapes = softmax(found.x[:k]), np.exp(found.x[k:].reshape(2, k))
-    order = np.argsort(-weight, kind="stable")
-    return pd.DataFrame(
-        {
-            "weight": weight[order],
-            "alpha": shapes[0, order],
-            "beta": shapes[1, order],
-            "log_density": -float(found.fun),
-            "aic": 2.0 * (3 * k - 1) + 2.0 * float(found.fun) * rates.size,
-        }
-    )
+    reached = np.isfinite(found.x).all() and np.min(wide_enough(found.x)) > -1e-3
+    weight = found.x[:k] / found.x[:k].sum()
+    log_density = -float(found.fun) if reached and np.isfinite(found.fun) else -np.inf
+    return np.stack([weight, *np.exp(found.x[k:].reshape(2, k))], axis=1), log_density
+
+
+def _spread(rates: np.ndarray) -> float:
+    """The sd of log odds, of the middle half where tails would make it larger."""
+    odds = logit(rates)
+    low, high = np.quantile(odds, [0.25, 0.75])
+    sd = float(odds.std())
+    return min(sd, float(high - low) / 1.349) or sd
 
 
 def _log_components(logs: np.ndarray, weight: np.ndarray, shapes: np.ndarray) -> np.ndarray:
@@ -166,9 +316,9 @@ def updated(mixture: pd.DataFrame, events: int, n: int) -> pd.DataFrame:
     if not 0 <= events <= n:
         raise ValueError(f"{events} events of {n} patients; events must lie between 0 and n.")
     a, b = mixture["alpha"] + events, mixture["beta"] + (n - events)
-    log_weight = (
-        np.log(mixture["weight"]) + betaln(a, b) - betaln(mixture["alpha"], mixture["beta"])
-    )
+    with np.errstate(divide="ignore"):  # a component of weight 0 keeps it
+        log_weight = np.log(mixture["weight"].to_numpy())
+    log_weight = log_weight + betaln(a, b) - betaln(mixture["alpha"], mixture["beta"])
     weight = np.exp(log_weight - logsumexp(log_weight))
     return mixture.assign(weight=weight, alpha=a, beta=b)
 
@@ -201,18 +351,28 @@ def effective_sample_size(mixture: pd.DataFrame) -> float:
     ----------
     Neuenschwander et al., Biometrics 2020;76:578.
     """
-    weight, a, b = (mixture[name].to_numpy() for name in ("weight", "alpha", "beta"))
+    mixture = mixture[mixture["weight"] > 0.0]
+    weight, a, b = (mixture[name].to_numpy(dtype=float) for name in ("weight", "alpha", "beta"))
+    if len(mixture) == 1:
+        return float(a[0] + b[0])
 
-    def integrand(log_odds: float) -> float:
-        p, q = expit(log_odds), expit(-log_odds)
-        log_p, log_q = -np.logaddexp(0.0, -log_odds), -np.logaddexp(0.0, log_odds)
-        logs = np.log(weight) + (a - 1) * log_p + (b - 1) * log_q - betaln(a, b)
-        total = logsumexp(logs)
-        slope = np.exp(logs - total) @ ((a - 1) * q - (b - 1) * p)  # times p q, as is the step
-        return float(np.exp(total) * slope**2)
+    # Gauss-Legendre between quantiles of every component, so that no narrow one is missed.
+    odds = np.concatenate([logit(beta_law.ppf(q, a, b)) for q in _TAILS])
+    odds = np.concatenate([odds, *(-logit(beta_law.ppf(q, b, a)) for q in _TAILS)])
+    # The integrand falls as (1 - rate)^(beta - 1): slowly, where a shape is just above 1.
+    beyond = 2.0 ** np.arange(1, 21)
+    edges = np.unique([*odds, *(odds.min() * beyond), *(odds.max() * beyond)])
+    at, share = np.polynomial.legendre.leggauss(20)
+    half = 0.5 * np.diff(edges)[:, None]
+    log_odds = (edges[:-1, None] + half * (at + 1.0)).ravel()
+    p, q = expit(log_odds), expit(-log_odds)
+    logs = np.stack([-np.logaddexp(0.0, -log_odds), -np.logaddexp(0.0, log_odds)])
+    joint = _log_components(logs, weight, np.stack([a, b], axis=1))
+    total = logsumexp(joint, axis=0)
+    # Of the log density by the rate, times p q; so is the step from log odds to the rate.
+    slope = (np.exp(joint - total) * ((a - 1.0)[:, None] * q - (b - 1.0)[:, None] * p)).sum(axis=0)
+    return 2.0 + float((half * share).ravel() @ (np.exp(total) * slope**2))
 
-    # Cut where the mass is, so that no narrow component is missed.
-    cuts = [quantile(mixture, q) for q in (1e-6, 0.01, 0.25, 0.5, 0.75, 0.99, 1.0 - 1e-6)]
-    edges = [-np.inf, *logit(cuts), np.inf]
-    parts = (quad(integrand, low, high, limit=200)[0] for low, high in pairwise(edges))
-    return 2.0 + float(sum(parts))
+
+# Of the lower half, by which the rates are cut where they are integrated over.
+_TAILS = (1e-15, 1e-10, 1e-7, 1e-5, 1e-4, 1e-3, 0.01, 0.04, 0.1, 0.2, 0.35, 0.5)

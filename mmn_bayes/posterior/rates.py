@@ -11,12 +11,14 @@ from mmn_bayes.model.predicting import predict
 from mmn_bayes.posterior.groups import ALL, Groups
 from mmn_bayes.posterior.replicate import (
     Occasions,
+    blanked,
     choose_patients,
     design_of,
     planned_occasions,
     replicate_panels,
     spec_of,
     thinned,
+    without_numbers,
 )
 from mmn_bayes.spec.model_spec import ModelSpec
 
@@ -39,6 +41,13 @@ def require_responses(spec: ModelSpec) -> None:
             f"The model '{spec.name}' is of outcome '{spec.outcome}', not of responses of "
             f"patients; {cures[spec.outcome]}."
         )
+
+
+def undefined_rate(fit: xr.DataTree) -> str:
+    """Say why a draw of a rate may be missing: with what `summarise` ends its reason."""
+    if without_numbers(fit).any():
+        return "a parameter of the fit is not a number, or the response rule could judge nobody"
+    return "the response rule could judge nobody"
 
 
 class Counted(NamedTuple):
@@ -116,7 +125,10 @@ def rates_of_blocks(
     blocks: Iterator[tuple[slice, Counted]],
     members: dict[object, np.ndarray],
 ) -> np.ndarray:
-    """Responders among the evaluable; shape (draw, group), missing where nobody is evaluable."""
+    """Responders among the evaluable; shape (draw, group), missing where nobody is evaluable.
+
+    Missing, too, where a parameter is not a number.
+    """
     posterior = fit["posterior"]
     rates = np.full((posterior.sizes["chain"] * posterior.sizes["draw"], len(members)), np.nan)
     for draws, counted in blocks:
@@ -126,7 +138,7 @@ def rates_of_blocks(
             rates[draws, column] = np.where(
                 evaluable > 0, responders / np.maximum(evaluable, 1), np.nan
             )
-    return rates
+    return blanked(fit, rates)
 
 
 def rates_of_responses(

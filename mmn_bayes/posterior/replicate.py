@@ -95,9 +95,34 @@ def drawn_from(fit: xr.DataTree) -> str:
     return str(fit.attrs.get("distribution", "posterior"))
 
 
+def without_numbers(fit: xr.DataTree) -> np.ndarray:
+    """Say of each draw of a fit whether any parameter is not a number; shape (chain times draw,).
+
+    What is drawn by comparing (a grade, whether a patient responds) hides such draws: no number is
+    above them, nor below. Whoever draws in that way leaves these draws blank.
+    """
+    posterior = fit["posterior"].to_dataset()
+    found = np.zeros(posterior.sizes["chain"] * posterior.sizes["draw"], dtype=bool)
+    for values in posterior.data_vars.values():
+        if {"chain", "draw"} <= set(values.dims) and values.dtype.kind == "f":
+            flat = values.transpose("chain", "draw", ...).to_numpy().reshape(found.size, -1)
+            found |= np.isnan(flat).any(axis=1)
+    return found
+
+
+def blanked(fit: xr.DataTree, values: np.ndarray) -> np.ndarray:
+    """Return values of each draw, draws first, missing where a parameter is not a number."""
+    lacking = without_numbers(fit)
+    if not lacking.any():
+        return values
+    return np.where(lacking.reshape(-1, *[1] * (values.ndim - 1)), np.nan, values)
+
+
 def grade_gap(fit: xr.DataTree) -> xr.DataArray:
     """Return the mean gap between the cutpoints in each draw: one grade, in units of the model."""
-    return fit["posterior"].to_dataset()["cutpoints"].diff("threshold").mean("threshold")
+    return (
+        fit["posterior"].to_dataset()["cutpoints"].diff("threshold").mean("threshold", skipna=False)
+    )
 
 
 def thinned(fit: xr.DataTree, most: int) -> xr.DataTree:

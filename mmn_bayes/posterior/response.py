@@ -15,6 +15,7 @@ from mmn_bayes.posterior.rates import (
     rates_with,
     require_responses,
     setting,
+    undefined_rate,
 )
 from mmn_bayes.posterior.replicate import (
     choose_patients,
@@ -26,7 +27,7 @@ from mmn_bayes.posterior.replicate import (
     thinned,
 )
 from mmn_bayes.posterior.scenarios import with_infusions
-from mmn_bayes.posterior.summary import PROBABILITY, summarise
+from mmn_bayes.posterior.summary import PROBABILITY, summarise, with_reason
 from mmn_bayes.spec.keys import LONG_RUN
 from mmn_bayes.spec.model_spec import ModelSpec
 
@@ -204,7 +205,8 @@ def check_response(fit: xr.DataTree, by: str | None = None, level: float = 0.95)
     -------
     DataFrame
         One row a group: `observed`, `estimate`, `lower`, `upper`, `level`, `interval`,
-        `distribution` ("predictive"), `covers` (missing where nobody is evaluable), `synthetic`.
+        `distribution` ("predictive"), `covers` (missing where nobody is evaluable), `synthetic`;
+        `reason` only where a row has no estimate.
     """
     table = summarise(replicated_response(fit, by), level=level, interval="eti")
     design = design_of(fit)
@@ -217,7 +219,8 @@ def check_response(fit: xr.DataTree, by: str | None = None, level: float = 0.95)
     covers = table["observed"].between(table["lower"], table["upper"]).astype("boolean")
     table["covers"] = covers.mask(table[["observed", "lower"]].isna().any(axis=1))
     columns = ["observed", "estimate", "lower", "upper", "level", "interval", "distribution"]
-    return table[[*([by] if by else []), *columns, "covers", "synthetic"]]
+    columns = [*([by] if by else []), *columns, "covers", "synthetic"]
+    return table[with_reason(columns, table)]
 
 
 def _standardised(spec: ModelSpec, fit: xr.DataTree, groups: Groups) -> np.ndarray:
@@ -249,6 +252,7 @@ def _as_draws(fit: xr.DataTree, rates: np.ndarray, groups: Groups, meaning: str)
             "quantity": "probability of response",
             "support": PROBABILITY,
             "meaning": MEANINGS[meaning],
+            "undefined": undefined_rate(fit),
         },
     )
     return draws if groups.by else draws.isel({name: 0}, drop=True)

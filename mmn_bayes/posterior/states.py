@@ -12,7 +12,7 @@ from mmn_bayes.model.states import at_steps
 from mmn_bayes.posterior.groups import Groups, groups_of
 from mmn_bayes.posterior.long_run import require_part
 from mmn_bayes.posterior.rates import new_patients
-from mmn_bayes.posterior.replicate import design_of, drawn_from, thinned
+from mmn_bayes.posterior.replicate import blanked, design_of, drawn_from, thinned
 from mmn_bayes.posterior.summary import PROBABILITY
 from mmn_bayes.spec.long_run import States
 
@@ -342,7 +342,9 @@ def _drawn(
     posterior, name = fit["posterior"], groups.by or "group"
     states, design = states_of(fit), design_of(fit)
     drawn = xr.DataArray(
-        values.reshape(posterior.sizes["chain"], posterior.sizes["draw"], *values.shape[1:]),
+        blanked(fit, values).reshape(
+            posterior.sizes["chain"], posterior.sizes["draw"], *values.shape[1:]
+        ),
         dims=("chain", "draw", name, asked[0], *(dim for dim, _ in more)),
         coords={
             "chain": posterior["chain"].to_numpy(),

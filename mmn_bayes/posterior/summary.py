@@ -1,6 +1,6 @@
 """The only place where chain and draw vanish: draws in, a table out; and contrasts of draws."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import arviz as az
@@ -49,9 +49,11 @@ def summarise(
         One row for each combination of the other dims, which are columns: `estimate` (the mean),
         `sd`, `lower`, `upper`, `level`, `interval`, `distribution` (only where it is not the
         posterior), `ess_bulk`, `ess_tail`, `r_hat`, `mcse` (of the mean), the probabilities asked
-        for, and `synthetic`. Where draws are all equal, R-hat and effective sample size are not
-        defined and left missing, and `mcse` is 0. Where any draw is not a finite number (a rate of
-        nobody, a ratio to 0), the whole row is missing.
+        for, and `synthetic`; `reason` (words) only where a row is missing. Where draws are all
+        equal, R-hat and effective sample size are not defined and left missing, and `mcse` is 0.
+        Where any draw is not a finite number (a rate of nobody, a ratio to 0), the whole row is
+        missing, and `reason` says how many draws have a value, and with the words of their
+        attribute `undefined`, where they have one, why the others do not.
 
     Raises
     ------
@@ -66,7 +68,8 @@ def summarise(
     distribution = str(draws.attrs.get("distribution", "posterior"))
     _check(draws, level, interval, distribution)
     _check_margins(draws, {"above": above, "below": below}, within)
-    defined = xr.DataArray(np.isfinite(draws)).all(_SAMPLE)
+    finite = xr.DataArray(np.isfinite(draws))
+    defined = finite.all(_SAMPLE)
     draws = draws.where(defined)
     bounds = {"eti": az.eti, "hdi": az.hdi}[interval](draws, prob=level, dim=_SAMPLE)
     varies = defined & (draws.max(_SAMPLE) > draws.min(_SAMPLE))
@@ -88,7 +91,39 @@ def summarise(
     if within is not None:
         inside = (draws > within[0]) & (draws < within[1])
         parts["p_within"] = inside.mean(_SAMPLE).where(defined)
+    if not bool(defined.all()):
+        parts["reason"] = _reason(finite, defined, str(draws.attrs.get("undefined", "")))
     return _as_table(parts).assign(synthetic=bool(draws.attrs.get("synthetic", False)))
+
+
+def with_reason(columns: Sequence[str], table: pd.DataFrame) -> list[str]:
+    """Return columns of a table, with `reason` at the end where a row of it is missing."""
+    return [*columns, *(["reason"] if "reason" in table else [])]
+
+
+def filled_reason(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which every row without an estimate has a reason, if any has.
+
+    A row that was not summarised from draws has none for want of patients.
+    """
+    if "reason" not in table:
+        return table
+    of_counts = table["reason"].isna() & table["estimate"].isna()
+    return table.assign(reason=table["reason"].fillna("").mask(of_counts, "nobody evaluable"))
+
+
+def _reason(finite: xr.DataArray, defined: xr.DataArray, why: str) -> xr.DataArray:
+    """Why a row is missing; nothing where it is not."""
+    n_draws = finite.sizes["chain"] * finite.sizes["draw"]
+
+    def words(n: float, whole: bool) -> str:
+        if whole:
+            return ""
+        return f"{n:.0f} of {n_draws} draws have a value; in the others {why or 'it is no number'}"
+
+    return xr.apply_ufunc(
+        words, finite.sum(_SAMPLE), defined, vectorize=True, output_dtypes=[object]
+    )
 
 
 def contrast(
@@ -138,6 +173,7 @@ def contrast(
             **draws.attrs,
             "quantity": f"{kind} of {between[0]} and {between[1]}",
             "support": _contrasted(_support(draws), kind),
+            "undefined": "one of the two is missing, or what it is divided by is 0",
         }
     )
 

@@ -168,6 +168,9 @@ def _modelled(
     reasons = []
     for row in rates.to_dict("records"):
         _, events, n, missing = counts[row["group"]]
+        if np.isnan(row["estimate"]):
+            reasons.append(row["reason"])
+            continue
         reasons.append(_why(fit, source, row["estimate"], events, n, missing))
     parts = [rates.assign(why=reasons)]
     between = tuple(values.values())
@@ -177,7 +180,9 @@ def _modelled(
         undefined = (
             ""
             if np.isfinite(part["estimate"].iloc[0])
-            else ("in some draws a rate is 0 or 1, so that it has no mean")
+            else "in some draws a rate is 0 or 1, so that it has no mean"
+            if rates["estimate"].notna().all()
+            else part["reason"].iloc[0]
         )
         parts.append(
             part.assign(measure=measure, group=_between(counts), above=above, why=undefined)
@@ -189,6 +194,8 @@ def _modelled(
 def _needed(difference: pd.DataFrame) -> pd.DataFrame:
     """The number needed to treat of a posterior difference, as of an observed one."""
     row = difference.iloc[0]
+    if np.isnan(row["estimate"]):
+        return difference.assign(measure=NEEDED, above=np.nan)
     value, lower, upper = row["estimate"], row["lower"], row["upper"]
     one_side = lower > 0 or upper < 0
     beyond = f"{1 / upper:.3g}" if upper > 0 else "infinity"

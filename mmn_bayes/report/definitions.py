@@ -10,7 +10,7 @@ from mmn_bayes.frequentist.rates import rate_interval
 from mmn_bayes.posterior.definitions import Patients, response_by_definition, seen_under
 from mmn_bayes.posterior.groups import ALL, groups_of
 from mmn_bayes.posterior.replicate import design_of, spec_of
-from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.tables import FIRST_GROUPS, OBSERVED, group_label
 
 SOURCES: dict[Patients, str] = {
@@ -47,7 +47,7 @@ def definition_table(
         chance alone"): `definition`, `gain`, `muscles`, `follow_up_day`, `window_days` (text),
         `scale`, the group, `source`, `n`, `events`, `missing` (enrolled and not judged under that
         definition), `estimate`, `lower`, `upper`, `level`, `interval`, `ess_bulk`, `ess_tail`,
-        `r_hat`, `mcse`, `synthetic`.
+        `r_hat`, `mcse`, `synthetic`; `reason` only where a row of draws has no estimate.
 
     Raises
     ------
@@ -75,7 +75,8 @@ def definition_table(
     columns += ["source", "n", "events", "missing", "estimate", "lower", "upper", "level"]
     columns += ["interval", "ess_bulk", "ess_tail", "r_hat", "mcse", "synthetic"]
     counts = dict.fromkeys(("n", "events", "missing"), "Int64")
-    table = table.reindex(columns=columns).reset_index(drop=True)
+    table = filled_reason(table.reindex(columns=with_reason(columns, table)))
+    table = table.reset_index(drop=True)
     return table.astype({**counts, "synthetic": "bool"})
 
 

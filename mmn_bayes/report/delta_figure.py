@@ -72,7 +72,7 @@ def delta_figure(
             own = draws if by is None or group == ALL else draws.sel({by: labels[group]})
             low, high = np.quantile(own.to_numpy(), [tail, 1.0 - tail], axis=(0, 1))
             panel.fill_between(grades, low, high, color=BLUE, alpha=0.25, linewidth=0)
-            panel.plot(grades, own.mean(("chain", "draw")), color=BLUE)
+            panel.plot(grades, own.mean(("chain", "draw"), skipna=False), color=BLUE)
             panel.axvline(0.0, color=BLACK, linewidth=0.6, linestyle=":")
             if rate is not None:
                 panel.axhline(rate, color=BLACK, linewidth=0.8, linestyle=(0, (4, 3)))

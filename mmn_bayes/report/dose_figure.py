@@ -80,13 +80,13 @@ def dose_response_figure(
         panel = figure.subplots()
         for number, member in enumerate(members):
             own = draws.sel({by: member}) if by else draws
-            band = own.quantile([tail, 1 - tail], dim=("chain", "draw")).to_numpy()
+            band = own.quantile([tail, 1 - tail], dim=("chain", "draw"), skipna=False).to_numpy()
             colour = GROUP_COLOURS[number]
             given = dose > 0.0
             panel.fill_between(dose[given], *band[:, given], color=colour, alpha=0.15, linewidth=0)
             panel.vlines(dose[~given], *band[:, ~given], color=colour, alpha=0.5, linewidth=1.5)
             # Between no infusion and the smallest dose a model may jump: no line there.
-            mean = own.mean(("chain", "draw")).to_numpy()
+            mean = own.mean(("chain", "draw"), skipna=False).to_numpy()
             for part in (dose == 0.0, dose > 0.0):
                 panel.plot(
                     *(dose[part], mean[part]),

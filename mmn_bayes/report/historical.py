@@ -12,7 +12,7 @@ from mmn_bayes.frequentist.rates import exact_test, rate_interval
 from mmn_bayes.posterior.events import new_unit_rate, standardised_rates, unit_rates
 from mmn_bayes.posterior.historical import against_placebo
 from mmn_bayes.posterior.replicate import design_of, spec_of
-from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.tables import OBSERVED, group_label
 
 MODELLED = "model"
@@ -138,7 +138,8 @@ def placebo_table(
     columns = ["measure", by, "source", "n", "events", "estimate", "lower", "upper", "level"]
     columns += ["interval", "above", "p_above", "p_value", "test"]
     columns += ["ess_bulk", "ess_tail", "r_hat", "mcse", "synthetic"]
-    table = pd.concat(parts, ignore_index=True).reindex(columns=columns)
+    table = pd.concat(parts, ignore_index=True)
+    table = filled_reason(table.reindex(columns=with_reason(columns, table)))
     order = {label: place for place, label in enumerate(dict.fromkeys(table[by]))}
     table = table.sort_values(by, key=lambda g: g.map(order), kind="stable", ignore_index=True)
     text = {name: table[name].fillna("") for name in ("test",)}

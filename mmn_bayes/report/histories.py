@@ -19,7 +19,7 @@ from mmn_bayes.frequentist.occupancy import (
 from mmn_bayes.model.states import states_seen
 from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.posterior.states import ever_left, state_occupancy, states_of, time_in_state
-from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.tables import OBSERVED, PATIENTS
 from mmn_bayes.spec.long_run import States
 
@@ -227,4 +227,4 @@ def _laid_out(table: pd.DataFrame, first: list[str], extrapolated: pd.Series) ->
     table = table.assign(extrapolated=np.asarray(extrapolated, dtype=bool))
     columns = [*first, *(name for name in _COLUMNS if name in table)]
     counts = {name: "Int64" for name in ("n", "events", "missing") if name in table}
-    return table[columns].astype(counts)
+    return filled_reason(table[with_reason(columns, table)].astype(counts))

@@ -63,7 +63,9 @@ def kernel_figure(
         left.set_xlabel("days after the infusion")
         if prior is not None:
             tail = (1.0 - level) / 2.0
-            limits = prior.quantile([tail, 1.0 - tail], dim=("chain", "draw")).to_numpy()
+            limits = prior.quantile(
+                [tail, 1.0 - tail], dim=("chain", "draw"), skipna=False
+            ).to_numpy()
             for limit in limits:
                 right.plot(prior["day"], limit, color=ORANGE, linestyle=(0, (4, 2)), linewidth=0.9)
         _panel(right, wearing_off, level, "share of the schedule's mean effect")

@@ -19,7 +19,7 @@ from mmn_bayes.frequentist.rates import rate_interval
 from mmn_bayes.model.classes import last_status
 from mmn_bayes.posterior.classes import class_probability, simultaneous_intervals
 from mmn_bayes.posterior.replicate import design_of, spec_of
-from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.tables import OBSERVED, group_label
 from mmn_bayes.spec.long_run import Classes
 
@@ -98,7 +98,7 @@ def long_term_table(
     columns = _KEPT if by is None else [_KEPT[0], "group", *_KEPT[1:]]
     rows = rows.astype(dict.fromkeys(("n", "events", "missing"), "Int64"))
     kept = [name for name in columns if name != "distribution" or name in rows]
-    return rows.reindex(columns=kept)
+    return filled_reason(rows.reindex(columns=with_reason(kept, rows)))
 
 
 def _require_of(cohort: Cohort, fits: Sequence[xr.DataTree]) -> Classes:

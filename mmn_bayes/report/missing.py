@@ -9,7 +9,7 @@ from mmn_bayes.posterior.groups import ALL, groups_of
 from mmn_bayes.posterior.rates import require_responses
 from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.posterior.response import response_probability
-from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.tables import FIRST_GROUPS, group_label
 
 FILLED_IN = "filled in by the model"
@@ -46,7 +46,8 @@ def missing_table(
         `n`, `events`, `missing`, `not_judged` (patients with too few affected muscles, to whom the
         rule does not apply), `estimate`, `lower`, `upper`, `level`, `interval`, `above`, `p_above`,
         `p_value`, `test`, `ess_bulk`, `ess_tail`, `r_hat`, `mcse`, `synthetic`. `n`, `missing` and
-        `not_judged` add up to the patients enrolled in every row.
+        `not_judged` add up to the patients enrolled in every row. `reason` only where a row has
+        no estimate: in how many draws anybody could be judged, and why not in the others.
 
     Raises
     ------
@@ -69,20 +70,23 @@ def missing_table(
     parts = []
     for position, (label, counted) in enumerate(counts_of.items()):
         events, n, missing, not_judged = counted
-        own = [filled.iloc[[position]].assign(assumption=FILLED_IN, above=rate, n=n + missing)]
+        row = filled.iloc[[position]]
+        own = [row.assign(assumption=FILLED_IN, above=rate, n=n + missing, missing=0)]
         if n + missing:
             synthetic = bool(fit.attrs["synthetic"])
             table = assumed_missing(events, n, missing, rate=rate, level=level, synthetic=synthetic)
             own.insert(0, table)
         name = ALL if by is None else group_label(by, label)
         both = pd.concat(own, ignore_index=True).assign(not_judged=not_judged)
-        parts.append(both.assign(missing=both["missing"].fillna(0), **{column: name}))
+        parts.append(both.assign(**{column: name}))
     columns = [column, "assumption", "n", "events", "missing", "not_judged"]
     columns += ["estimate", "lower", "upper", "level", "interval", "above", "p_above"]
     columns += ["p_value", "test", "ess_bulk", "ess_tail", "r_hat", "mcse", "synthetic"]
-    table = _first_groups_first(pd.concat(parts), column).reindex(columns=columns)
+    table = _first_groups_first(pd.concat(parts), column)
+    table = filled_reason(table.reindex(columns=with_reason(columns, table)))
     counts = dict.fromkeys(("n", "events", "missing", "not_judged"), "Int64")
-    return table.assign(test=table["test"].fillna("")).astype({**counts, "synthetic": "bool"})
+    test = table["test"].astype("str").fillna("")  # of nobody judged in any group there is none
+    return table.assign(test=test).astype({**counts, "synthetic": "bool"})
 
 
 def tipping_table(
@@ -99,6 +103,11 @@ def tipping_table(
     -------
     DataFrame
         One row a group of whom anybody was judged: the group and the columns of `tipping_point`.
+
+    Raises
+    ------
+    ValueError
+        As for `missing_table`, and when nobody was judged.
     """
     column = "group" if by is None else by
     parts = []
@@ -108,6 +117,8 @@ def tipping_table(
             table = assumed_missing(events, n, missing, rate=rate, level=level, synthetic=synthetic)
             name = ALL if by is None else group_label(by, label)
             parts.append(tipping_point(table).assign(**{column: name}))
+    if not parts:
+        raise ValueError("Nobody was judged: there is no conclusion that the missing could change.")
     table = _first_groups_first(pd.concat(parts), column)
     return table[[column, *(name for name in table if name != column)]]
 

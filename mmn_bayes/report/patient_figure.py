@@ -98,11 +98,17 @@ def _side(
     """One muscle of one side: expected grade with its band, and what was recorded."""
     months = course["day"].to_numpy() / DAYS_A_MONTH
     tail = (1.0 - level) / 2.0
-    low, high = course.quantile([tail, 1.0 - tail], dim=("chain", "draw")).to_numpy()
+    low, high = course.quantile([tail, 1.0 - tail], dim=("chain", "draw"), skipna=False).to_numpy()
     colour = GROUP_COLOURS[side % len(GROUP_COLOURS)]
     panel.fill_between(months, low, high, color=colour, alpha=0.15, linewidth=0)
     line = LINE_STYLES[side % len(LINE_STYLES)]
-    panel.plot(months, course.mean(("chain", "draw")), color=colour, linestyle=line, linewidth=1.0)
+    panel.plot(
+        months,
+        course.mean(("chain", "draw"), skipna=False),
+        color=colour,
+        linestyle=line,
+        linewidth=1.0,
+    )
     rows = design["site_of_row"].to_numpy() == site
     day = design["day_of_visit"].to_numpy()[design["visit_of_row"].to_numpy()[rows]]
     inside = (day >= course["day"].min().item()) & (day <= course["day"].max().item())

@@ -10,7 +10,7 @@ from mmn_bayes.posterior.extrapolation import extrapolation
 from mmn_bayes.posterior.groups import ALL, groups_of
 from mmn_bayes.posterior.replicate import design_of_grades, spec_of
 from mmn_bayes.posterior.response import response_probability
-from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.tables import group_label
 
 AS_INFUSED = "as infused"
@@ -129,7 +129,8 @@ def scenario_response_table(
         parts.append(pd.DataFrame([row]))
     columns = [column, "scenario", "estimate", "lower", "upper", "level", "interval"]
     columns += ["ess_bulk", "ess_tail", "r_hat", "mcse", "extrapolated", "why", "synthetic"]
-    return pd.concat([part.reindex(columns=columns) for part in parts], ignore_index=True)
+    table = pd.concat(parts, ignore_index=True)
+    return filled_reason(table.reindex(columns=with_reason(columns, table)))
 
 
 def yearly_change_table(

@@ -13,7 +13,7 @@ from mmn_bayes.frequentist.rates import rates
 from mmn_bayes.posterior.groups import ALL, groups_of
 from mmn_bayes.posterior.replicate import design_of, spec_of
 from mmn_bayes.posterior.response import Patients, response_probability
-from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.formatting import format_table, print_table, to_markdown, to_text
 from mmn_bayes.spec.keys import LONG_RUN
 from mmn_bayes.spec.model_spec import ModelSpec
@@ -129,7 +129,8 @@ def response_table(
         "<model>: new patients". Columns: the group (named as `by`; `group` when that is None),
         `source`, `n` (evaluable) and `missing` (Int64; absent for new patients), `events` (Int64,
         observed only), `estimate`, `lower`, `upper`, `level`, `interval`, `ess_bulk`, `ess_tail`,
-        `r_hat`, `mcse`, `published` and `meaning` (words), `synthetic`.
+        `r_hat`, `mcse`, `published` and `meaning` (words), `synthetic`; `reason` (words) only where
+        a row has no estimate: why, and in how many draws anybody could be judged.
 
     Raises
     ------
@@ -161,12 +162,14 @@ def response_table(
             parts.append(
                 rows.assign(source=f"{name}: {words}", meaning=MEANING[patients], published="")
             )
-    table = pd.concat([part.reindex(columns=[column, *RESPONSE_COLUMNS]) for part in parts])
+    table = pd.concat(parts, ignore_index=True)
+    table = table.reindex(columns=with_reason([column, *RESPONSE_COLUMNS], table))
     order = {group: position for position, group in enumerate(observed[column])}
     table = table.sort_values(column, key=lambda groups: groups.map(order), kind="stable")
     counts = dict.fromkeys(("n", "events", "missing"), "Int64")
     text = dict.fromkeys((column, "source", "interval", "published", "meaning"), "str")
-    return table.reset_index(drop=True).astype({**counts, **text, "synthetic": "bool"})
+    table = table.reset_index(drop=True).astype({**counts, **text, "synthetic": "bool"})
+    return filled_reason(table)
 
 
 def table_notes(fits: xr.DataTree | Sequence[xr.DataTree], table: pd.DataFrame) -> list[str]:

@@ -113,8 +113,8 @@ def _course(
     colour = GROUP_COLOURS[number % len(GROUP_COLOURS)]
     months = values["day"].to_numpy() / DAYS_A_MONTH
     tail = (1.0 - level) / 2.0
-    low, high = values.quantile([tail, 1.0 - tail], dim=("chain", "draw")).to_numpy()
-    mean = values.mean(("chain", "draw")).to_numpy()
+    low, high = values.quantile([tail, 1.0 - tail], dim=("chain", "draw"), skipna=False).to_numpy()
+    mean = values.mean(("chain", "draw"), skipna=False).to_numpy()
     line = LINE_STYLES[number % len(LINE_STYLES)]
     for outside in (False, True):
         for start, stop in runs(beyond == outside):

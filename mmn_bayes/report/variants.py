@@ -8,7 +8,7 @@ import xarray as xr
 from mmn_bayes.posterior.leaving_out import compare_models
 from mmn_bayes.posterior.replicate import grade_gap, spec_of
 from mmn_bayes.posterior.response import response_probability
-from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.tables import group_label
 
 OF_MODEL = (
@@ -57,7 +57,7 @@ def variants_table(
     table = pd.concat(parts, ignore_index=True)
     first = ["model", "quantity", "estimate", "lower", "upper", "level", "interval", "p_above"]
     kept = [*first, "ess_bulk", "ess_tail", "r_hat", "mcse", *OF_MODEL, "synthetic"]
-    return table.reindex(columns=kept)
+    return filled_reason(table.reindex(columns=with_reason(kept, table)))
 
 
 def _responses(fit: xr.DataTree, by: str, level: float) -> pd.DataFrame:
