@@ -8,10 +8,10 @@ import pytest
 import xarray as xr
 
 from mmn_bayes.errors import SamplingError
-from mmn_bayes.model import stopping
+from mmn_bayes.model import sampling, stopping
 from mmn_bayes.model.convergence import convergence
 from mmn_bayes.model.sampling import fit
-from mmn_bayes.model.stopping import agreement, run
+from mmn_bayes.model.stopping import agreement, require_whole, run
 from mmn_bayes.posterior.recovery import simulated
 from mmn_bayes.spec.reading import read_spec
 
@@ -193,3 +193,28 @@ def test_what_never_varies_does_not_count():
     assert r_hat < 1.1
     same = Sampler(np.ones((4, 100, 2))).trace["posterior"].to_dataset()
     assert agreement(same) == (np.inf, 1.0)
+
+
+def test_draws_that_are_no_numbers_are_no_fit():
+    whole = Sampler(draws_of(50)).trace["posterior"].to_dataset()
+    require_whole(whole.assign(label=(("chain", "draw"), np.ones((4, 50), dtype=int))), 4, 50)
+    broken = whole.assign(y=whole["x"].where(whole["draw"] < 48))
+    with pytest.raises(
+        SamplingError, match=r"^Not finite numbers: y \(8 of 200 draws\); there is no"
+    ):
+        require_whole(broken, 4, 50)
+    with pytest.raises(SamplingError, match="^There are 4 chains of 50 draws in place of 4 of 60;"):
+        require_whole(whole, 4, 60)
+
+
+@pytest.mark.draws
+def test_a_fit_with_draws_that_are_no_numbers_is_not_given(model, monkeypatch):
+    kept = sampling._kept
+
+    def spoilt(spec, posterior):
+        draws = kept(spec, posterior)
+        return draws.assign(naive=draws["naive"].where(draws["draw"] != 7))
+
+    monkeypatch.setattr(sampling, "_kept", spoilt)
+    with pytest.raises(SamplingError, match="^Not finite numbers: naive "):
+        fit(*model, chains=1, draws=20, **SETTINGS)

@@ -26,7 +26,7 @@ from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.model.ordinal import draw_site_effects
 from mmn_bayes.model.predicting import predict
 from mmn_bayes.model.rows import Part, parts_of_rows, repeats
-from mmn_bayes.model.stopping import MOST_DRAWS, run
+from mmn_bayes.model.stopping import MOST_DRAWS, require_whole, run
 from mmn_bayes.spec.keys import OUTCOMES
 from mmn_bayes.spec.model_spec import Group, ModelSpec, spec_to_toml
 from mmn_bayes.spec.vocabulary import PARAMETRISATIONS
@@ -134,7 +134,7 @@ def fit(
         When the seed, a number of draws, chains or cores, or `ess` or `progress` is not usable; all
         of them at once.
     SamplingError
-        When the sampler ended before it had all draws.
+        When the sampler ended before it had all draws, or a quantity of them is no number.
     KeyboardInterrupt
         On an interrupt: there is no fit of a part of the draws.
 
@@ -174,6 +174,7 @@ def fit(
     clock.append(time.perf_counter())
     parts = ("building", "compiling", "sampling", "drawing")
     about |= {f"seconds_{part}": b - a for part, (a, b) in zip(parts, pairwise(clock), strict=True)}
+    require_whole(groups["posterior"], chains, posterior.sizes["draw"])
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = about | _origin(spec, design, seed)
     return tree

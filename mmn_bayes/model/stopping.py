@@ -172,3 +172,36 @@ def _whole(trace: xr.DataTree, n_draws: int) -> xr.DataTree:
     return trace.map_over_datasets(
         lambda group: group.isel(draw=slice(n_draws)) if "draw" in group.dims else group
     )
+
+
+def require_whole(posterior: xr.Dataset, n_chains: int, n_draws: int) -> None:
+    """Raise unless draws are as many as they are said to be, and all of them numbers.
+
+    Parameters
+    ----------
+    posterior
+        Draws of a fit; dims chain, draw and others.
+    n_chains, n_draws
+        Chains, and draws a chain.
+
+    Raises
+    ------
+    SamplingError
+        With what is missing, or which quantities are no numbers in how many draws.
+    """
+    sizes = posterior.sizes.get("chain", 0), posterior.sizes.get("draw", 0)
+    if sizes != (n_chains, n_draws):
+        raise SamplingError(
+            f"There are {sizes[0]} chains of {sizes[1]} draws in place of {n_chains} of {n_draws}; "
+            "run the fit again."
+        )
+    told = []
+    for name, draws in posterior.data_vars.items():
+        finite = np.isfinite(draws.to_numpy()).reshape(n_chains * n_draws, -1).all(axis=1)
+        if not finite.all():
+            told.append(f"{name} ({(~finite).sum()} of {finite.size} draws)")
+    if told:
+        raise SamplingError(
+            f"Not finite numbers: {', '.join(told)}; there is no fit. Narrow the priors that these "
+            "quantities hang on, or look at the model."
+        )
