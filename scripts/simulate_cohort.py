@@ -10,6 +10,7 @@ from mmn_bayes.cohort.published import read_published
 from mmn_bayes.cohort.recipe import truth_to_toml
 from mmn_bayes.cohort.reproduction import reproduce_cohort
 from mmn_bayes.cohort.writing import write_cohort
+from mmn_bayes.report.store import write_text
 from mmn_bayes.spec.reading import read_spec
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,7 +31,7 @@ def main(folder: Path = FOLDER) -> Path:
         title=TITLE,
     )
     write_cohort(cohort, folder)
-    (folder / "truth.toml").write_bytes(truth_to_toml(cohort.truth).encode("utf-8"))
+    write_text(truth_to_toml(cohort.truth), folder / "truth.toml")
     return folder
 
 

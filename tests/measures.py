@@ -1,6 +1,8 @@
 """What the tests of the runner measure: in a module of its own, which workers can import."""
 
 import os
+import signal
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -30,3 +32,20 @@ def no_row(tree):
 
 def columns_of_the_run(tree):
     return pd.DataFrame({"fingerprint": ["1"], "mean": [1.0], "error": [0.1]})
+
+
+def killed(tree, folder, times):
+    """Have the worker killed so many times, then measure."""
+    marks = Path(folder)
+    before = len(list(marks.iterdir()))
+    if before < times:
+        (marks / str(before)).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return mean_of_intercept(tree)
+
+
+def slow(tree, seconds, started):
+    """Take a while in a worker, and say that it has begun."""
+    Path(started).touch()
+    time.sleep(seconds)
+    return mean_of_intercept(tree)

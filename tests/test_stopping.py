@@ -1,12 +1,14 @@
 """Sampling until draws suffice: what is kept hangs on the seed alone; an end before is no fit."""
 
+import re
+
 import numpy as np
 import nutpie
 import pytest
 import xarray as xr
 
 from mmn_bayes.errors import SamplingError
-from mmn_bayes.model import stopping
+from mmn_bayes.model import sampling, stopping
 from mmn_bayes.model.convergence import convergence
 from mmn_bayes.model.sampling import fit
 from mmn_bayes.model.stopping import agreement, run
@@ -67,6 +69,46 @@ def test_no_more_draws_are_made_than_were_allowed(model):
 def test_what_cannot_be_reached_is_refused(model, ess, sentence):
     with pytest.raises(ValueError, match=sentence):
         fit(*model, ess=ess, **SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"cores": 0}, "cores is 0; at least 1 is needed."),
+        ({"cores": -1}, "cores is -1; at least 1 is needed."),
+        ({"cores": 1.5}, "cores is 1.5; give a whole number."),
+        ({"cores": "2"}, "cores is '2'; give a whole number."),
+        ({"cores": 2**70}, f"cores is {2**70}; at most 1000 can be used."),
+        ({"draws": 0}, "draws is 0; at least 1 is needed."),
+        ({"draws": 10**12}, "draws is 1000000000000; at most 10000000 can be used."),
+        ({"draws": True}, "draws is True; give a whole number."),
+        ({"tune": -5}, "tune is -5; at least 1 is needed."),
+        ({"tune": None}, "tune is None; give a whole number."),
+        ({"tune": float("nan")}, "tune is nan; give a whole number."),
+        ({"chains": 0}, "chains is 0; at least 1 is needed."),
+        ({"chains": None}, "chains is None; give a whole number."),
+        ({"seed": -1}, f"seed is -1; give a whole number from 0 to {2**32 - 1}."),
+        ({"seed": 2**32}, f"seed is {2**32}; give a whole number from 0 to {2**32 - 1}."),
+        ({"ess": "500"}, "ess is '500'; give a number above 0, such as 500."),
+        ({"progress": "loud"}, "progress is 'loud'; give one of auto, bar, lines, off."),
+        # All at once.
+        ({"cores": 0, "tune": 0}, "tune is 0; at least 1 is needed. cores is 0; at least 1 is"),
+    ],
+)
+def test_numbers_out_of_range_are_one_sentence(model, asked, sentence):
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}"):
+        fit(*model, **(SETTINGS | asked))
+
+
+@pytest.mark.draws
+def test_numbers_of_numpy_are_numbers(model):
+    counts = {name: np.int64(n) for name, n in {"chains": 1, "draws": 20, "cores": 1}.items()}
+    tree = fit(*model, **(SETTINGS | counts | {"seed": np.uint32(5)}))
+    assert {name: type(tree.attrs[name]) for name in ("seed", "chains", "draws")} == {
+        "seed": int,
+        "chains": int,
+        "draws": int,
+    }
 
 
 @pytest.mark.draws
@@ -151,3 +193,16 @@ def test_what_never_varies_does_not_count():
     assert r_hat < 1.1
     same = Sampler(np.ones((4, 100, 2))).trace["posterior"].to_dataset()
     assert agreement(same) == (np.inf, 1.0)
+
+
+@pytest.mark.draws
+def test_a_fit_with_draws_that_are_no_numbers_is_not_given(model, monkeypatch):
+    kept = sampling._kept
+
+    def spoilt(spec, posterior):
+        draws = kept(spec, posterior)
+        return draws.assign(naive=draws["naive"].where(draws["draw"] != 7))
+
+    monkeypatch.setattr(sampling, "_kept", spoilt)
+    with pytest.raises(SamplingError, match="'naive' is not a finite number in 1 of 20 draws"):
+        fit(*model, chains=1, draws=20, **SETTINGS)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import nutpie
@@ -67,6 +67,9 @@ DRAWN_GIVEN_REST = "drawn_given_rest"
 # Effective sample size, of bulk and tails, that every parameter has where nothing is asked: what
 # `diagnose` asks for (400), and a margin for quantities that are computed from the parameters.
 ESS = 500
+# Beyond these no machine could keep the draws, or start the threads.
+_MOST = {"chains": 1000, "draws": 10_000_000, "tune": 10_000_000, "cores": 1000}
+_OPTIONAL = ("seed", "cores")
 _KEPT_STATS = ("diverging", "maxdepth_reached", "depth", "n_steps", "step_size", "energy")
 _PACKAGES = (
     "mmn_bayes",
@@ -132,9 +135,10 @@ def fit(
     DataError
         When the model cannot use the cohort.
     ValueError
-        When the seed or the numbers of draws are not usable.
+        When the seed, a number of draws, chains or cores, or `ess` or `progress` is not usable; all
+        of them at once.
     SamplingError
-        When the sampler ended before it had all draws, or some are not finite numbers.
+        When the sampler ended before it had all draws, or a quantity of them is no number.
     KeyboardInterrupt
         On an interrupt: there is no fit of a part of the draws.
 
@@ -147,14 +151,13 @@ def fit(
     ----------
     Hoffman and Gelman, JMLR 2014;15:1593 (NUTS); Seyboldt et al., nutpie, for its adaptation.
     """
-    _check_numbers(
-        seed=seed, chains=chains, tune=tune, **({} if draws is None else {"draws": draws})
-    )
-    seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     if draws is None and ess is None:
         ess = ESS
     draws = MOST_DRAWS if draws is None else draws
-    _check_ess(ess, chains * draws)
+    _check_numbers(ess, progress, seed=seed, chains=chains, draws=draws, tune=tune, cores=cores)
+    seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else int(seed)
+    chains, draws, tune = int(chains), int(draws), int(tune)  # NumPy's own would not be kept
+    cores = None if cores is None else int(cores)
     clock = [time.perf_counter()]
     design = make_design(spec, cohort, historical)
     for sentence in uninformative(spec, design):
@@ -313,28 +316,37 @@ def _sampled_groups(spec: ModelSpec) -> list[Group]:
     return [group for group in spec.groups if group is not spec.site_group]
 
 
-def _check_numbers(**numbers: int | None) -> None:
-    for name, number in numbers.items():
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
-            raise ValueError(f"{name} is {number!r}; give a whole number.")
-    seed = numbers.pop("seed")
-    if seed is not None and not 0 <= seed < 2**32:
-        raise ValueError(f"seed is {seed}; give a whole number from 0 to {2**32 - 1}.")
-    for name, number in numbers.items():
-        if number is None or number < 1:
-            raise ValueError(f"{name} is {number}; at least 1 is needed.")
+def _check_numbers(ess: Any, progress: object, **numbers: Any) -> None:
+    """Raise one error with all that cannot be used of what was asked."""
+    faults = [f for name, number in numbers.items() if (f := _fault_of(name, number)) is not None]
+    if progress not in get_args(Progress):
+        faults.append(f"progress is {progress!r}; give one of {', '.join(get_args(Progress))}.")
+    if ess is not None:
+        real = isinstance(ess, int | float | np.integer | np.floating) and not isinstance(ess, bool)
+        if not (real and 0 < ess < np.inf):
+            faults.append(f"ess is {ess!r}; give a number above 0, such as {ESS}.")
+        elif not faults and ess > (n_draws := int(numbers["chains"]) * int(numbers["draws"])):
+            faults.append(
+                f"ess is {ess:g}, more than the {n_draws} draws that there are at most; ask for "
+                "less, or give more draws."
+            )
+    if faults:
+        raise ValueError(" ".join(faults))
 
 
-def _check_ess(ess: float | None, n_draws: int) -> None:
-    if ess is None:
-        return
-    if isinstance(ess, bool) or not 0 < ess < np.inf:
-        raise ValueError(f"ess is {ess!r}; give a number above 0, such as {ESS}.")
-    if ess > n_draws:
-        raise ValueError(
-            f"ess is {ess:g}, more than the {n_draws} draws that there are at most; ask for less, "
-            "or give more draws."
-        )
+def _fault_of(name: str, number: object) -> str | None:
+    if number is None and name in _OPTIONAL:
+        return None
+    if isinstance(number, bool) or not isinstance(number, int | np.integer):
+        return f"{name} is {number!r}; give a whole number."
+    if name == "seed":
+        inside = 0 <= number < 2**32
+        return None if inside else f"seed is {number}; give a whole number from 0 to {2**32 - 1}."
+    if number < 1:
+        return f"{name} is {number}; at least 1 is needed."
+    if number > _MOST[name]:
+        return f"{name} is {number}; at most {_MOST[name]} can be used."
+    return None
 
 
 def _versions() -> dict[str, str]:

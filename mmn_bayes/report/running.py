@@ -1,9 +1,13 @@
 """Many fits by one runner: each a task with its own file, run by joblib here or on a cluster."""
 
 import hashlib
+import io
+import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,11 +22,17 @@ from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.model.sampling import fit
 from mmn_bayes.report.store import write_columns
+from mmn_bayes.report.workers import ended_with_the_block, interruptions_held, watch
 from mmn_bayes.spec.model_spec import ModelSpec
 
 HEAD = ("task", "fingerprint", "error")  # columns of the run, before those of the measure
 _SHORT = 16  # characters of a fingerprint in the name of a file
 _INNER = {"inner_max_num_threads": 1}  # a fit of a task has one thread; tasks fill the cores
+
+_KILLED = (
+    "Its process was killed, and again when it ran alone; it may need more memory than there is."
+)
+_NOT_KEPT = "Its result cannot be read back as it was measured; measure numbers and text only."
 
 # What a task keeps of its fit: a table, made where the fit is. Given the fit and `Task.extra`.
 Measure = Callable[..., pd.DataFrame]
@@ -106,8 +116,9 @@ def run_tasks(
         columns of the run's own names.
     folder
         Each result is written there whole (Parquet, which keeps types), as soon as it is there,
-        named by task and measure: an interrupted run goes on. Other files are left alone. What a
-        measure does is not part of the name: after a change of it, empty the folder.
+        named by task and measure: an interrupted run goes on. A damaged file is made again; other
+        files are left alone. What a measure does is not part of the name: after a change of it,
+        empty the folder.
     workers
         Tasks at a time, one thread each; by default as many as the machine has cores, or the
         cluster workers.
@@ -118,13 +129,21 @@ def run_tasks(
     -------
     DataFrame
         The rows of every measure after `task` (its name), `fingerprint` and `error`. A task that
-        failed has one row: `error` says how; it is tried again when the run is repeated.
+        failed has one row: `error` says how; it is tried again when the run is repeated. A task
+        whose worker was killed is run again, by itself, before it counts as failed.
 
     Raises
     ------
     ValueError
-        When two tasks have one name, there is none, or the measure has no name of its own.
+        When two tasks have one name, there is none, the measure has no name of its own, or the
+        number of workers is none.
+    KeyboardInterrupt
+        On an interrupt: no worker is left, and what is finished stays.
     """
+    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int)):
+        raise ValueError(f"workers is {workers!r}; give a whole number.")
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers is {workers}; at least 1 is needed.")
     what = f"{getattr(measure, '__module__', '')}.{getattr(measure, '__qualname__', '')}"
     if "<" in what or what.endswith("."):
         raise ValueError(
@@ -138,18 +157,25 @@ def run_tasks(
     failed: dict[str, str] = {}
     marks = {task.name: _mark(task, what, failed) for task in tasks}
     files = {name: folder / f"{mark[:_SHORT]}.parquet" for name, mark in marks.items()}
-    todo = [t for t in tasks if t.name not in failed and not files[t.name].is_file()]
+    kept = {name: _kept(files[name], marks[name]) for name in names if name not in failed}
+    done = {name: table for name, table in kept.items() if table is not None}
+    todo = [task for task in tasks if task.name not in done and task.name not in failed]
     started = time.perf_counter()
-    for number, (name, table, error) in enumerate(_run(todo, measure, workers), start=1):
-        if table is None:
-            failed[name] = error
-        else:
-            write_columns(table, files[name])
-        if progress:
-            print(_said(number, len(todo), name, error, started), file=sys.stderr, flush=True)
+    with ended_with_the_block(), closing(_run(todo, measure, workers, progress)) as results:
+        for number, (name, table, error) in enumerate(results, start=1):
+            if table is not None:
+                _keep(table, files[name], marks[name])
+                if (read := _kept(files[name], marks[name])) is None:
+                    error = _NOT_KEPT
+                else:
+                    done[name] = read
+            if error:
+                failed[name] = error
+            if progress:
+                print(_said(number, len(todo), name, error, started), file=sys.stderr, flush=True)
     parts = []
     for name in names:
-        own = pd.DataFrame([{}]) if name in failed else pd.read_parquet(files[name])
+        own = pd.DataFrame([{}]) if name in failed else done[name]
         head = dict(zip(HEAD, (name, marks[name], failed.get(name, "")), strict=True))
         parts.append(own.assign(**head)[[*head, *own.columns]])
     return pd.concat(parts, ignore_index=True)
@@ -190,26 +216,102 @@ def _in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+Result = tuple[str, pd.DataFrame | None, str]  # name, what is measured, how it failed
+
+
 def _run(
-    tasks: Sequence[Task], measure: Measure, workers: int | None
-) -> Iterator[tuple[str, pd.DataFrame | None, str]]:
-    """Yield what is measured of each task when it is done, in whatever order that is."""
-    if not tasks:
-        return
-    with joblib.parallel_config(n_jobs=workers or -1, **_settings()):
+    tasks: Sequence[Task], measure: Measure, workers: int | None, progress: bool
+) -> Generator[Result]:
+    """Yield what is measured of each task when it is done, in whatever order that is.
+
+    When one worker is killed all of them are. The tasks that were in them, the first that are not
+    done, are then run again one by one: a task that has its workers killed is so told from those
+    that were beside it.
+    """
+    left = {task.name: task for task in tasks}
+    at_a_time = joblib.effective_n_jobs(workers or -1)
+    while left:
+        try:
+            for result in _results(list(left.values()), measure, workers or -1):
+                del left[result[0]]
+                yield result
+        except Exception as error:
+            if not _was_killed(error):
+                raise
+        suspects = list(left.values())[:at_a_time]
+        if suspects and progress:
+            print(
+                f"A worker was killed; again: {', '.join(t.name for t in suspects)}",
+                file=sys.stderr,
+            )
+        for task in suspects:
+            del left[task.name]
+            yield _alone(task, measure)
+
+
+def _alone(task: Task, measure: Measure) -> Result:
+    """Run a task with nothing beside it, and once more where its process is killed."""
+    for _ in range(2):
+        try:
+            (result,) = _results([task], measure, 2)  # of one job joblib would make no process
+        except Exception as error:
+            if not _was_killed(error):
+                raise
+        else:
+            return result
+    return task.name, None, _KILLED
+
+
+def _results(tasks: Sequence[Task], measure: Measure, n_jobs: int) -> Iterator[Result]:
+    with joblib.parallel_config(n_jobs=n_jobs, **_settings()):
         parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
-        yield from parallel(joblib.delayed(measured)(task, measure) for task in tasks)
+        with interruptions_held():
+            results = parallel(joblib.delayed(measured)(task, measure) for task in tasks)
+        yield from results
+
+
+def _was_killed(error: Exception) -> bool:
+    """Whether a worker was: loky's error, or that of Dask, which is not always installed."""
+    return isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker"
 
 
 def _settings() -> dict[str, Any]:
     """Settings of loky, which other backends do not know."""
     active, _ = joblib.parallel.get_active_backend()
     if type(active).__name__ == "LokyBackend":
-        return {"backend": "loky", **_INNER}
+        return {"backend": "loky", **_INNER, "initializer": watch, "initargs": (os.getpid(),)}
     return {}
 
 
-def measured(task: Task, measure: Measure) -> tuple[str, pd.DataFrame | None, str]:
+def _keep(table: pd.DataFrame, file: Path, mark: str) -> None:
+    """Write a result with the mark of its task and the digest of what will be read."""
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False)
+    read = pd.read_parquet(buffer)
+    read.attrs = {"task": mark, "content": _digest(read)}
+    write_columns(read, file)
+
+
+def _kept(file: Path, mark: str) -> pd.DataFrame | None:
+    """A stored result; None where there is none, or not the one that was written."""
+    if not file.is_file():
+        return None
+    try:
+        table = pd.read_parquet(file)
+    except Exception:  # whatever a damaged file ends in: it is made again
+        return None
+    whole = table.attrs == {"task": mark, "content": _digest(table)}
+    table.attrs = {}
+    return table if whole else None
+
+
+def _digest(table: pd.DataFrame) -> str:
+    """Of names, types and cells."""
+    columns = [(str(name), str(column.dtype), column.to_numpy()) for name, column in table.items()]
+    return str(joblib.hash(columns, hash_name="sha1"))
+
+
+def measured(task: Task, measure: Measure) -> Result:
     """Fit one task in a worker; its name, what is measured, and how it failed ("" if it did not).
 
     Whatever a task raises is its own: the others go on, and the run says so in its row.

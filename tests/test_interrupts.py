@@ -1,0 +1,173 @@
+"""Runs that are interrupted, killed or find damaged results: nothing half done, nobody left."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+import warnings
+from pathlib import Path
+
+import psutil
+import pytest
+from measures import HERE, killed, label_of, mean_of_intercept
+
+from mmn_bayes.errors import CohortWarning
+from mmn_bayes.posterior.recovery import simulated
+from mmn_bayes.report import running
+from mmn_bayes.report.running import Task, run_tasks, task_seed
+from mmn_bayes.report.workers import interruptions_held
+from mmn_bayes.spec.reading import read_spec
+
+ROOT = Path(HERE).parent
+LENGTHS = {"chains": 1, "draws": 20, "tune": 30}
+MARK = "MARK_OF_A_TEST"
+
+
+@pytest.fixture(autouse=True)
+def workers_find_the_measures(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), HERE]))
+
+
+def task(models, name, **extra):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CohortWarning)
+        spec, cohort = read_spec(models / "response.toml"), simulated(12, 1)
+    return Task(name, spec, cohort, task_seed(7, name), LENGTHS, extra=extra)
+
+
+def folder_of(tmp_path, name):
+    (tmp_path / name).mkdir()
+    return str(tmp_path / name)
+
+
+@pytest.mark.bits
+@pytest.mark.slow
+def test_a_killed_worker_is_tried_again_and_a_second_time_is_a_row(models, tmp_path, capfd):
+    times = {"beside": 0, "once": 1, "always": 9, "after": 0}
+    tasks = [
+        task(models, name, folder=folder_of(tmp_path, name), times=n) for name, n in times.items()
+    ]
+    table = run_tasks(tasks, killed, tmp_path / "kept", workers=2).set_index("task")
+    assert table["error"].drop("always").tolist() == ["", "", ""]
+    assert table.loc["always", "error"].startswith(
+        "Its process was killed, and again when it ran alone"
+    )
+    assert len(list((tmp_path / "kept").iterdir())) == 3
+    assert len(list((tmp_path / "always").iterdir())) in (2, 3)
+    assert "A worker was killed; again: " in capfd.readouterr().err
+
+
+def test_a_damaged_result_is_made_again(models, tmp_path, monkeypatch):
+    fits = []
+    monkeypatch.setattr(running, "fit", lambda *_, **__: fits.append(1))
+    one = task(models, "one")
+    table = run_tasks([one], label_of, tmp_path, workers=1, progress=False)
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    places = range(0, len(whole), len(whole) // 40)
+    flipped = [whole[:i] + bytes([whole[i] ^ 4]) + whole[i + 1 :] for i in places]
+    for number, damaged in enumerate((b"", whole[:30], whole[:-1], os.urandom(900), *flipped)):
+        file.write_bytes(damaged)
+        again = run_tasks([one], label_of, tmp_path, workers=1, progress=False)
+        assert again.equals(table), number
+    assert len(fits) > 10  # a flipped bit that nobody reads is no damage
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, True, "2"])
+def test_no_workers_is_one_sentence(models, tmp_path, workers):
+    with pytest.raises(
+        ValueError, match=r"^workers is .*; (at least 1 is needed|give a whole num)"
+    ):
+        run_tasks([task(models, "one")], mean_of_intercept, tmp_path, workers=workers)
+
+
+RUN = """
+import os, sys, time, psutil
+from pathlib import Path
+import measures
+from test_interrupts import task
+from mmn_bayes.report.running import run_tasks
+
+if __name__ == "__main__":
+    models, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    seconds = {"first": 0.0, "second": 60.0, "third": 60.0}
+    tasks = [task(models, n, seconds=s, started=str(folder / n)) for n, s in seconds.items()]
+    try:
+        run_tasks(tasks, measures.slow, folder / "kept", workers=2)
+    except KeyboardInterrupt:
+        children = psutil.Process().children(recursive=True)
+        print("interrupted", time.time(), len(children), flush=True)
+        time.sleep(60)
+"""
+
+
+def marked(mark: str) -> list[psutil.Process]:
+    """The processes that were started with a mark in their environment, whoever is their parent."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def until(happened, seconds):
+    end = time.perf_counter() + seconds
+    while not happened() and time.perf_counter() < end:
+        time.sleep(0.1)
+    return happened()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_is_ended_leaves_nobody_and_what_is_finished(models, tmp_path, number):
+    mark = uuid.uuid4().hex
+    command = [sys.executable, "-c", RUN, str(models), str(tmp_path)]
+    run = subprocess.Popen(
+        command, env=os.environ | {MARK: mark}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        begun = [tmp_path / "second", tmp_path / "third"]
+        assert until(lambda: all(file.exists() for file in begun), 120), run.stderr.read()
+        assert len(list((tmp_path / "kept").iterdir())) == 1
+        assert len(marked(mark)) >= 3
+        sent = time.time()
+        if number == signal.SIGINT:
+            # As a terminal does: to everyone.
+            for process in marked(mark):
+                process.send_signal(number)
+            word, at, children = run.stdout.readline().split()
+            assert word == b"interrupted"
+            assert float(at) - sent < 2.0
+            assert children == b"0"
+            assert [process.pid for process in marked(mark)] == [run.pid]
+        else:
+            run.send_signal(number)
+            run.wait(5)
+            assert until(lambda: not marked(mark), 5.0), marked(mark)
+        assert [file.suffix for file in (tmp_path / "kept").iterdir()] == [".parquet"]
+    finally:
+        run.kill()
+        said = run.communicate()[1].decode()
+        for process in marked(mark):
+            process.kill()
+    assert "Traceback" not in said
+
+
+def test_an_interruption_waits_for_the_end_of_the_block():
+    done = []
+
+    def start():
+        with interruptions_held():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+            done.append(1)
+        done.append(2)
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert done == [1]
