@@ -1,4 +1,7 @@
-"""Long-term classes: the density by hand, exact answers, a frequentist fit, and odd cohorts."""
+"""Long-term classes: the density by hand, exact answers, a frequentist fit, and odd cohorts.
+
+A test of draws without a bound of its own holds for any draws: failure probability 0.
+"""
 
 import warnings
 from dataclasses import replace
@@ -8,6 +11,7 @@ import pandas as pd
 import pytest
 import scipy.stats as ss
 import xarray as xr
+from monte_carlo import mcse
 from scipy.optimize import minimize
 from statsmodels.discrete.discrete_model import MNLogit
 
@@ -97,15 +101,19 @@ def test_the_density_is_that_of_the_page(models, name):
 def test_without_predictors_rates_are_a_dirichlet(rates, cohort):
     counts = last_status(cohort, 182.0).value_counts().reindex(LEVELS, fill_value=0).to_numpy()
     exact = ss.dirichlet(counts + np.array([2.0, 1.0, 1.0]))
-    table = summarise(class_probability(rates, patients="population"))
-    assert (np.abs(table["estimate"] - exact.mean()) < 4 * table["mcse"]).all()
-    assert table["sd"].to_numpy() == pytest.approx(exact.var() ** 0.5, rel=0.06)
+    drawn = class_probability(rates, patients="population")
+    table = summarise(drawn)
+    # 5 MCSE against exact answers: one run in a million fails per number, 9 numbers.
+    assert (np.abs(table["estimate"] - exact.mean()) < 5 * table["mcse"]).all()
+    for sd, level in zip(exact.var() ** 0.5, LEVELS, strict=True):
+        own = drawn.sel({"class": level})
+        assert float(own.std(ddof=1)) == pytest.approx(sd, abs=5 * mcse(own, method="sd"))
     # The unclassified are filled in by draws: of n each class has its count, and a share of the m.
     n, m = len(cohort.patients), len(cohort.patients) - counts.sum()
     assert m > 0
     ours = summarise(class_probability(rates, patients="cohort"))
     expected = (counts + m * exact.mean()) / n
-    assert (np.abs(ours["estimate"] - expected) < 4 * ours["mcse"].clip(lower=1e-9)).all()
+    assert (np.abs(ours["estimate"] - expected) < 5 * ours["mcse"].clip(lower=1e-9)).all()
 
 
 def test_with_flat_priors_the_mode_is_the_frequentist_estimate(models):
@@ -169,12 +177,14 @@ def test_simultaneous_intervals_hold_together(rates):
     single = summarise(drawn, level=0.9)
     flat = drawn.stack(sample=["chain", "draw"]).transpose("sample", "class").to_numpy()
     inside = ((flat >= table["lower"].to_numpy()) & (flat <= table["upper"].to_numpy())).all(axis=1)
-    assert 0.9 <= inside.mean() < 0.915
+    # Of any draws: at least 0.9, and beyond it only the 6 draws of the last rank.
+    assert 0.9 <= inside.mean() <= 0.9 + 6 / len(flat)
     assert (table["lower"] <= single["lower"]).all()
     assert (table["upper"] >= single["upper"]).all()
     alone = ((flat >= single["lower"].to_numpy()) & (flat <= single["upper"].to_numpy())).all(
         axis=1
     )
+    # 0.784 of the exact posterior: 0.9 is 12 binomial standard errors of 2,000 draws away.
     assert alone.mean() < 0.9
     assert set(table["interval"]) == {"eti simultaneous"}
 
@@ -236,7 +246,11 @@ def test_patients_are_left_out_of_models_of_classes(rates, models, cohort, tmp_p
     counts = known.value_counts().reindex(LEVELS, fill_value=0).to_numpy() + np.array([2, 1, 1])
     place = LEVELS.index(known.iloc[0])
     expected = np.log((counts[place] - 1) / (counts.sum() - 1))
-    assert table.loc[known.index[0], "elpd"] == pytest.approx(expected, abs=0.01)
+    # 5 MCSE against the exact answer, with Pareto k below a half: one run in a million fails per
+    # number, 2 numbers.
+    one = table.loc[known.index[0]]
+    assert one["pareto_k"] < 0.5
+    assert one["elpd"] == pytest.approx(expected, abs=5 * one["mcse"])
     exact = leave_patients_out(
         *(rates, cohort, tmp_path),
         seed=1,
@@ -244,7 +258,7 @@ def test_patients_are_left_out_of_models_of_classes(rates, models, cohort, tmp_p
         workers=1,
         lengths={"chains": 2, "draws": 2000, "tune": 300},
     )
-    assert exact["elpd"].item() == pytest.approx(expected, abs=4 * exact["mcse"].item())
+    assert exact["elpd"].item() == pytest.approx(expected, abs=5 * exact["mcse"].item())
     assert compare_models([rates])["n_patients"].item() == len(known)
 
 
@@ -285,7 +299,8 @@ def test_odd_cohorts_are_fitted_or_refused_with_the_reason(models):
     # One classified patient, and two classes that nobody is in: the prior holds.
     table = summarise(class_probability(fit(spec, turned, **SHORT), patients="population"))
     exact = np.array([2.0, 2.0, 1.0]) / 5.0
-    assert (np.abs(table["estimate"] - exact) < 4 * table["mcse"]).all()
+    # 5 MCSE: one run in a million fails per number, 3 numbers.
+    assert (np.abs(table["estimate"] - exact) < 5 * table["mcse"]).all()
 
 
 def test_the_prior_of_classes_is_printed(models, cohort):

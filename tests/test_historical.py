@@ -1,4 +1,7 @@
-"""Counts of other studies: what enters, the model against brute force, priors made of it."""
+"""Counts of other studies: what enters, the model against brute force, priors made of it.
+
+A test of draws without a bound of its own holds for any draws: failure probability 0.
+"""
 
 import tomllib
 import warnings
@@ -10,6 +13,7 @@ import pandas as pd
 import pytest
 import scipy.stats as ss
 import xarray as xr
+from monte_carlo import mcse
 from scipy.integrate import quad
 from scipy.special import betaln, expit, logit
 
@@ -354,20 +358,24 @@ def test_the_posterior_is_that_of_brute_force(which, request, spec, evidence, an
     }
     for name, (mean, sd) in exact.items():
         row = summarise(drawn[name]).iloc[0]
-        assert abs(row["estimate"] - mean) < 4.0 * row["mcse"], name
+        # 5 MCSE against exact answers: one run in a million fails per number, 6 numbers.
+        assert abs(row["estimate"] - mean) < 5.0 * row["mcse"], name
         # The error of a sd, by the effective sample size of the squares of the deviations.
         squares = (drawn[name] - mean) ** 2
         error = summarise(squares).iloc[0]["mcse"] / (2.0 * sd)
-        assert abs(row["sd"] - sd) < 4.0 * error, name
-    assert int(tree["sample_stats"]["diverging"].sum()) == 0
+        assert abs(row["sd"] - sd) < 5.0 * error, name
+    # None in 36 fits of 8,000 draws: at most 0.08 a fit (95 %), of which 4 have probability 2e-6.
+    assert int(tree["sample_stats"]["diverging"].sum()) < 4
 
 
 @pytest.mark.draws
 def test_the_spondylitis_prior_is_the_published_one(spondylitis):
     """Weber et al. fit Normal(0, 2) and half-normal(1): a mean of 0.26 and a sd of 0.09."""
-    row = summarise(events.new_unit_rate(spondylitis)).iloc[0]
-    assert row["estimate"] == pytest.approx(0.26, abs=0.01)
-    assert row["sd"] == pytest.approx(0.09, abs=0.01)
+    drawn = events.new_unit_rate(spondylitis)
+    row = summarise(drawn).iloc[0]
+    # Published to two digits; 5 MCSE: one run in a million fails per number, 2 numbers.
+    assert abs(row["estimate"] - 0.26) < 0.005 + 5.0 * row["mcse"]
+    assert abs(row["sd"] - 0.09) < 0.005 + 5.0 * mcse(drawn, method="sd")
 
 
 # --- mixtures -------------------------------------------------------------------------------------
@@ -535,6 +543,8 @@ def test_predicted_events_are_a_distribution_with_the_mean_of_the_prior():
 @pytest.mark.draws
 def test_the_mixture_stands_for_the_next_study(responses, priors):
     prior = priors["map"]
+    # The distances of 30 fits: 0.005, sd 0.0014, largest 0.009; of the worse one 0.36 to 0.38. Both
+    # are more than 10 sds from 0.02, so that less than one run in 10^6 fails.
     check = historical.check_mixture(responses, prior).set_index("quantity")
     assert check.loc["largest distance", "passed"]
     assert check.loc["mean", "draws"] == pytest.approx(
@@ -602,16 +612,24 @@ def test_conflict_grows_with_the_distance_from_history(priors):
     figure = conflict_figure(table, title="A long title " * 12)
     assert "Synthetic data" in figure._suptitle.get_text()
     assert [len(panel.get_lines()) for panel in figure.axes] == [3, 4]
-    for name, own in table.groupby("prior"):
+    for _, own in table.groupby("prior"):
         assert own["probability"].sum() == pytest.approx(1.0)
         assert own.loc[own["observed"], "events"].tolist() == [14]
-        assert own["estimate"].is_monotonic_increasing, name
+        assert own["estimate"].is_monotonic_increasing  # of any prior
     robust = table[table["prior"] == "robust"].set_index("events")
     plain = table[table["prior"] == "map"].set_index("events")
-    assert robust.loc[1, "vague_weight"] > 0.9 > robust.loc[14, "vague_weight"]
+    # What the tail of a mixture says varies from fit to fit. Of 30 fits, mean and sd: log odds of
+    # the vague weight 2.6 and 0.25 (bound 1.1) at 1 event, the weight 0.085 and 0.0005 at 14; log
+    # of the tail -6.6 and 0.3 (bound -4.6), and 0.71 and 0.002; estimate less that of the vague
+    # prior alone 0.003 and 0.0006, log of its ratio to the plain one's -2.7 and 0.2 (bound -0.7).
+    # Bounds are 6 sds off or more: one run in 10^8 fails per number, 6 numbers.
+    assert robust.loc[1, "vague_weight"] > 0.75
+    assert robust.loc[14, "vague_weight"] < 0.1
     assert plain.loc[1, "tail"] < 0.01 < plain.loc[14, "tail"]
     # Far from history the robust prior gives way: the rate is nearly that of the data.
-    assert abs(robust.loc[1, "estimate"] - 2 / 22) < 0.02 < plain.loc[1, "estimate"] - 2 / 22
+    apart, of_plain = (own.loc[1, "estimate"] - 2 / 22 for own in (robust, plain))
+    assert abs(apart) < 0.01
+    assert abs(apart) < of_plain / 2
     with pytest.raises(ValueError, match="21 events of 20"):
         historical.prior_data_conflict(priors, 21, 20, synthetic=True)
 
@@ -623,9 +641,10 @@ def test_a_response_with_history_is_bayes_rule(models, priors):
     cohort = simulated(40, seed=8)
     plain = read_spec(models / "response.toml")
     known = make_design(plain, cohort)
-    naive = known["naive"].to_numpy() & (known["response"].to_numpy() >= 0)
-    k, n = int(known["response"].to_numpy()[naive].sum()), int(naive.sum())
+    responded, seen = known["response"].to_numpy() == 1, known["response"].to_numpy() >= 0
+    k, n = (int(of[known["naive"].to_numpy()].sum()) for of in (responded, seen))
     trees = [fit(plain, cohort, seed=4, progress="off")]
+    # 5 MCSE against exact answers: one run in a million fails per number, 6 numbers.
     for kind in ("map", "robust"):
         spec = read_spec(models / f"response_{kind}.toml")
         prior = priors[kind]
@@ -634,8 +653,8 @@ def test_a_response_with_history_is_bayes_rule(models, priors):
         tree = fit(spec, cohort, historical=prior, seed=4, progress="off")
         row = summarise(tree["posterior"]["historical_rate"]).iloc[0]
         mean, sd = mixtures.moments(mixtures.updated(prior, k, n))
-        assert abs(row["estimate"] - mean) < 4.0 * row["mcse"]
-        assert row["sd"] == pytest.approx(sd, rel=0.08)
+        assert abs(row["estimate"] - mean) < 5.0 * row["mcse"]
+        assert abs(row["sd"] - sd) < 5.0 * mcse(tree["posterior"]["historical_rate"], method="sd")
         effect = tree["posterior"]["naive"] + tree["posterior"]["intercept"]
         assert np.allclose(expit(effect), tree["posterior"]["historical_rate"])
         trees.append(tree)
@@ -646,11 +665,16 @@ def test_a_response_with_history_is_bayes_rule(models, priors):
         make_design(plain, cohort, priors["map"])
     table = response_table(trees)
     assert len(table) == 2 * 7
-    # What is not of the naive is not moved by their history: the same within its error.
-    others = table[
-        (table["naive"] == "previously treated") & table["source"].str.endswith("new patients")
-    ]
-    assert others["estimate"].max() - others["estimate"].min() < 0.06
+    # With a rate of their own the naive say nothing of the others, whose rate is that of their
+    # responses and the prior of the intercept, by integration.
+    k, n = (int(of[~known["naive"].to_numpy()].sum()) for of in (responded, seen))
+    points, own = np.linspace(-12.0, 12.0, 4001), plain.priors["intercept"]
+    weight = ss.norm(own["mean"], own["sd"]).pdf(points) * ss.binom(n, expit(points)).pmf(k)
+    exact = (weight * expit(points)).sum() / weight.sum()
+    for kind in ("map", "robust"):
+        others = table[table["source"] == f"response_{kind}: new patients"]
+        (row,) = others[others["naive"] == "previously treated"].to_dict("records")
+        assert abs(row["estimate"] - exact) < 5.0 * row["mcse"]
 
 
 def test_the_density_with_history_is_that_of_scipy(models):
@@ -687,8 +711,10 @@ def test_the_placebo_rate_is_uncertain(responses, spondylitis):
     assert np.array_equal(parts["treated"], draws.to_numpy())
     assert np.allclose(parts["difference"], parts["treated"] - parts["placebo"])
     # Independent: the variance of the difference is the sum of both.
+    # 5 MCSE of their covariance: one run in a million fails.
+    apart = [parts[name] - parts[name].mean() for name in ("treated", "placebo")]
     variances = [parts[name].var() for name in ("treated", "placebo", "difference")]
-    assert variances[2] == pytest.approx(variances[0] + variances[1], rel=0.05)
+    assert abs(sum(variances[:2]) - variances[2]) < 2.0 * 5.0 * mcse(apart[0] * apart[1])
     again = historical.against_placebo(draws, spondylitis, seed=1)
     assert again.identical(both)
 
@@ -704,7 +730,8 @@ def test_the_tables_count_every_study(responses, spondylitis):
     assert labels[-1] == tables.NEXT
     assert (table["lower"] <= table["estimate"]).all()
     assert (table["estimate"] <= table["upper"]).all()
-    # A study's own rate lies between what it observed and the mean.
+    # A study's own rate lies between what it observed and the mean: 0.702 between 0.5 and 0.727,
+    # MCSE 0.0017 and 0.0013. The nearer is 11 MCSE of both sides away: no run in 10^20 fails.
     small = table[table["study"] == "Leger2001_naive_ivig"]
     mean = table.loc[table["study"] == tables.MEAN, "estimate"].iloc[0]
     assert 0.5 < small["estimate"].iloc[1] < mean
@@ -733,9 +760,13 @@ def test_the_placebo_table_asks_both_questions(responses, spondylitis):
     assert modelled["p_above"] == pytest.approx(float((draws[..., 1] > 0.2).mean()))
     placebo = events.new_unit_rate(spondylitis).to_numpy()
     uncertain = rows.loc[("difference from placebo", "made up")]
-    assert uncertain["estimate"] == pytest.approx(14 / 20 - placebo.mean(), abs=0.02)
+    # 2,000 independent draws of both here, 8,000 there; what they are drawn from is the same on
+    # both sides. 5 standard errors: one run in a million fails per number, 2 numbers.
+    of_the_mean = np.hypot(np.sqrt(14 * 6 / 20**2 / 21), placebo.std()) / np.sqrt(2000)
+    assert uncertain["estimate"] == pytest.approx(14 / 20 - placebo.mean(), abs=5 * of_the_mean)
     chance = (rng.beta(14.0, 6.0, size=placebo.size) > placebo.ravel()).mean()
-    assert uncertain["p_above"] == pytest.approx(chance, abs=0.02)
+    binomial = np.sqrt(max(chance * (1 - chance), 1e-3) * (1 / 2000 + 1 / placebo.size))
+    assert uncertain["p_above"] == pytest.approx(chance, abs=5 * binomial)
     assert table["synthetic"].all()
     # Nobody of the others was judged: the row is there, and says so.
     nobody = table[(table["source"] == "observed") & (table["naive"] == "previously treated")]
@@ -753,8 +784,12 @@ def test_the_trial_agrees_with_its_published_margins(models, trial):
     assert observed.loc["placebo", ["events", "n"]].tolist() == [2, 9]
     assert observed.loc["odds ratio", "p_value"] == pytest.approx(0.0567, abs=5e-5)
     model = table[table["source"] == "model"].set_index("measure")
+    # Of 6 fits: at most 0.4 % of draws are not above 0 (0.1 % on average, so that 1 % of 800
+    # effective ones has probability 1e-5), and the rate is 0.17 above the limit, which is 10 MCSE.
     assert model.loc["difference", "p_above"] > 0.99
     assert model.loc["placebo", "upper"] < model.loc["treated", "estimate"]
+    # Of 4 chains, halved, with 800 effective draws (the fewest seen) R-hat is 1 + (chi2(7) - 7) /
+    # 1400, of ranks and of deviations: 1.02 has a probability of 1e-5 each, 5 quantities.
     assert model["r_hat"].max() < 1.02
     # Standardised by hand: half naive, half relapsed.
     cells = [
