@@ -9,6 +9,7 @@ from trees import with_draws
 
 from mmn_bayes.cohort.restricting import of_patients
 from mmn_bayes.cohort.simulate_responses import simulate_responses
+from mmn_bayes.errors import CohortWarning
 from mmn_bayes.frequentist.effects import observed_effects
 from mmn_bayes.model.sampling import fit
 from mmn_bayes.posterior.predictor_table import predictor_table
@@ -52,7 +53,8 @@ def cohort():
 
 @pytest.fixture(scope="module")
 def fits(models, cohort):
-    return [fit(spec, cohort, **SHORT) for spec in two_models(models)]
+    with pytest.warns(CohortWarning, match="predictor same: the same for all 30 patients"):
+        return [fit(spec, cohort, **SHORT) for spec in two_models(models)]
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +134,8 @@ def test_what_cannot_be_compared_is_refused(fits, cohort, models):
     with pytest.raises(ValueError, match="'own' is not of this cohort"):
         compare_predictors(fits, other)
     few = of_patients(cohort, cohort.patients["patient"].head(20))
-    smaller = fit(two_models(models)[0], few, **SHORT)
+    with pytest.warns(CohortWarning, match="predictor same: the same for all 20 patients"):
+        smaller = fit(two_models(models)[0], few, **SHORT)
     with pytest.raises(ValueError, match="are of different patients or responses"):
         compare_predictors([smaller, fits[1]])
 

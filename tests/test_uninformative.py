@@ -90,7 +90,7 @@ def test_nobody_affected_is_said_at_the_fit_and_in_the_tables(models):
         (
             "response",
             cohort_of(lambda i, d: 3 + (d > 0) * (i > 4), naive=lambda i: True),
-            "predictor naive: the same for all 8 patients, so that what it does cannot",
+            "predictor naive: the same for all 8 patients, so that what it does cannot be told",
         ),
         (
             "strength_no_exposure",

@@ -59,7 +59,7 @@ def _of_predictors(spec: ModelSpec, design: xr.Dataset) -> Iterator[str]:
         yield (
             f"predictor{'s' if many else ''} {', '.join(same)}: the same for all "
             f"{design.sizes['patient']} patients, so that what {'they do' if many else 'it does'} "
-            f"cannot be learned; {_PRIOR}."
+            "cannot be told from what all patients share; priors alone tell them apart."
         )
 
 
