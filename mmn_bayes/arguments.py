@@ -349,6 +349,13 @@ _TABLES: Mapping[str, tuple[tuple[str, ...], str]] = {
 
 # Verbs that need draws of the posterior: those of a prior (`prior_of`) are of parameters alone.
 _OF_POSTERIOR = frozenset({"confounding_bound", "delta_response", "diagnose", "require_converged"})
+# Defects that the verb itself lists with those of the data, all at once.
+_OF_THE_VERB = frozenset(
+    {
+        "parse_spec.content",
+        *(f"make_cohort.{name}" for name in ("scale", "labels", "title", "source", "truth")),
+    }
+)
 # What is handed on as it is, whatever it holds.
 _ANYTHING = frozenset({"between", "content", "extra", "truth"})
 # What may be empty although it has a default that is not.
@@ -423,7 +430,7 @@ def _wrong(verb: str, parameter: inspect.Parameter, annotation: Any, value: obje
     name, kind = parameter.name, parameter.kind
     if kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
         return None
-    if parameter.default is value:
+    if parameter.default is value or f"{verb}.{name}" in _OF_THE_VERB:
         return None
     if not _fits(value, annotation):
         return f"{name} is {_kind(value)}; give {_said(annotation)}"
