@@ -1,5 +1,9 @@
-"""A second fit of one structure is not compiled again, and gives what a fresh one would."""
+"""A second fit of one structure is not compiled again, and gives what a fresh one would.
 
+A test of draws without a bound of its own holds for any draws: failure probability 0.
+"""
+
+import os
 from collections import OrderedDict
 
 import numpy as np
@@ -100,6 +104,7 @@ def test_a_program_says_what_the_model_says(models):
         program.evaluate(np.full(flat.size, np.nan))
 
 
+@pytest.mark.draws
 def test_the_sampler_turns_back_where_there_is_no_density():
     """A positive answer of the code rejects a point; anything else would end the sampling."""
     with pm.Model() as model:
@@ -108,14 +113,16 @@ def test_the_sampler_turns_back_where_there_is_no_density():
         x = pm.Normal("x", 0.0, 1.0)
         pm.Potential("only below 1", pt.switch(x < 1.0, 0.0, np.nan))
     program = compiling.compiled(model)
+    seed = 4 + 7919 * int(os.environ.get("SEED_SHIFT", "0"))  # this fit is none of the package's
     drawn = nutpie.sample(
         compiling.for_sampler(model, program),
-        **{"chains": 2, "draws": 300, "tune": 300, "seed": 4, "progress_bar": False},
+        **{"chains": 2, "draws": 300, "tune": 300, "seed": seed, "progress_bar": False},
     )
     constrain = compiling.constrainer(model, program)
     kept = constrain(drawn["posterior"].to_dataset())["x"]
     assert kept.shape == (2, 300)
     assert set(kept.coords) == {"chain", "draw"}  # nothing of how it was sampled
+    # All of 100 effective draws below 0.5: (0.69 / 0.84) ** 100, 3e-9.
     assert 0.5 < float(kept.max()) < 1.0
 
 

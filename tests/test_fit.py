@@ -1,6 +1,10 @@
-"""Plumbing from fit to estimands, on tiny real fits."""
+"""Plumbing from fit to estimands, on tiny real fits.
+
+A test of draws without a bound of its own holds for any draws: failure probability 0.
+"""
 
 import json
+import os
 import re
 import warnings
 
@@ -9,7 +13,10 @@ import nutpie
 import pandas as pd
 import pytest
 import xarray as xr
+from monte_carlo import mcse
 from nutpie.compiled_pyfunc import from_pyfunc
+from scipy.special import expit
+from scipy.stats import norm
 
 from mmn_bayes.cohort.reading import make_cohort
 from mmn_bayes.cohort.response import judge, responses
@@ -39,6 +46,7 @@ from mmn_bayes.report.formatting import format_table
 from mmn_bayes.report.store import load, save
 from mmn_bayes.spec.reading import parse_spec, read_spec
 
+SEED_SHIFT = int(os.environ.get("SEED_SHIFT", "0"))
 # A tiny fit of a few hundred draws is for plumbing: its numbers are checked elsewhere.
 SHORT = {"chains": 2, "draws": 150, "tune": 200, "progress": "off"}
 
@@ -139,6 +147,7 @@ def test_what_makes_no_groups_is_refused_alike_everywhere(strength, ask):
         ask(strength, "anti_gm1")
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("name", ["strength", "response"])
 def test_cohort_keeps_what_was_graded(name, request, cohort, models):
     tree = request.getfixturevalue(name)
@@ -154,28 +163,51 @@ def test_cohort_keeps_what_was_graded(name, request, cohort, models):
     assert np.allclose(events, events.round())
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("name", ["strength", "response"])
 def test_population_is_a_probability_and_varies(name, request):
     draws = response_probability(request.getfixturevalue(name), patients="population", by="naive")
     assert draws.dims == ("chain", "draw", "naive")
     assert list(draws["naive"].to_numpy()) == [False, True]
     assert ((draws >= 0) & (draws <= 1)).all()
+    # 0.05 to 0.17: of 300 draws no sd comes out at a fifth.
     assert (draws.std(("chain", "draw")) > 0.01).all()
     assert draws.attrs["synthetic"] is True
     assert "new patient" in draws.attrs["meaning"]
 
 
+INVERSE = {"logit": expit, "probit": norm.cdf, "cloglog": lambda eta: -np.expm1(-np.exp(eta))}
+
+
+def exact_rates(tree):
+    """Posterior means of the rate of either group, by integration over a grid."""
+    spec, design = spec_of(tree), tree["design"].to_dataset()
+    a, b = np.meshgrid(np.linspace(-8.0, 8.0, 401), np.linspace(-8.0, 8.0, 401), indexing="ij")
+    log_density = sum(
+        norm.logpdf(point, spec.priors[name]["mean"], spec.priors[name]["sd"])
+        for name, point in (("intercept", a), ("naive", b))
+    )
+    rates = [np.clip(INVERSE[spec.link](a + b * x), 1e-15, 1 - 1e-15) for x in (0, 1)]
+    for naive, y in zip(design["naive"].values, design["response"].values, strict=True):
+        if y >= 0:
+            log_density = log_density + np.log(rates[int(naive)] if y else 1.0 - rates[int(naive)])
+    weight = np.exp(log_density - log_density.max())
+    return [float((weight * rate).sum() / weight.sum()) for rate in rates]
+
+
 @pytest.mark.draws
-def test_response_model_agrees_with_its_conjugate_neighbour(response, cohort):
-    """With a prior this wide the posterior mean lies between the observed rate and one half."""
+def test_response_model_agrees_with_integration_over_a_grid(response, cohort):
     draws = response_probability(response, patients="population", by="naive")
-    table = summarise(draws).set_index("naive")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CohortWarning)
-        seen = observed_response(cohort, spec_of(response), by="naive").set_index("naive")
-    for group in (False, True):
+    # 5 MCSE against exact answers: one run in a million fails per number, 2 numbers.
+    for group, exact in zip((False, True), exact_rates(response), strict=True):
+        own = draws.sel(naive=group)
+        assert float(own.mean()) == pytest.approx(exact, abs=5 * mcse(own))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CohortWarning)
+            seen = observed_response(cohort, spec_of(response), by="naive").set_index("naive")
+        # With a prior this wide it lies between the observed rate and one half.
         low, high = sorted([seen.loc[group, "estimate"], 0.5])
-        assert low - 0.05 <= table.loc[group, "estimate"] <= high + 0.05
+        assert low <= exact <= high
 
 
 @pytest.mark.draws
@@ -205,7 +237,8 @@ def test_shares_sum_to_one_and_follow_the_observed(strength):
     assert np.allclose(seen.groupby(["naive", "day"])["share"].sum(), 1.0)
     fitted = shares.mean(("chain", "draw")).sel(day=0.0, naive=True).to_numpy()
     observed = seen[seen["naive"] & (seen["day"] < 15)]["share"].to_numpy()
-    # 20 sites a patient, fitted with their own effects: the fit cannot be far from what it saw.
+    # 20 sites a patient, fitted with their own effects: the fit cannot be far from what it saw. It
+    # is 0.011 off, with an MCSE of 0.0005: the bound is over 100 MCSE away.
     assert np.abs(fitted - observed).max() < 0.08
 
 
@@ -237,9 +270,14 @@ def test_diagnose_covers_parameters_and_derived(strength):
     rows = table[table["quantity"] == "response"].set_index("check")
     assert rows.loc["r_hat", "value"] == pytest.approx(summarise(draws)["r_hat"].max())
     assert rows.loc["ess_bulk", "threshold"] == 400
-    # 300 draws cannot have an effective sample of 400 throughout: the gate has to close.
+    # 120 draws cannot have an effective sample of 400, n have n log10(n) at most: the gate
+    # has to close.
+    few = strength.map_over_datasets(
+        lambda group: group.isel(draw=slice(60), missing_dims="ignore")
+    )
+    few.attrs = strength.attrs
     with pytest.raises(NotConverged, match=r"patient_level_sd: ess_bulk is .*threshold is 400"):
-        require_converged(strength)
+        require_converged(few)
 
 
 @pytest.mark.draws
@@ -366,13 +404,15 @@ def test_positions_number_the_sites_of_each_patient():
 
 @pytest.mark.draws
 @pytest.mark.parametrize("link", ["probit", "cloglog"])
-def test_a_response_by_another_link_has_much_the_same_probability(cohort, models, response, link):
+def test_a_response_by_another_link_is_that_of_integration(cohort, models, response, link):
     content = read_spec(models / "response.toml").resolved
     fitted = fit(parse_spec({**content, "link": link}, link), cohort, seed=5, **SHORT)
-    ours, other = (
-        float(response_probability(one, patients="population").mean()) for one in (response, fitted)
-    )
-    assert ours == pytest.approx(other, abs=0.1)
+    draws = response_probability(fitted, patients="population", by="naive")
+    # 5 MCSE against exact answers: one run in a million fails per number, 2 numbers.
+    for group, exact in zip((False, True), exact_rates(fitted), strict=True):
+        own = draws.sel(naive=group)
+        assert float(own.mean()) == pytest.approx(exact, abs=5 * mcse(own))
+    # Other draws agree so closely with a probability of 1e-5 (their MCSE is 0.05).
     assert float(fitted["posterior"]["intercept"].mean()) != pytest.approx(
         float(response["posterior"]["intercept"].mean()), abs=1e-6
     )
@@ -453,6 +493,7 @@ def test_normal_noise_and_a_memory_go_the_whole_way(models):
     del content["gain"], content["exposure"], content["predictor"]
     del content["group"]["patient_gain"]
     fitted = fit(parse_spec(content, "memory"), few, seed=5, **(SHORT | {"draws": 50, "tune": 80}))
+    # None of 300 draws of three fits diverged; 10 of 100 then have a probability below 1e-6.
     assert fitted["sample_stats"]["diverging"].mean() < 0.1
     assert spec_of(fitted).link == "probit"
     memory = fitted["posterior"]["memory"]
@@ -460,10 +501,13 @@ def test_normal_noise_and_a_memory_go_the_whole_way(models):
     assert memory.std() > 0.0
     effects = fitted["posterior"]["site_z"]
     assert np.isfinite(effects).all()
+    # Of 1 a priori; 1.02 to 1.03 of three fits.
     assert 0.5 < effects.std() < 1.5
     for patients in ("cohort", "population"):
         share = response_probability(fitted, patients=patients)
-        assert ((share > 0.0) & (share <= 1.0)).all()
+        # Of the cohort two responded. Of 100 new patients nobody may, where memory is strong.
+        assert ((share >= (patients == "cohort") / 3) & (share <= 1.0)).all()
+        assert share.max() > 0.0
 
 
 @pytest.mark.draws
@@ -473,6 +517,7 @@ def test_table_of_draws_names_its_group(strength):
     assert list(table["naive"]) == [False, True]
 
 
+@pytest.mark.draws
 def test_fewer_draws_than_parameters_are_not_taken_for_correlations():
     """With nutpie's own regularisation a chain finds 76 correlated directions, of which 6 exist."""
     n, rng = 200, np.random.default_rng(1)
@@ -494,7 +539,9 @@ def test_fewer_draws_than_parameters_are_not_taken_for_correlations():
         expanded_names=["point"],
     )
     lengths = {"chains": 8, "draws": 50, "tune": 100, "seed": 4}
+    lengths["seed"] += 7919 * SEED_SHIFT  # this fit is none of the package's
     trace = nutpie.sample(program, **lengths, **ADAPTATION, save_warmup=True, progress_bar=False)
-    # Two or three directions a correlation: it shows in the draws and in their gradients.
+    # Two or three directions a correlation: it shows in the draws and in their gradients. Of 128
+    # chains 5 had 14, none more, and one more is 12 times as rare: 19 in fewer than one in 10^6.
     assert trace["warmup_sample_stats"]["num_eigenvalues"].max() <= 18
     assert not trace["sample_stats"]["diverging"].any()

@@ -1,4 +1,7 @@
-"""Time told from infusions, what confounding could do, and the months when doses were fixed."""
+"""Time told from infusions, what confounding could do, and the months when doses were fixed.
+
+A test of draws without a bound of its own holds for any draws: failure probability 0.
+"""
 
 from dataclasses import replace
 
@@ -43,7 +46,8 @@ def test_the_parts_of_the_change_are_those_of_the_parameters(tree):
     fixed = with_draws(tree, **known)
     drawn = change_by_part(fixed, by="naive")
     assert drawn.dims == ("chain", "draw", "part", "naive")
-    design, gap = design_of(tree), float(fixed["posterior"]["cutpoints"].diff("threshold").mean())
+    design, gap = design_of(tree), fixed["posterior"]["cutpoints"].diff("threshold")
+    gap = gap.mean("threshold").to_numpy()
     given = pd.DataFrame(
         {
             "patient": design["infusion_patient"].to_numpy(),
@@ -60,13 +64,12 @@ def test_the_parts_of_the_change_are_those_of_the_parameters(tree):
     for naive in (False, True):
         member = design["naive"].to_numpy() == naive
         weight = n_sites * member / (n_sites * member).sum()
-        mean = drawn.sel(naive=naive).mean(("chain", "draw"))
-        # Gaps differ between draws; their mean is near enough.
-        assert mean.sel(part="infusions") == pytest.approx(
-            0.1 * weight @ (at[1] - at[0]) / gap, rel=0.02
+        own = drawn.sel(naive=naive)
+        assert own.sel(part="infusions").to_numpy() == pytest.approx(
+            0.1 * (weight @ (at[1] - at[0])) / gap
         )
-        assert mean.sel(part="time") == pytest.approx(
-            0.2 * weight @ (grown[1] - grown[0]) / gap, rel=0.02
+        assert own.sel(part="time").to_numpy() == pytest.approx(
+            0.2 * (weight @ (grown[1] - grown[0])) / gap
         )
     total = drawn.sel(part="time") + drawn.sel(part="infusions")
     assert drawn.sel(part="both").to_numpy() == pytest.approx(total.to_numpy())
@@ -79,13 +82,14 @@ def test_what_the_data_add_is_said_in_words(tree):
     assert table["synthetic"].all()
     assert {"gain", "half_time_days", "naive_gain", "infusions"} <= set(table.index)
     gain = tree["posterior"]["gain"].to_numpy()
-    assert table.loc["gain", "variance_removed"] == pytest.approx(
-        1 - gain.var(ddof=1) / 0.2**2, abs=0.1
-    )
     off = np.log(tree["posterior"]["infusions_wearing_off_half_life_days"].to_numpy())
-    assert table.loc["infusions_wearing_off_half_life_days", "variance_removed"] == pytest.approx(
-        1 - off.var(ddof=1) / 0.6**2, abs=0.1
-    )
+    known = {"gain": gain.var(ddof=1) / 0.2**2}
+    known |= {"infusions_wearing_off_half_life_days": off.var(ddof=1) / 0.6**2}
+    for name, left in known.items():
+        # The variance of 1,000 draws of a normal prior, 5 standard errors: one run in a million
+        # fails per number, 2 numbers.
+        removed = table.loc[name, "variance_removed"]
+        assert removed == pytest.approx(1 - left, abs=5 * left * (2 / 1000) ** 0.5)
     r = np.corrcoef(gain.ravel(), tree["posterior"]["infusions"].to_numpy().ravel())[0, 1]
     assert abs(table.loc["gain", "correlation"]) >= abs(r) - 1e-12
     assert table["says"].str.len().min() > 10
@@ -93,6 +97,7 @@ def test_what_the_data_add_is_said_in_words(tree):
     assert len(parts) == 6
     # Gains of who was treated before are over: no part of a change that neither knows of.
     moving = parts[parts["prior_upper"] - parts["prior_lower"] > 0.5]
+    # The narrowest of them is 2.6 wide, and its limit 1.3 from the posterior's, MCSE 0.05: 25 MCSE.
     assert len(moving) >= 3
     assert moving["prior_lower"].lt(moving["lower"]).all()
 
@@ -197,7 +202,7 @@ def test_the_bound_moves_the_effect_by_that_bias(tree):
     tip = row["tipping_correlation"]
     assert tip > 0
     there = confounding_bound(strong, grades=[0.5], correlations=[min(tip, 0.999)]).iloc[1]
-    if tip < 0.999:  # the share of draws below 0 is that beyond the limit
+    if tip < 0.999:  # the share of draws below 0 is that beyond the limit, but for one draw of 120
         assert there["p_above"] == pytest.approx(0.975, abs=0.01)
 
 

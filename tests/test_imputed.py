@@ -1,4 +1,7 @@
-"""Candidates of cohorts with missing covariates: draws of several sets together."""
+"""Candidates of cohorts with missing covariates: draws of several sets together.
+
+A test of draws without a bound of its own holds for any draws: failure probability 0.
+"""
 
 from dataclasses import replace
 
@@ -55,9 +58,10 @@ def test_draws_of_all_sets_are_together_and_say_what_is_between_them(spec, cohor
     drawn = np.stack([one["posterior"]["blank"].to_numpy().ravel() for one in fits])
     row = table.loc["blank"]
     assert row["estimate"] == pytest.approx(np.exp(drawn.mean()))
-    assert row["lower"] == pytest.approx(np.exp(np.quantile(drawn, 0.025)), rel=0.02)
+    assert row["lower"] == pytest.approx(np.exp(np.quantile(drawn, 0.025)))
     expected = between_share(drawn.mean(axis=1), drawn.var(axis=1, ddof=1))["share"]
     assert row["between_share"] == pytest.approx(float(expected.iloc[0]))
+    # 0.64 to 0.67 and up to 0.02 of six runs: more than 30 of their sds.
     assert row["between_share"] > table.loc["whole", "between_share"] > 0.0
     alone = [predictor_table(one).set_index("predictor").loc["blank"] for one in fits]
     assert row["r_hat"] == pytest.approx(max(one["r_hat"] for one in alone))
@@ -67,7 +71,8 @@ def test_draws_of_all_sets_are_together_and_say_what_is_between_them(spec, cohor
     shown = shown_predictors(table.reset_index())
     shares = shown.set_index("candidate")["due to what is missing"]
     assert shares["blank, per 1 (response)"] == row["between_share"]
-    assert (table["divergences"] == 0).all()
+    divergences = sum(int(one["sample_stats"]["diverging"].sum()) for one in fits)
+    assert (table["divergences"] == divergences).all()
     assert (table["n_patients"] == 40).all()
     assert table["synthetic"].all()
 

@@ -1,4 +1,7 @@
-"""Candidate predictors: effects on every scale, verdicts, and cohorts that make them hard."""
+"""Candidate predictors: effects on every scale, verdicts, and cohorts that make them hard.
+
+A test of draws without a bound of its own holds for any draws: failure probability 0.
+"""
 
 from dataclasses import replace
 
@@ -76,7 +79,7 @@ def tables():
 
 @pytest.fixture(scope="module")
 def fitted(models, cohort, tables):
-    return fit(of_columns(models, tables), cohort, **SHORT | {"draws": 600})
+    return fit(of_columns(models, tables), cohort, **SHORT | {"draws": 600, "chains": 4})
 
 
 def test_simulated_responses_are_what_the_rule_finds(models):
@@ -150,22 +153,29 @@ def test_odds_ratios_and_changes_are_those_computed_by_hand(fitted, cohort):
 @pytest.mark.draws
 def test_one_row_a_candidate_says_what_was_learned(fitted):
     table = predictor_table(fitted, level=0.9).set_index("predictor")
+    # 4 chains, halved, with 2,000 effective draws: R-hat is 1 + (chi2(7) - 7) / 3500, of ranks and
+    # of deviations; 1.01 has a probability of 5e-7 each, 15 quantities. (Of 2 chains 1e-3 each.)
     require_converged(fitted, {"changes": predictor_effects(fitted, "response")})
     strong = table.loc["strong"]
     drawn = fitted["posterior"]["strong"].to_numpy().ravel()
     assert strong["estimate"] == pytest.approx(np.exp(drawn.mean()))
-    assert strong["lower"] == pytest.approx(np.exp(np.quantile(drawn, 0.05)), rel=1e-2)
+    assert strong["lower"] == pytest.approx(np.exp(np.quantile(drawn, 0.05)))
     assert strong["p_above"] == (drawn > 0).mean()
     assert strong["p_within"] == (np.abs(drawn) < np.log(1.5)).mean()
+    # P(within) of 12 fits: 0 where 0.05 is asked, 0.21 to 0.24 and 0.36 to 0.39 where it is not: of
+    # 2,000 effective draws 0.05 is more than 15 binomial standard errors from each.
     assert strong["verdict"] == "relevant"
     assert (table.loc[["none", "stage"], "verdict"] == "undecided").all()
-    # Of a normal prior of its own: known beforehand.
-    expected = 1.0 - drawn.var(ddof=1)
-    assert strong["variance_removed"] == pytest.approx(expected, abs=0.04)
-    assert strong["shrinkage"] == pytest.approx(1.0 - expected, abs=0.04)
-    assert np.log(strong["prior_upper"]) == pytest.approx(ss.norm.ppf(0.95), abs=0.15)
-    within = 2.0 * ss.norm.cdf(np.log(1.5)) - 1.0
-    assert strong["prior_p_within"] == pytest.approx(within, abs=0.04)
+    # Of a normal prior of its own: known beforehand. 5 standard errors of 4,000 draws of it: one
+    # run in a million fails per number, 4 numbers.
+    error, left = 5.0 / 4000**0.5, drawn.var(ddof=1)
+    assert strong["variance_removed"] == pytest.approx(1.0 - left, abs=2**0.5 * left * error)
+    assert strong["shrinkage"] == pytest.approx(left, abs=2**0.5 * left * error)
+    limit, within = ss.norm.ppf(0.95), 2.0 * ss.norm.cdf(np.log(1.5)) - 1.0
+    of_limit = (0.05 * 0.95) ** 0.5 / ss.norm.pdf(limit) * error
+    assert np.log(strong["prior_upper"]) == pytest.approx(limit, abs=of_limit)
+    binomial = (within * (1.0 - within)) ** 0.5 * error
+    assert strong["prior_p_within"] == pytest.approx(within, abs=binomial)
     assert (table["n_patients"] == 60).all()
     assert (table["odds_ratio"] == table["estimate"]).all()
     assert table["synthetic"].all()
@@ -193,6 +203,7 @@ def test_a_variance_that_does_not_exist_has_no_share(models, cohort, fitted):
     table = predictor_table(fit(parse_spec(content, "heavy"), cohort, **SHORT))
     row = table.set_index("predictor").loc["strong"]
     assert np.isnan(row[["variance_removed", "shrinkage"]].astype(float)).all()
+    # 0.89 to 0.91 of 12 fits; as an sd comes out with an error of 3 %, 0.5 needs it to be double.
     assert table.set_index("predictor").loc["none", "variance_removed"] > 0.5
     assert verdict_of(np.nan, 0.95) == ""
 
@@ -236,10 +247,13 @@ def test_effects_that_share_a_prior_have_its_law(models, cohort, tables, shared)
 @pytest.mark.parametrize("shared", [HORSESHOE, R2D2], ids=["horseshoe", "r2d2"])
 def test_a_shared_prior_shrinks_the_weak_and_spares_the_strong(models, cohort, tables, shared):
     tree = fit(of_columns(models, tables, shared), cohort, **SHORT | {"draws": 500})
-    assert int(tree["sample_stats"]["diverging"].sum()) == 0
+    # None in 24 fits of 1,000 draws: at most 0.12 a fit (95 %), of which 4 have probability 1e-5.
+    assert int(tree["sample_stats"]["diverging"].sum()) < 4
     table = predictor_table(tree).set_index("predictor")
     assert list(table.index) == ["none", "region: south", "region: east", "stage", "strong"]
-    assert table.loc["strong", "shrinkage"] + 0.2 < table.loc["none", "shrinkage"]
+    # 0.04 and 0.47 to 0.51, or 0.06 and 0.29 to 0.33, of 12 fits with a sd of 0.01 between them.
+    assert table.loc["strong", "shrinkage"] + 0.15 < table.loc["none", "shrinkage"]
+    # P(within) is 0.001 on average: 0.05 of 1,000 draws has no probability.
     assert table.loc["strong", "verdict"] == "relevant"
     factor = tree["posterior"]["shrinkage_factor"].mean(("chain", "draw"))
     assert table["shrinkage"].to_numpy() == pytest.approx(factor.sel(shrunk=table.index).to_numpy())
@@ -256,6 +270,7 @@ def test_a_constant_candidate_says_nothing_or_is_refused_with_the_reason(models,
         tree = fit(of_columns(models, tables), same, **SHORT)
     row = predictor_table(tree).set_index("predictor").loc["same"]
     # It goes along with the intercept, whose prior is 1.5 wide: hardly anything is learned.
+    # 0.30 and a sd of 0.04 of 12 fits, P(within) 0.32 to 0.44: 0.5 and 0.05 are 5 sds away or more.
     assert row["variance_removed"] < 0.5
     assert row["verdict"] == "undecided"
     with pytest.raises(DataError, match="'same' is the same for all 60 patients who inform"):
@@ -295,9 +310,11 @@ def test_two_identical_candidates_share_what_there_is(models, cohort):
     tree = fit(of_columns(models, numbers("strong", "twin")), twins, **SHORT)
     drawn = predictor_effects(tree, "model")
     one, other = (drawn.sel(predictor=name).to_numpy().ravel() for name in ("strong", "twin"))
-    assert np.corrcoef(one, other)[0, 1] < -0.7
-    assert (one + other).std() < 0.6 * one.std() * 2**0.5
-    assert int(tree["sample_stats"]["diverging"].sum()) == 0
+    # Of 12 fits -0.79 and 0.46, their sds 0.022 and 0.025: the bounds are 6 sds away or more.
+    assert np.corrcoef(one, other)[0, 1] < -0.6
+    assert (one + other).std() < 0.65 * one.std() * 2**0.5
+    # No gradient is steep: none in 12 fits.
+    assert int(tree["sample_stats"]["diverging"].sum()) < 4
 
 
 @pytest.mark.draws
@@ -310,6 +327,7 @@ def test_a_candidate_that_separates_stays_finite(models, cohort):
     table = predictor_table(fit(of_columns(models, tables), apart, **SHORT))
     row = table.set_index("predictor").loc["apart"]
     assert row["verdict"] == "relevant"
+    # Of 12 fits 13 to 16 and 140 to 177, sds of the logarithms 0.05 and 0.09: 20 sds.
     assert 5.0 < row["lower"] < row["upper"] < 1000.0
 
 
@@ -321,9 +339,11 @@ def test_more_candidates_than_patients_can_be_fitted(models, shared):
     tree = fit(of_columns(models, numbers(*names), shared), few, **SHORT)
     table = predictor_table(tree)
     assert len(table) == 8
+    # P(within) of 12 fits was 0.16 or more: 0.05 is 5 binomial standard errors of 300 away.
     assert (table["verdict"] != "relevant").all()
     assert table[["lower", "upper"]].notna().all(axis=None)
-    assert int(tree["sample_stats"]["diverging"].sum()) == 0
+    # None in 24 fits of 500 draws: at most 0.12 a fit (95 %), of which 4 have probability 1e-5.
+    assert int(tree["sample_stats"]["diverging"].sum()) < 4
 
 
 def test_many_candidates_with_levels_can_be_predicted(models, cohort):
@@ -378,12 +398,15 @@ def test_effects_on_the_gain_are_in_grades_and_change_the_response(of_grades, mo
     grades = predictor_effects(of_grades, "grades").sel(predictor="male")
     assert grades.to_numpy() == pytest.approx(posterior["male"].to_numpy() / gap)
     more = with_draws(of_grades, male=0.3)
+    # Half a draw of 120 is 0 on average in 12 fits: 6 have a probability of 1e-5. The mean below
+    # was 3.1 to 3.5, MCSE 0.17 at most: 1.5 is 9 MCSE away.
     assert (predictor_effects(more, "response") > 0).mean() > 0.95
     nothing = predictor_effects(with_draws(of_grades, male=0.0), "response")
     assert (nothing == 0).all()  # both rates have their random numbers in common
     assert predictor_effects(more).mean() > 1.5
     row = predictor_table(of_grades).iloc[0]
     assert (row["scale"], row["acts_on"], row["n_patients"]) == ("grades", "gain", 10)
+    # 0.79 to 0.87 from 0, of 4,000 draws: 0.5 is 10 sds away.
     assert row["prior_lower"] < -0.5 < 0.5 < row["prior_upper"]
     # Made naive or not, a patient has the infusions of one who is.
     naive = response_probability(of_grades, patients="population", by="naive", standardised=True)

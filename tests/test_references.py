@@ -1,12 +1,13 @@
 """The engine against brms and ordinal::clmm: results stored in tests/references, made there by R.
 
 What is compared with brms is a Monte Carlo estimate on both sides. If the posteriors are the same,
-one figure lies more than 3 standard errors off with a probability of 0.0027. So that the same holds
-of all figures of a comparison together, the bound is Bonferroni's: 3.9 standard errors for the 28
-figures of the wine, 4.2 for the 84 of the cohort. Errors put in on purpose (a threshold moved by
+one figure lies more than 4 standard errors off with a probability of 6e-5. So that the same holds
+of all figures of a comparison together, the bound is Bonferroni's: 4.7 standard errors for the 28
+figures of the wine, 4.9 for the 84 of the cohort. Errors put in on purpose (a threshold moved by
 0.05, a prior mean by 1, a sd by 2 %) lie 7.9 to 18 off.
 """
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,9 +42,9 @@ class Grades(NamedTuple):
     first_row: np.ndarray
 
 
-def three_standard_errors(n: int) -> float:
-    """What the largest of n figures exceeds no more often than one figure exceeds 3."""
-    return float(norm.isf(norm.sf(3.0) / n))
+def four_standard_errors(n: int) -> float:
+    """What the largest of n figures exceeds no more often than one figure exceeds 4."""
+    return float(norm.isf(norm.sf(4.0) / n))
 
 
 def stored(name: str) -> pd.DataFrame:
@@ -190,26 +191,29 @@ def wine_draws(data: Grades, threshold_mean: float = 1.0) -> dict[str, np.ndarra
             "grades",
             integrated_log_density(eta, cutpoints, sd, data.code, data.first_row, link="logit"),
         )
+    seed = 1 + 7919 * int(os.environ.get("SEED_SHIFT", "0"))  # this fit is none of the package's
     # As the package compiles: no licence to reorder sums, so that the seed decides.
     with pytensor.config.change_flags(numba__fastmath=False):
         compiled = nutpie.compile_pymc_model(model, backend="numba", freeze_model=True)
     trace = nutpie.sample(
         compiled,
-        **{"seed": 1, "chains": 4, "tune": 500, "draws": 4000, "progress_bar": False},
+        **{"seed": seed, "chains": 4, "tune": 500, "draws": 4000, "progress_bar": False},
         adaptation="low_rank",
         target_accept=0.95,  # nine judges leave a sd near 0 open, where steps must be small
     )
-    assert trace["sample_stats"]["diverging"].sum() == 0
+    # None in five fits of 16,000 draws: at most 0.6 a fit (95 %), of which 7 have probability 3e-6.
+    assert trace["sample_stats"]["diverging"].sum() < 7
     posterior = trace["posterior"].to_dataset()
     names = [*data.names, "judge_sd"]
     return numbered(posterior["threshold"]) | {name: posterior[name].to_numpy() for name in names}
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_the_posterior_of_the_wine_is_that_of_brms():
     z = z_scores(wine_draws(wine()), "wine_brms")
     assert z.size == 28
-    assert z.abs().max(axis=None) < three_standard_errors(z.size), z.round(2).to_string()
+    assert z.abs().max(axis=None) < four_standard_errors(z.size), z.round(2).to_string()
 
 
 def cohort_draws(fitted: xr.DataTree) -> dict[str, np.ndarray]:
@@ -253,4 +257,4 @@ def test_the_posterior_of_the_cohort_is_that_of_brms():
     assert fitted["sample_stats"]["diverging"].sum() <= 3
     z = z_scores(cohort_draws(fitted), "cohort_brms")
     assert z.size == 84
-    assert z.abs().max(axis=None) < three_standard_errors(z.size), z.round(2).to_string()
+    assert z.abs().max(axis=None) < four_standard_errors(z.size), z.round(2).to_string()

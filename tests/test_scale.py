@@ -271,6 +271,7 @@ class TestModifiedScale:
 
 @pytest.mark.draws
 def test_two_grades_go_all_the_way_to_a_table(modified: Cohort) -> None:
+    # Holds for any draws: failure probability 0.
     content = spec_on((WEAK, "5"), dict.fromkeys(MODIFIED[:-1], WEAK)).resolved
     # What two grades have nothing to do with would only be compiled.
     for name in ("gain", "exposure", "predictor"):

@@ -1,10 +1,14 @@
-"""Schedules of infusions, what they would do, and when that is beyond what was seen."""
+"""Schedules of infusions, what they would do, and when that is beyond what was seen.
+
+A test of draws without a bound of its own holds for any draws: failure probability 0.
+"""
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 from matplotlib.text import Text
+from monte_carlo import mcse
 from trees import first_draws, of_another_model, with_draws
 
 from mmn_bayes.cohort.schedules import courses, no_infusions, scenario_table, schedule
@@ -179,6 +183,7 @@ def test_no_infusion_is_the_models_own_placebo_rate(effective):
     none = response_probability(
         effective, patients="population", by="naive", scenario=no_infusions()
     )
+    # 0.71 to 0.73 of four fits, with an MCSE of 0.006: 0.1 is 100 MCSE away.
     assert float(none.sel(naive=True).mean()) < float(treated.sel(naive=True).mean()) - 0.1
     with pytest.raises(ValueError, match="from_day is of a scenario"):
         response_probability(effective, patients="population", from_day=30.0)
@@ -323,7 +328,10 @@ def test_more_is_better_where_infusions_act_and_doses_beyond_are_marked(effectiv
     drawn = dose_response(effective, [0.0, 2.0, 9.0], every_days=28, by="naive")
     assert drawn.dims == ("chain", "draw", "dose_g_per_kg", "naive")
     mean = drawn.mean(("chain", "draw")).sel(naive=True).to_numpy()
-    assert (np.diff(mean) > 0.05).all()
+    rises = drawn.sel(naive=True).diff("dose_g_per_kg")
+    # 0.72, then 0.08 to 0.10, of four fits. 5 MCSE, and one run in a million fails per number.
+    errors = [mcse(more.to_numpy()) for more in rises.transpose("dose_g_per_kg", ...)]
+    assert (np.diff(mean) > 5 * np.array(errors)).all()
     assert drawn["extrapolated"].to_numpy().tolist() == [True, False, True]
     none = response_probability(
         effective, patients="population", by="naive", scenario=no_infusions()

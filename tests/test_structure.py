@@ -1,4 +1,7 @@
-"""Everything a model of grades may have, in one: from fit to estimands, and back from the disk."""
+"""Everything a model of grades may have, in one: from fit to estimands, and back from the disk.
+
+A test of draws without a bound of its own holds for any draws: failure probability 0.
+"""
 
 import json
 import warnings
@@ -64,6 +67,7 @@ def test_the_draws_are_labelled_and_the_parametrisation_is_recorded(fitted, rich
     assert posterior["examiner_z"].sizes["visit"] == fitted["design"].sizes["visit"]
     assert posterior["site_slope_z"].sizes["site"] == fitted["design"].sizes["site"]
     assert (posterior["stratum_cutpoints"].diff("threshold") > 0).all()
+    # 0.38 to 0.46 of three fits: of 120 draws no sd comes out at a seventh.
     assert posterior["patient_correlation"].std() > 0.05
     stated = json.loads(fitted.attrs["parametrisation"])
     assert stated.pop("muscle") == "centred"
