@@ -7,7 +7,7 @@
 #      -worth     into a folder of results each; the times of all are in the README
 # make compare-results   whether results agree with the committed ones (AGAINST=HEAD, FOLDERS=results); 25 s
 # make benchmark  this package beside others, into results/benchmark and the README: takes hours
-# make test       every test, the slow ones too; make test-fast leaves those out
+# make test       the tests, in under 5 minutes; make test-all the slow ones too, as the continuous integration does
 # make test-seeds the tests of draws under 20 other seeds and another rounding (SEEDS_FLAGS="--runs 3")
 # make lint       what must be clean before a change goes in; make format mends what it can
 # make lock       both locks anew from pyproject.toml (needs uv); LOCK_FLAGS=--upgrade takes newer ones
@@ -18,7 +18,7 @@ PARTS := checks history placebo review scenarios long-term blocks simulated-hist
 # Those that have a folder of their own go by their names alone, too.
 ALONE := long-run predictors joint recovery left-out histories calls visits worth
 
-.PHONY: setup results studies $(PARTS:%=studies-%) $(ALONE) compare-results benchmark test test-seeds test-fast lint format lock
+.PHONY: setup results studies $(PARTS:%=studies-%) $(ALONE) compare-results benchmark test test-slow test-all test-seeds lint format lock
 .DELETE_ON_ERROR:
 
 PYTHON := .venv/bin/python
@@ -59,13 +59,17 @@ benchmark: .venv/.benchmark
 	$(PYTHON) scripts/benchmark.py $(BENCHMARK_FLAGS)
 
 test: .venv/.ready
-	$(PYTHON) -m pytest $(WORKERS) $(TEST_FLAGS)
+	$(PYTHON) -m pytest $(WORKERS) -m "not slow" $(TEST_FLAGS)
+
+test-slow: .venv/.ready
+	$(PYTHON) -m pytest $(WORKERS) -m slow $(TEST_FLAGS)
+
+test-all:
+	$(MAKE) test
+	$(MAKE) test-slow
 
 test-seeds: .venv/.ready
 	$(PYTHON) scripts/try_seeds.py $(SEEDS_FLAGS)
-
-test-fast: .venv/.ready
-	$(PYTHON) -m pytest $(WORKERS) -m "not slow" $(TEST_FLAGS)
 
 lint: .venv/.ready
 	$(PYTHON) -m ruff check .
