@@ -139,6 +139,7 @@ class Pool:
         specs = {f"a model of {outcome}": spec for outcome, spec in self.specs.items()}
         return {
             **fits,
+            **{f"a list of {said}": [each] for said, each in fits.items()},
             **specs,
             "None": None,
             "a cohort": self.cohort,

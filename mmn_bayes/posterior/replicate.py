@@ -120,9 +120,11 @@ def blanked(fit: xr.DataTree, values: np.ndarray) -> np.ndarray:
 
 def grade_gap(fit: xr.DataTree) -> xr.DataArray:
     """Return the mean gap between the cutpoints in each draw: one grade, in units of the model."""
-    return (
-        fit["posterior"].to_dataset()["cutpoints"].diff("threshold").mean("threshold", skipna=False)
-    )
+    design_of_grades(fit)
+    cutpoints = fit["posterior"].to_dataset().get("cutpoints")
+    if cutpoints is None:
+        raise ValueError(f"The draws of '{fit.attrs['spec_name']}' have no cutpoints; give a fit.")
+    return cutpoints.diff("threshold").mean("threshold", skipna=False)
 
 
 def thinned(fit: xr.DataTree, most: int) -> xr.DataTree:
