@@ -5,9 +5,9 @@ Usage: python scripts/review_leger2008.py [folder]      (default: results/leger2
 
 from dataclasses import replace
 from pathlib import Path
+from running.command_line import folder_of
 
 import numpy as np
-from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report import figures, store, tables

@@ -4,9 +4,9 @@ Usage: python scripts/scenarios_leger2008.py [folder]     (default: results/lege
 """
 
 from pathlib import Path
+from running.command_line import folder_of
 
 import numpy as np
-from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report import figures, store, tables

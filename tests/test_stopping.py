@@ -203,7 +203,9 @@ def test_draws_that_are_no_numbers_are_no_fit():
         SamplingError, match=r"^Not finite numbers: y \(8 of 200 draws\); there is no"
     ):
         require_whole(broken, 4, 50)
-    with pytest.raises(SamplingError, match="^There are 4 chains of 50 draws in place of 4 of 60;"):
+    with pytest.raises(
+        SamplingError, match=r"^There are 4 chains of 50 draws in place of 4 of 60;"
+    ):
         require_whole(whole, 4, 60)
 
 
@@ -216,5 +218,5 @@ def test_a_fit_with_draws_that_are_no_numbers_is_not_given(model, monkeypatch):
         return draws.assign(naive=draws["naive"].where(draws["draw"] != 7))
 
     monkeypatch.setattr(sampling, "_kept", spoilt)
-    with pytest.raises(SamplingError, match="^Not finite numbers: naive "):
+    with pytest.raises(SamplingError, match=r"^Not finite numbers: naive "):
         fit(*model, chains=1, draws=20, **SETTINGS)
