@@ -9,6 +9,7 @@
 # make benchmark  this package beside others, into results/benchmark and the README: takes hours
 # make test       the tests, in under 5 minutes; make test-all the slow ones too, as the continuous integration does
 # make test-seeds the tests of draws under 20 other seeds and another rounding (SEEDS_FLAGS="--runs 3")
+# make drill      fits, saves, runs of tasks and the main job interrupted at random moments: half an hour (DRILL_FLAGS="--moments 5")
 # make lint       what must be clean before a change goes in; make format mends what it can
 # make lock       both locks anew from pyproject.toml (needs uv); LOCK_FLAGS=--upgrade takes newer ones
 
@@ -18,7 +19,7 @@ PARTS := checks history placebo review scenarios long-term blocks simulated-hist
 # Those that have a folder of their own go by their names alone, too.
 ALONE := long-run predictors joint recovery left-out histories calls visits worth
 
-.PHONY: setup results studies $(PARTS:%=studies-%) $(ALONE) compare-results benchmark test test-slow test-all test-seeds lint format lock
+.PHONY: setup results studies $(PARTS:%=studies-%) $(ALONE) compare-results benchmark test test-slow test-all test-seeds drill lint format lock
 .DELETE_ON_ERROR:
 
 PYTHON := .venv/bin/python
@@ -26,6 +27,7 @@ LOCK_FLAGS :=
 BENCHMARK_FLAGS :=
 RESULTS_FLAGS :=
 SEEDS_FLAGS :=
+DRILL_FLAGS :=
 AGAIN :=
 JOBS := 1
 AGAINST := HEAD
@@ -70,6 +72,9 @@ test-all:
 
 test-seeds: .venv/.ready
 	$(PYTHON) scripts/try_seeds.py $(SEEDS_FLAGS)
+
+drill: .venv/.ready
+	$(PYTHON) scripts/interrupt_drill.py $(DRILL_FLAGS)
 
 lint: .venv/.ready
 	$(PYTHON) -m ruff check .

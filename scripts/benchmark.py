@@ -3,6 +3,7 @@
 Usage: python scripts/benchmark.py [--quick] [--folder results/benchmark] [--limit-seconds 900]
 """
 
+import running.guard  # noqa: F401
 import tempfile
 from pathlib import Path
 

@@ -4,7 +4,6 @@ Into results/leger2008, with the fits of the main job, which are there.
 """
 
 from pathlib import Path
-
 from running.command_line import folder_of
 from running.stored import stored_fits
 

@@ -5,6 +5,7 @@ agree is listed, and the exit code is then 1.
 """
 
 import argparse
+import running.guard  # noqa: F401
 import sys
 from pathlib import Path
 

@@ -8,12 +8,12 @@ the minimum over the turns of the median over the points.
 
 from importlib.metadata import version
 from pathlib import Path
+from running.command_line import folder_of
 
 import numpy as np
 import pandas as pd
 from benchmarking.clock import Clock
 from benchmarking.gradient import microseconds
-from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.cohort.recipe import with_compartment

@@ -9,7 +9,6 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
-
 from running.damage import CHANGED, RAW, REFUSED, SAME, tried
 
 import mmn_bayes as mb

@@ -7,9 +7,9 @@ reproduces it: they show what such a table tells, and say nothing of the disease
 """
 
 from pathlib import Path
+from running.command_line import folder_of
 
 import numpy as np
-from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report import figures, store

@@ -1,7 +1,6 @@
 """A prior from other studies for the founding one's rate; its answer with and without it."""
 
 from pathlib import Path
-
 from running.command_line import folder_of
 from running.stored import stored_fits
 

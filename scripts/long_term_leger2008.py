@@ -4,9 +4,9 @@ Usage: python scripts/long_term_leger2008.py [folder]      (default: results/leg
 """
 
 from pathlib import Path
+from running.command_line import folder_of
 
 import pandas as pd
-from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report import figures, store

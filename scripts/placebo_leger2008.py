@@ -4,7 +4,6 @@ Usage: python scripts/placebo_leger2008.py [folder]      (default: results/leger
 """
 
 from pathlib import Path
-
 from running.command_line import folder_of
 from running.stored import stored_fits
 

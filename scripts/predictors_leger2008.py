@@ -6,9 +6,9 @@ Seven fits, three of them of all grades: some 6 minutes on two processors.
 """
 
 from pathlib import Path
+from running.command_line import folder_of
 
 import pandas as pd
-from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report import figures, store

@@ -1,9 +1,9 @@
 """The founding study's response both ways, into results/leger2008: fits, gate, table, figures."""
 
 from pathlib import Path
+from running.command_line import OTHER_DRAWS, Timing, parser_of
 
 import numpy as np
-from running.command_line import OTHER_DRAWS, Timing, parser_of
 
 import mmn_bayes as mb
 from mmn_bayes.report import figures, store, tables

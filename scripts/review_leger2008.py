@@ -5,10 +5,10 @@ Usage: python scripts/review_leger2008.py [folder]      (default: results/leger2
 
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 from running.command_line import folder_of
 from running.stored import stored_fits
+
+import numpy as np
 
 import mmn_bayes as mb
 from mmn_bayes.report import figures, store, tables

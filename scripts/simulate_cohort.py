@@ -3,8 +3,8 @@
 Usage: python scripts/simulate_cohort.py [folder]      (default: data/leger2008_cohort)
 """
 
-import argparse
 from pathlib import Path
+from running.command_line import folder_of
 
 from mmn_bayes.cohort.published import read_published
 from mmn_bayes.cohort.recipe import truth_to_toml
@@ -36,6 +36,4 @@ def main(folder: Path = FOLDER) -> Path:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, help=f"default: {FOLDER}")
-    print(f"Written: {main(parser.parse_args().folder)}")
+    print(f"Written: {main(folder_of(__doc__, FOLDER))}")

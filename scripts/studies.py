@@ -5,8 +5,8 @@ An interrupted part goes on where it can when this is called again. What each pa
 """
 
 import argparse
+import running.guard  # noqa: F401
 import sys
-
 from running.plan import STUDIES
 from running.processes import Runner
 from running.stamps import Stamps

@@ -7,7 +7,6 @@ an interrupted run goes on where it was.
 """
 
 from pathlib import Path
-
 from running.command_line import folder_of
 
 import mmn_bayes as mb

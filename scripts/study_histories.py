@@ -6,7 +6,6 @@ Some 40 s a cohort and processor; an interrupted run goes on where it was.
 """
 
 from pathlib import Path
-
 from running.command_line import parser_of
 
 import mmn_bayes as mb

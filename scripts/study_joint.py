@@ -7,7 +7,6 @@ known to go along with the gains: some 6 minutes on two processors.
 """
 
 from pathlib import Path
-
 from running.command_line import folder_of
 
 import mmn_bayes as mb

@@ -6,7 +6,6 @@ Usage: python scripts/study_leave_out.py [folder]      (default: results/leaving
 """
 
 from pathlib import Path
-
 from running.command_line import folder_of
 
 import mmn_bayes as mb

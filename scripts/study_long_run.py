@@ -6,9 +6,9 @@ One fit of all grades with a steady change a year: some 3 minutes on two process
 """
 
 from pathlib import Path
+from running.command_line import folder_of
 
 import numpy as np
-from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report import figures, store

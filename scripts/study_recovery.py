@@ -8,7 +8,6 @@ was.
 """
 
 from pathlib import Path
-
 from running.command_line import parser_of
 
 import mmn_bayes as mb

@@ -6,7 +6,6 @@ Usage: python scripts/study_visits.py [folder]      (default: results/visits)
 """
 
 from pathlib import Path
-
 from running.command_line import folder_of
 
 import mmn_bayes as mb

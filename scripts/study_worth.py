@@ -9,7 +9,6 @@ minutes on two processors; an interrupted run goes on where it was, in less time
 
 import time
 from pathlib import Path
-
 from running.command_line import folder_of
 
 import mmn_bayes as mb

@@ -6,6 +6,7 @@ processor (glibc on x86-64; elsewhere that run is like the others).
 
 import argparse
 import os
+import running.guard  # noqa: F401
 import subprocess
 import sys
 import tempfile
@@ -39,12 +40,8 @@ def main(shifts: range, flags: list[str]) -> int:
     for shift, other in runs:
         n, names = failed(shift, other, flags)
         where = ", other rounding" if other else ""
-        print(
-            f"seeds + {shift}{where}: {n} tests, {len(names)} failed",
-            *names,
-            sep="\n  ",
-            flush=True,
-        )
+        said = f"seeds + {shift}{where}: {n} tests, {len(names)} failed"
+        print(said, *names, sep="\n  ", flush=True)
         counted.update(names)
     for name, times in counted.most_common():
         print(f"{times} of {len(runs)} runs: {name}")

@@ -40,7 +40,7 @@ def test_the_makefile_has_the_parts_of_the_plan():
 def test_every_script_of_results_is_of_a_part_or_has_a_target():
     """What writes results is of the main job, of a part, or measures a machine."""
     others = {"benchmark", "cost_of_exposure", "compare_results", "simulate_cohort", "studies"}
-    others |= {"try_seeds", "damage_drill"}  # of the tests
+    others |= {"try_seeds", "damage_drill", "interrupt_drill", "fuzz"}  # of the tests
     scripts = {path.stem for path in (ROOT / "scripts").glob("*.py")}
     assert scripts == {FITS.script, *(part.script for part in STUDIES), *others}
 

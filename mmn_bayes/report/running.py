@@ -22,7 +22,7 @@ from mmn_bayes.cohort.schema import Cohort
 from mmn_bayes.model.design import fingerprint, make_design
 from mmn_bayes.model.sampling import fit
 from mmn_bayes.report.store import write_columns
-from mmn_bayes.report.workers import ended_with_the_block, interruptions_held, watch
+from mmn_bayes.report.workers import ended_with_the_block, interruptions_held, start_trackers, watch
 from mmn_bayes.spec.model_spec import ModelSpec
 
 HEAD = ("task", "fingerprint", "error")  # columns of the run, before those of the measure
@@ -265,6 +265,8 @@ def _alone(task: Task, measure: Measure) -> Result:
 def _results(tasks: Sequence[Task], measure: Measure, n_jobs: int) -> Iterator[Result]:
     with joblib.parallel_config(n_jobs=n_jobs, **_settings()):
         parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
+        if n_jobs != 1:
+            start_trackers()
         with interruptions_held():
             results = parallel(joblib.delayed(measured)(task, measure) for task in tasks)
         yield from results

@@ -4,7 +4,6 @@ Imported by a worker before anything else, so that it knows early when it is alo
 takes long is imported here.
 """
 
-import gc
 import multiprocessing
 import os
 import signal
@@ -16,7 +15,6 @@ from multiprocessing import resource_tracker
 from types import FrameType
 from typing import Any
 
-from joblib.externals.loky import reusable_executor
 from joblib.externals.loky.backend import resource_tracker as loky_tracker
 from joblib.externals.loky.backend.process import LokyProcess
 
@@ -42,6 +40,15 @@ def watch(parent: int) -> None:
         os._exit(1)  # what it computes has nowhere to go
 
     threading.Thread(target=look, daemon=True).start()
+
+
+def start_trackers() -> None:
+    """Start what workers come with, which hears signals again when it has started.
+
+    Workers are to be started while signals are held back.
+    """
+    resource_tracker.ensure_running()
+    loky_tracker.ensure_running()
 
 
 @contextmanager
@@ -74,21 +81,20 @@ def interruptions_held() -> Iterator[None]:
 
 @contextmanager
 def ended_with_the_block() -> Iterator[None]:
-    """End all workers of loky when the block does not come to its end."""
-    trackers: tuple[Any, ...] = (loky_tracker._resource_tracker, resource_tracker._resource_tracker)
-    before = [tracker for tracker in trackers if tracker._fd is not None]
+    """End all workers of loky when the block does not come to its end.
+
+    Its trackers stay, which clear semaphores and shared memory away when this process is gone, and
+    go then themselves.
+    """
     try:
         yield
     except BaseException:
         with interruptions_held():
-            _end_all()
-            for tracker in trackers:
-                if tracker not in before and not multiprocessing.active_children():
-                    tracker._stop()
+            _end_workers()
         raise
 
 
-def _end_all() -> None:
+def _end_workers() -> None:
     # Killed before anything is asked of loky, whose locks may be held where it was interrupted.
     workers = [p for p in multiprocessing.active_children() if isinstance(p, LokyProcess)]
     for worker in workers:
@@ -96,7 +102,3 @@ def _end_all() -> None:
             os.kill(worker.pid, signal.SIGKILL)
     for worker in workers:
         worker.join(_PATIENCE)
-    if reusable_executor._executor is not None:
-        reusable_executor._executor.shutdown(wait=True, kill_workers=True)
-        reusable_executor._executor = None
-        gc.collect()  # what it had registered with its trackers

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import guard  # noqa: F401
+
 if TYPE_CHECKING:
     from xarray import DataTree
 

@@ -20,10 +20,13 @@ class Interruption:
     def __init__(self) -> None:
         self.number = 0
         self._before: dict[int, object] = {}
+        self._woken = -1
 
     def __enter__(self) -> "Interruption":
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self._before[number] = signal.signal(number, self._asked)
+        # Who is woken by signals is not to end this process while it ends others (`guard`).
+        self._woken = signal.set_wakeup_fd(-1)
         return self
 
     def __exit__(
@@ -34,6 +37,7 @@ class Interruption:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(self._woken, warn_on_full_buffer=False)
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         self.number = number

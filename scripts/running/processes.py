@@ -1,5 +1,6 @@
 """Parts of the studies as processes, one or two at a time, with the time that is left."""
 
+import os
 import subprocess
 import sys
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .ending import Interruption, end_all
+from .guard import RUN_BY
 from .plan import FITS, ROOT, STUDIES, Part
 from .stamps import Stamps, fits_are_current
 
@@ -92,7 +94,11 @@ class Runner:
         with log.open("wb") as output:
             # In a session of its own: all that it starts can be ended with it.
             process = subprocess.Popen(
-                self.command(part), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                self.command(part),
+                env=os.environ | {RUN_BY: str(os.getpid())},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         self.running[process] = part, inputs, time.perf_counter()
         left = len(self.todo) + len(self.running)
