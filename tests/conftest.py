@@ -2,7 +2,8 @@
 
 A test of draws has the mark `draws`, holds for every seed and on every processor, and is run under
 other seeds too: SEED_SHIFT, a whole number in the environment, shifts the seed of every sampler.
-One that compares draws bit by bit, of processes of one machine, has the mark `bits` instead.
+One that compares draws bit by bit, of processes of one machine, has the mark `bits` instead, and one
+that needs a fit but asks nothing of its draws the mark `any_draws`.
 """
 
 import os
@@ -111,7 +112,7 @@ class Draws:
         result = yield
         named: dict[str, Any] = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
         held = any((one.baseid, name) in _of_draws for name, all_ in named.items() for one in all_)
-        marked = any(item.get_closest_marker(name) for name in ("draws", "bits"))
+        marked = any(item.get_closest_marker(name) for name in ("draws", "bits", "any_draws"))
         if (held or _sampled_so_far[0] > before) and not marked:
             pytest.fail(f"{item.name} has draws of the sampler: mark it with pytest.mark.draws.")
         return result

@@ -259,22 +259,20 @@ def misuse(
     return n, bad
 
 
-@pytest.mark.draws
+@pytest.mark.any_draws
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in HEAVY])
 def test_misuse_is_one_sentence(
     verb: str, small_pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Holds for any draws.
     assert misuse(verb, small_pool, SOME, monkeypatch)[1] == []
 
 
 @pytest.mark.slow
-@pytest.mark.draws
+@pytest.mark.any_draws
 @pytest.mark.parametrize("verb", VERBS)
 def test_misuse_of_every_kind_is_one_sentence(
     verb: str, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Holds for any draws.
     assert misuse(verb, pool, list(pool.wrong), monkeypatch)[1] == []
 
 

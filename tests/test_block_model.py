@@ -165,6 +165,7 @@ def full_of(cohort):
     return of_patients(cohort, patients["patient"].tolist())
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_the_truth_of_simulated_blocks_is_recovered():
     # Blocks of the recipe stay with 0.75 and appear by a Poisson with mean 0.25: no overdispersion.

@@ -59,6 +59,7 @@ def test_scenarios_are_what_they_are_called():
     assert cohort_of("none", 1).patients.equals(cohort_of("none", 1).patients)
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_effects_are_judged_beside_their_truth(models):
     spec = ten_candidates(read_spec(models / "candidates_response.toml"))

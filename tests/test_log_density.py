@@ -713,6 +713,7 @@ def test_the_other_sign_of_a_sd_says_the_same_of_all_that_is_kept() -> None:
         assert one == pytest.approx(two)
 
 
+@pytest.mark.slow
 def test_the_gradient_is_the_slope_of_the_log_density(case: Case) -> None:
     point = forward(case.model, some_point(case.spec, case.cohort, 5), case)
     log_density = case.model.compile_logp(mode=INTERPRETED)
@@ -1027,6 +1028,7 @@ def without_change() -> ModelSpec:
     return parse_spec(content, "still")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_what_no_file_uses_yet_has_the_density_of_the_page_too(name: str) -> None:
     cohort = simulated(3 if "every kind" not in name else 5, seed=5)

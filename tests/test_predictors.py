@@ -243,6 +243,7 @@ def test_effects_that_share_a_prior_have_its_law(models, cohort, tables, shared)
     assert ss.ks_2samp(ours, factor).pvalue > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 @pytest.mark.parametrize("shared", [HORSESHOE, R2D2], ids=["horseshoe", "r2d2"])
 def test_a_shared_prior_shrinks_the_weak_and_spares_the_strong(models, cohort, tables, shared):
@@ -331,6 +332,7 @@ def test_a_candidate_that_separates_stays_finite(models, cohort):
     assert 5.0 < row["lower"] < row["upper"] < 1000.0
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 @pytest.mark.parametrize("shared", [None, HORSESHOE], ids=["own", "horseshoe"])
 def test_more_candidates_than_patients_can_be_fitted(models, shared):

@@ -249,6 +249,7 @@ def run(spec, seeds, folder, **settings):
     return recovery.run_study(spec, seeds, folder, **stated)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on(spec, study, table, tmp_path, fake):
     whole, broken, seeds = tmp_path / "whole", tmp_path / "broken", [2, 1]
     run(spec, seeds, whole)

@@ -214,6 +214,7 @@ def test_where_all_was_seen_the_shares_are_those_counted_without_any_doubt(balan
         assert wide[source].to_numpy() == pytest.approx(wide["observed"].to_numpy())
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_a_saturated_chain_has_the_conjugate_answer_and_the_counted_shares(balanced):
     flat = {"distribution": "dirichlet", "concentration": [0.5, 0.5], "why": "x"}
