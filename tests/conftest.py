@@ -2,7 +2,7 @@
 
 A test of draws has the mark `draws`, holds for every seed and on every processor, and is run under
 other seeds too: SEED_SHIFT, a whole number in the environment, shifts the seed of every sampler.
-One that compares draws bit by bit, of processes of one machine, has the mark `bits` instead, and one
+One that compares draws bit by bit, of processes of one machine, has the mark `bits` instead; one
 that needs a fit but asks nothing of its draws the mark `any_draws`.
 """
 
