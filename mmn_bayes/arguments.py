@@ -9,7 +9,6 @@ the verb itself says.
 import dataclasses
 import functools
 import inspect
-import math
 import os
 import types
 import typing
@@ -249,8 +248,6 @@ class _Range(typing.NamedTuple):
     def __str__(self) -> str:
         if self.least <= -_NO_LIMIT and self.most >= _NO_LIMIT:
             return "give a finite number"
-        if self.open and math.isinf(self.most):
-            return f"give a number above {self.least:.10g}"
         if self.open:
             return f"give a number between {self.least:.10g} and {self.most:.10g}"
         return f"give a number from {self.least:.10g} to {self.most:.10g}"
@@ -278,7 +275,7 @@ _RANGES: Mapping[str, _Range] = {
     **dict.fromkeys(("draws", "tune", "days_per_course"), _SOME),
     **dict.fromkeys(("chains", "cores", "workers", "n_sets", "cycles", "nodes", "groups"), _FEW),
     "n_patients": _Range(1, 10**5),
-    "ess": _Range(0.0, math.inf, open=True),
+    "ess": _Range(0.0, 1e9, open=True),
     **dict.fromkeys(("events", "n", "missing", "denominators"), _COUNT),
     **dict.fromkeys(("day", "days", "from_day", "until_day", "periods"), _DAY),
     **dict.fromkeys(("within_days", "years"), _LENGTH),

@@ -351,7 +351,7 @@ def test_no_script_loads_a_fit_by_itself():
         for path in (ROOT / "scripts").rglob("*.py")
         if "mb.load(" in path.read_text(encoding="utf-8")
     }
-    assert loading == {"running/stored.py", "running/damage.py"}
+    assert loading == {"running/stored.py", "running/damage.py", "drilling/looks.py"}
 
 
 # --- manifests ------------------------------------------------------------------------------------
