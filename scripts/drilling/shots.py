@@ -76,13 +76,14 @@ def shot(action: str, folder: Path, number: int, moment: float) -> Shot:
         (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
         said = _said(process)
     words = said.split()
-    ended = float(words[-1]) if words and b"interrupted" in words else time.time()
+    ended = float(words[-1]) if b"interrupted" in words else time.time()
     code = _OF_SIGNALS.get(process.returncode, process.returncode)
-    # One that has done all its work may end as if nothing had been asked of it.
-    expected = {128 + number} if b"Written:" not in words else {0, 128 + number}
-    faults = [] if code in expected else [f"exit code {code}"]
-    told = errors.read_text(encoding="utf-8")
-    faults += [f"a traceback: {told.strip()}"] * ("Traceback" in told)
+    faults, told = [], errors.read_text(encoding="utf-8")
+    if b"Written:" in words:
+        sent = ended  # all was done: what was interrupted is Python's own end
+    else:
+        faults += [] if code == 128 + number else [f"exit code {code}"]
+        faults += [f"a traceback: {told.strip()}"] * ("Traceback" in told)
     n_left, (half, broken) = left(mark), examined(folder)
     name = signal.Signals(number).name
     return Shot(action, name, moment, ended - sent, ", ".join(faults), half, broken, n_left)
