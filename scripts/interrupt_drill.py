@@ -53,8 +53,8 @@ if __name__ == "__main__":
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="drill_") as kept:
         table = drill(asked.actions, asked.moments, asked.seed, Path(kept))
-    by = table.groupby(["action", "signal"], sort=False)
-    print(by.agg({"moment": "count", **dict.fromkeys(COUNTS, "sum"), "seconds": "max"}).to_string())
+    totals = {"moment": "count", "late": "sum", **dict.fromkeys(COUNTS, "sum"), "seconds": "max"}
+    print(table.groupby(["action", "signal"], sort=False).agg(totals).to_string())
     slow = table["seconds"].where(table["signal"] == "SIGINT").max()
     print(f"Longest time from Ctrl-C to the end: {slow:.2f} s (at most {SOON:g} s).")
     sys.exit(int(table[COUNTS].to_numpy().any() or slow > SOON))

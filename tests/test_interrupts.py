@@ -27,6 +27,14 @@ MARK = "MARK_OF_A_TEST"
 
 
 @pytest.fixture(autouse=True)
+def ctrl_c_is_heard():
+    """What a process in the background starts would be deaf to it, as that is itself."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True)
 def workers_find_the_measures(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), HERE]))
 

@@ -32,6 +32,8 @@ class Shot:
         Files that are half written, fits that are not of all their draws.
     left
         Processes that were there after 5 s.
+    late
+        Whether all was done when the signal came.
     """
 
     action: str
@@ -42,6 +44,7 @@ class Shot:
     half: list[str]
     broken: list[str]
     left: int
+    late: bool
 
 
 def whole(action: str, folder: Path) -> float:
@@ -76,16 +79,17 @@ def shot(action: str, folder: Path, number: int, moment: float) -> Shot:
         (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
         said = _said(process)
     words = said.split()
-    ended = float(words[-1]) if words and b"interrupted" in words else time.time()
+    ended = float(words[-1]) if b"interrupted" in words else time.time()
     code = _OF_SIGNALS.get(process.returncode, process.returncode)
-    # One that has done all its work may end as if nothing had been asked of it.
-    expected = {128 + number} if b"Written:" not in words else {0, 128 + number}
-    faults = [] if code in expected else [f"exit code {code}"]
-    told = errors.read_text(encoding="utf-8")
-    faults += [f"a traceback: {told.strip()}"] * ("Traceback" in told)
+    faults, told = [], errors.read_text(encoding="utf-8")
+    if late := b"Written:" in words:
+        sent = ended  # all was done: what was interrupted is Python's own end
+    else:
+        faults += [] if code == 128 + number else [f"exit code {code}"]
+        faults += [f"a traceback: {told.strip()}"] * ("Traceback" in told)
     n_left, (half, broken) = left(mark), examined(folder)
     name = signal.Signals(number).name
-    return Shot(action, name, moment, ended - sent, ", ".join(faults), half, broken, n_left)
+    return Shot(action, name, moment, ended - sent, ", ".join(faults), half, broken, n_left, late)
 
 
 def _started(action: str, folder: Path, mark: str, errors: Path) -> subprocess.Popen[bytes]:
@@ -93,6 +97,9 @@ def _started(action: str, folder: Path, mark: str, errors: Path) -> subprocess.P
     command = [sys.executable, "-m", "drilling.child", action, str(folder)]
     if action == JOB:
         command = [sys.executable, str(_SCRIPTS / f"{FITS.script}.py"), str(folder)]
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # As of a job in the background: what it starts would be deaf to Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     with errors.open("wb") as stream:
         process = subprocess.Popen(
             command,

@@ -18,7 +18,7 @@ from typing import NoReturn
 ASKED_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Set by a script for one that it starts: it ends when the one that started it is gone.
 RUN_BY = "SCRIPT_IS_RUN_BY"
-GRACE = 1.5  # seconds in which a script ends in order, which takes it a tenth
+GRACE = 1.0  # seconds in which a script ends in order, which takes it a tenth
 _asked: list[int] = []  # by which signals this process was asked to end
 _SCRIPTS = Path(__file__).resolve().parents[1]
 
@@ -33,8 +33,9 @@ def guard() -> None:
     for number in ASKED_TO_END:
         if signal.getsignal(number) != signal.SIG_IGN:  # as of one that runs in the background
             signal.signal(number, _end)
-    # Registered first and called last, when all who started something could end it in order.
-    atexit.register(lambda: _asked and _end_children())
+    # Registered first and called last, when all who started something could end it in order; what
+    # Python itself would take down then takes a second.
+    atexit.register(lambda: _asked and _leave(_asked[0]))
     parent = os.environ.pop(RUN_BY, "")
     if parent:
         threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
