@@ -350,6 +350,10 @@ _OF_POSTERIOR = frozenset({"confounding_bound", "delta_response", "diagnose", "r
 _OF_THE_VERB = frozenset(
     {
         "parse_spec.content",
+        *(
+            f"make_cohort.{name}"
+            for name in ("patients", "grades", "infusions", "blocks", "status")
+        ),
         *(f"make_cohort.{name}" for name in ("scale", "labels", "title", "source", "truth")),
     }
 )

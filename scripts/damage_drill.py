@@ -6,6 +6,7 @@ in an error of a library below.
 """
 
 import argparse
+import running.guard  # noqa: F401
 import sys
 import tempfile
 from pathlib import Path

@@ -5,6 +5,7 @@ traceback is printed with the seed that makes it again, and the exit code is 1.
 """
 
 import argparse
+import running.guard  # noqa: F401
 import shutil
 import sys
 import tempfile
@@ -53,8 +54,7 @@ def main(n_cohorts: int, n_models: int, first: int) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cohorts", type=int, default=3_000, help="how many cohorts (3,000)")
-    parser.add_argument("--models", type=int, default=4_800, help="how many model files (4,800)")
+    parser.add_argument("--cohorts", dest="n_cohorts", type=int, default=3_000)
+    parser.add_argument("--models", dest="n_models", type=int, default=4_800)
     parser.add_argument("--first", type=int, default=0, help="first seed")
-    asked = parser.parse_args()
-    sys.exit(1 if main(asked.cohorts, asked.models, asked.first) else 0)
+    sys.exit(1 if main(**vars(parser.parse_args())) else 0)

@@ -269,13 +269,15 @@ def test_odd_cohorts_are_fitted_or_refused_with_the_cure(cohort):
     untested = (blocks["patient"] == "P03") & (blocks["day"] == 182)
     blocks["n_nerves"] = blocks["n_nerves"].mask(untested, pd.NA)
     unknown = replace(cohort, blocks=blocks)
-    with pytest.raises(DataError, match=r"blank for 1 patients.*'P03'.*negative_binomial"):
+    with pytest.raises(DataError, match=r"blank for 1 patients.*row position 2 .*negative_b"):
         make_design(spec, unknown)
     blocks = cohort.blocks.copy()
     here = (blocks["patient"] == "P03") & (blocks["day"] == 182)
     blocks["n_nerves"] = blocks["n_nerves"].mask(here, 0)
     blocks["n_blocks"] = blocks["n_blocks"].mask(here, 0)
-    with pytest.raises(DataError, match=r"'n_nerves' is 0 at follow-up for 1 patients.*'P03'"):
+    with pytest.raises(
+        DataError, match=r"'n_nerves' is 0 at follow-up for 1 patients.*row position 2 "
+    ):
         make_design(spec, replace(cohort, blocks=blocks))
     counted = make_design(without_predictors("blocks_counts"), unknown)
     assert (counted["blocks_after"] >= 0).sum() == 38

@@ -169,7 +169,10 @@ def test_a_run_that_is_ended_leaves_nobody_and_what_is_finished(models, tmp_path
     assert "Traceback" not in said
 
 
-def test_an_interruption_waits_for_the_end_of_the_block():
+def test_an_interruption_waits_for_the_end_of_the_block(request):
+    # Whoever starts the tests in the background has Ctrl-C ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     done = []
 
     def start():
