@@ -190,6 +190,7 @@ def sampled(full):
     return fit(spec, full, seed=1, progress="off", chains=2, draws=500)
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_one_table_has_the_published_counts_and_the_model(cohort, sampled):
     with pytest.warns(CohortWarning, match="2 of 40 patients are not evaluable"):

@@ -96,6 +96,7 @@ def test_calls_are_counted_by_hand():
     assert table["n_cohorts"].tolist() == [2, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_a_study_counts_models_and_tests(models, tmp_path, monkeypatch):
     monkeypatch.setattr("mmn_bayes.report.calls.SCENARIOS", {"none": SCENARIOS["none"]})

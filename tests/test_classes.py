@@ -153,6 +153,7 @@ def test_with_flat_priors_the_mode_is_the_frequentist_estimate(models):
     assert [-odds[0] + odds[1], -odds[0]] == pytest.approx(params[0], abs=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_predictors_move_odds_against_the_first_level(models, cohort):
     spec = read_spec(models / "long_term.toml")
@@ -237,6 +238,7 @@ def test_what_is_of_responses_says_so_of_classes(rates, models, cohort):
     assert "grades" not in words
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_patients_are_left_out_of_models_of_classes(rates, models, cohort, tmp_path):
     known = last_status(cohort, 182.0).dropna()

@@ -161,6 +161,7 @@ def test_each_row_keeps_its_own_mark_and_margin(table):
     assert len(widths) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_effects_on_gain_and_level_are_in_grades_beside_those_of_the_equations(models):
     cohort = simulated(8, seed=2)

@@ -51,6 +51,7 @@ def renamed(cohort):
     return make_cohort(**tables, synthetic=True)
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_other_data_of_the_same_size_are_not_compiled_again(compilations, models):
     spec, cohort = read_spec(models / "benchmark.toml"), simulated(3, seed=3)

@@ -682,7 +682,9 @@ def test_the_parameters_of_the_graph_are_those_of_the_file(case: Case) -> None:
     assert {rv.name for rv in case.model.free_RVs} == stated | own
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "seed", [1, 2, pytest.param(3, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow)]
+)
 def test_the_log_density_is_that_of_the_second_author(case: Case, seed: int) -> None:
     point = some_point(case.spec, case.cohort, seed)
     expected = case.answers.log_density(point)

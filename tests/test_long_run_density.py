@@ -645,6 +645,7 @@ def test_a_joint_model_has_the_density_of_the_page(joint: Graph) -> None:
         assert agree(joint, seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name for name in OF_BOTH if name not in ("as it is", "without sharing")]
 )

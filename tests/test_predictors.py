@@ -392,6 +392,7 @@ def gain_male(models):
     return with_candidates(parse_spec(content, "gain"), ["male"], "gain_male")
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_effects_on_the_gain_are_in_grades_and_change_the_response(of_grades, models):
     posterior = of_grades["posterior"].to_dataset()

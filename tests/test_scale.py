@@ -269,6 +269,7 @@ class TestModifiedScale:
         assert got == pytest.approx(expected, rel=1e-8, abs=0)
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_two_grades_go_all_the_way_to_a_table(modified: Cohort) -> None:
     # Holds for any draws: failure probability 0.

@@ -52,6 +52,7 @@ def stated_anew(file, edit, to):
 # --- damage ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_refused_or_holds_what_it_held(kept):
     counts = damage.tried(kept, n_bits=40, n_cuts=6, seed=3)
     assert {way: count.total() for way, count in counts.items()} == {

@@ -46,6 +46,7 @@ def cohort_of(grade, n=8, naive=lambda i: bool(i % 2)):
         return make_cohort(patients, grades, infusions, synthetic=True)
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_nobody_affected_is_said_at_the_fit_and_in_the_tables(models):
     spec = read_spec(models / "strength_no_exposure.toml")
@@ -124,6 +125,7 @@ def test_data_that_can_tell_are_fitted_without_a_word(models):
         assert uninformative(spec, make_design(spec, simulated(20, seed=3))) == []
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 @pytest.mark.parametrize("model", ["response", "strength_no_exposure"])
 def test_draws_that_are_not_numbers_are_never_a_rate(models, model):
