@@ -126,7 +126,8 @@ def pytest_configure(config: pytest.Config) -> None:
 # The longest files first: begun last, one of them would run alone at the end. While one process has
 # the very longest, the other has those that share a fit, which take as long together.
 LONGEST = (
-    *("test_log_density.py", "test_fit.py", "test_scenarios.py", "test_identifying.py"),
+    *("test_log_density.py", "test_fit.py", "test_arguments.py", "test_scenarios.py"),
+    *("test_identifying.py",),
     *("test_definitions.py", "test_both_worlds.py", "test_missing.py", "test_leaving_out.py"),
     *("test_predictors.py", "test_historical.py", "test_structure.py", "test_observed_effects.py"),
     *("test_recovery.py", "test_determinism.py", "test_references.py", "test_running.py"),
