@@ -65,6 +65,7 @@ def table(fits, cohort):
     return compare_predictors(fits, cohort)
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_every_model_and_the_usual_test_have_a_row(table, fits, cohort, models):
     assert table.groupby("model", sort=False).size().to_dict() == {

@@ -127,6 +127,7 @@ def test_the_sampler_turns_back_where_there_is_no_density():
     assert 0.5 < float(kept.max()) < 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_other_responses_are_not_compiled_again(compilations, models):
     # Who responded, who is not evaluable, and the spread of covariates are data too.

@@ -774,6 +774,7 @@ def test_the_placebo_table_asks_both_questions(responses, spondylitis):
     assert nobody["test"].tolist() == ["nobody evaluable"]
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_the_trial_agrees_with_its_published_margins(models, trial):
     spec = read_spec(models / "trial_leger2001.toml")

@@ -110,6 +110,7 @@ def test_covariates_are_blanked_by_themselves(cohort):
             with_blanks(cohort, columns, share=share, seed=3)
 
 
+@pytest.mark.slow
 def test_a_failed_set_is_named(spec, cohort, tmp_path):
     with pytest.raises(RuntimeError, match=r"2 fits failed; set 001: .*unexpected keyword"):
         imputed_predictors(

@@ -199,6 +199,7 @@ def test_margins_are_those_of_each_fit(spec, cohort):
         assert row["moved_sd"] == pytest.approx(moved)
 
 
+@pytest.mark.slow
 def test_what_the_first_fit_does_not_have_has_no_change(spec, cohort):
     content = spec.resolved
     without = {key: content[key] for key in content if key not in ("blocks", "sharing")}

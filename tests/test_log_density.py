@@ -1042,6 +1042,7 @@ def test_what_no_file_uses_yet_has_the_density_of_the_page_too(name: str) -> Non
     )
 
 
+@pytest.mark.slow
 def test_a_frozen_model_with_memory_has_the_same_density() -> None:
     # What is sampled has its data and shapes frozen, by which every operation is made anew.
     name = "an examiner who remembers 200 days, logit"

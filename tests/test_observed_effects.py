@@ -162,6 +162,7 @@ def test_without_others_nothing_is_adjusted_for(some, spec_of):
     assert row["adjusted_for"] == ""
 
 
+@pytest.mark.slow
 def test_interval_and_p_value_are_of_the_profile(some, spec_of):
     design, response = some_by_hand()
     peak = penalised(design, response, by_newton(design, response))

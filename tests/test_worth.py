@@ -198,6 +198,7 @@ def test_what_a_candidate_adds_is_a_sum_of_paired_differences(spec):
     assert np.isnan(table.loc["all candidates", "removed"])
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_a_strong_candidate_is_worth_something_by_either_way(spec, cohort, tmp_path):
     one = with_candidates(spec, ["strong"], "one")
