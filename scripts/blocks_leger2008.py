@@ -9,7 +9,8 @@ from running.command_line import folder_of
 import pandas as pd
 
 import mmn_bayes as mb
-from mmn_bayes.report import figures, store
+from mmn_bayes import plots
+from mmn_bayes.report import store
 from mmn_bayes.report.formatting import print_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,7 +33,7 @@ def main(folder: Path) -> None:
     table, notes = mb.blocks_table(cohort, fits), mb.blocks_notes(cohort, fits)
     store.write_table(table, folder / "blocks.csv")
     store.write_markdown(table, folder / "blocks.md", TITLE, notes)
-    store.save_figure(figures.blocks_figure(table, title=TITLE), folder / "blocks.png")
+    store.save_figure(plots.blocks_figure(table, title=TITLE), folder / "blocks.png")
     parts = [mb.summarise(mb.block_ratios(fit), above=1.0) for fit in fits]
     ratios = pd.concat(parts, keys=names, names=["model"]).reset_index(level="model")
     store.write_table(ratios, folder / "blocks_ratios.csv")

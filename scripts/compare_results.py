@@ -9,8 +9,8 @@ import running.guard  # noqa: F401
 import sys
 from pathlib import Path
 
-from mmn_bayes.report.comparing_results import compare_results
-from mmn_bayes.report.sides import Committed, WorkingTree
+from mmn_bayes.studies.comparing_results import compare_results
+from mmn_bayes.studies.sides import Committed, WorkingTree
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -16,13 +16,13 @@ from benchmarking.clock import Clock
 from benchmarking.gradient import microseconds
 
 import mmn_bayes as mb
-from mmn_bayes.cohort.recipe import with_compartment
-from mmn_bayes.model.build import build
-from mmn_bayes.model.compiling import compiled, for_sampler
-from mmn_bayes.model.design import make_design
-from mmn_bayes.posterior.recovery import simulated
+from mmn_bayes.engine.build import build
+from mmn_bayes.engine.compiled_logp import compiled, for_sampler
+from mmn_bayes.engine.design import make_design
 from mmn_bayes.report.formatting import print_table
 from mmn_bayes.report.store import write_table
+from mmn_bayes.simulation.recipe import with_compartment
+from mmn_bayes.studies.known_truth import simulated
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ("strength_no_exposure", "strength_dose_rate", "strength")

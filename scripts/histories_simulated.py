@@ -12,7 +12,8 @@ from running.command_line import folder_of
 import numpy as np
 
 import mmn_bayes as mb
-from mmn_bayes.report import figures, store
+from mmn_bayes import plots
+from mmn_bayes.report import store
 from mmn_bayes.report.formatting import print_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,7 +44,7 @@ def main(folder: Path) -> None:
         print_table(table, f"Simulated histories, {name.replace('_', ' ')}")
     store.write_markdown(tables["occupancy"], folder / "occupancy.md", TITLE, notes)
     clock, levels = mb.on_clock(cohort, spec.states.since), spec.states.levels
-    drawing = figures.occupancy_figure(
+    drawing = plots.occupancy_figure(
         mb.state_occupancy(fit, days=DAYS, patients="population"),
         mb.empirical_occupancy(clock, levels=levels, days=COUNTED),
         product=mb.aalen_johansen(clock, levels=levels, days=DAYS),

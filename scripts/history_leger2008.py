@@ -5,7 +5,9 @@ from running.command_line import folder_of
 from running.stored import stored_fits
 
 import mmn_bayes as mb
-from mmn_bayes.report import figures, store, tables
+from mmn_bayes import plots
+from mmn_bayes.outcomes.response import table as tables
+from mmn_bayes.report import store
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20082
@@ -48,9 +50,9 @@ def main(folder: Path) -> None:
     store.write_table(mb.select_evidence(spec, counts), folder / "evidence_selected.csv")
     store.write_table(mb.check_mixture(history, priors["map"]), folder / "mixture_check.csv")
     store.write_table(conflict, folder / "conflict.csv")
-    drawn = figures.conflict_figure(conflict, title=CONFLICT)
+    drawn = plots.conflict_figure(conflict, title=CONFLICT)
     store.save_figure(drawn, folder / "conflict.png")
-    store.save_figure(figures.history_figure(studies, title=STUDIES), folder / "history.png")
+    store.save_figure(plots.history_figure(studies, title=STUDIES), folder / "history.png")
     store.write_manifest(fits, folder / "manifest_history.json")
 
 

@@ -9,7 +9,8 @@ from running.command_line import folder_of
 import pandas as pd
 
 import mmn_bayes as mb
-from mmn_bayes.report import figures, store
+from mmn_bayes import plots
+from mmn_bayes.report import store
 from mmn_bayes.report.formatting import print_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,7 +49,7 @@ def main(folder: Path) -> None:
     # The founding study's are the patients that this cohort stands for.
     others = mb.cohorts_table(cohort, fits[0], evidence[evidence["study"] != "Leger2008"])
     store.write_table(others, folder / "long_term_others.csv")
-    drawing = figures.classes_figure(table, others, title=CLASSES)
+    drawing = plots.classes_figure(table, others, title=CLASSES)
     store.save_figure(drawing, folder / "long_term.png")
     store.write_manifest(fits, folder / "manifest_long_term.json")
     print_table(table, CLASSES, notes)

@@ -8,7 +8,8 @@ from running.command_line import folder_of
 from running.stored import stored_fits
 
 import mmn_bayes as mb
-from mmn_bayes.report import store, tables
+from mmn_bayes.outcomes.response import table as tables
+from mmn_bayes.report import store
 
 ROOT = Path(__file__).resolve().parents[1]
 EVIDENCE = ROOT / "data" / "evidence"

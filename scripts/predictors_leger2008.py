@@ -11,7 +11,8 @@ from running.command_line import folder_of
 import pandas as pd
 
 import mmn_bayes as mb
-from mmn_bayes.report import figures, store
+from mmn_bayes import plots
+from mmn_bayes.report import store
 from mmn_bayes.report.formatting import print_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,7 +40,7 @@ def main(folder: Path) -> None:
     store.write_table(table, folder / "predictors.csv")
     shown = mb.shown_predictors(table)
     store.write_markdown(shown, folder / "predictors.md", f"{CAPTION}. {cohort.title}", notes)
-    drawn = figures.predictors_figure(table, title=CAPTION)
+    drawn = plots.predictors_figure(table, title=CAPTION)
     store.save_figure(drawn, folder / "predictors.png")
     unseen = {fit.attrs["spec_name"]: mb.left_out_response(fit) for fit in fits}
     for name, own in unseen.items():
@@ -48,7 +49,7 @@ def main(folder: Path) -> None:
     store.write_table(scores, folder / "scores.csv")
     store.write_table(mb.calibration_table(unseen), folder / "calibration.csv")
     some = {name: unseen[f"candidates_{name}"] for name in ("response", "response_r2d2", "gain")}
-    drawn = figures.calibration_figure(some, title=LEFT_OUT)
+    drawn = plots.calibration_figure(some, title=LEFT_OUT)
     store.save_figure(drawn, folder / "calibration.png")
     store.write_manifest(fits, folder / "manifest.json")
     print_table(shown, CAPTION, notes)

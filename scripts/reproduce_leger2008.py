@@ -6,7 +6,9 @@ from running.command_line import OTHER_DRAWS, Timing, parser_of
 import numpy as np
 
 import mmn_bayes as mb
-from mmn_bayes.report import figures, store, tables
+from mmn_bayes import plots
+from mmn_bayes.outcomes.response import table as tables
+from mmn_bayes.report import store
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
@@ -37,11 +39,11 @@ def main(folder: Path, timing: Timing) -> None:
     timing.done("response table")
     printed = published.set_index("quantity")["printed_percent"]
     placebo = float(printed["historical_placebo_rate"]) / 100.0
-    drawn = figures.response_figure(draws, table, placebo=placebo, title=cohort.title)
+    drawn = plots.response_figure(draws, table, placebo=placebo, title=cohort.title)
     store.save_figure(drawn, folder / "response.png")
     shares = mb.grade_shares(fits[0], np.arange(0.0, 449.0, 14.0))
     seen = mb.observed_shares(fits[0], (0, 15, 60, 120, 270, 500))
-    drawn = figures.shares_figure(shares, seen, title=cohort.title)
+    drawn = plots.shares_figure(shares, seen, title=cohort.title)
     store.save_figure(drawn, folder / "grade_shares.png")
     timing.done("figures")
     for spec, one in zip(specs, fits, strict=True):

@@ -11,7 +11,9 @@ from running.stored import stored_fits
 import numpy as np
 
 import mmn_bayes as mb
-from mmn_bayes.report import figures, store, tables
+from mmn_bayes import plots
+from mmn_bayes.outcomes.response import table as tables
+from mmn_bayes.report import store
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACEBO = 0.2
@@ -46,9 +48,9 @@ def main(folder: Path) -> None:
     rows = mb.summarise(shifted, level=0.95, interval="eti")
     store.write_table(rows, folder / "delta.csv")
     title = "Response if those who were not seen at 6 months did worse, or better"
-    drawn = figures.delta_figure(shifted, written["missing"], rate=PLACEBO, title=title)
+    drawn = plots.delta_figure(shifted, written["missing"], rate=PLACEBO, title=title)
     store.save_figure(drawn, folder / "delta.png")
-    drawn = figures.definitions_figure(written["definitions"], title=CAPTIONS["definitions"])
+    drawn = plots.definitions_figure(written["definitions"], title=CAPTIONS["definitions"])
     store.save_figure(drawn, folder / "definitions.png")
     print(f"\nWritten: {folder}")
 

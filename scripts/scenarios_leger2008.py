@@ -10,7 +10,9 @@ from running.stored import stored_fits
 import numpy as np
 
 import mmn_bayes as mb
-from mmn_bayes.report import figures, store, tables
+from mmn_bayes import plots
+from mmn_bayes.outcomes.response import table as tables
+from mmn_bayes.report import store
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED, PLACEBO, PATIENT, AFTER = 20081, 0.2, "P03", np.arange(0.0, 141.0, 2.0)
@@ -46,10 +48,10 @@ def main(folder: Path) -> None:
     course = mb.patient_course(fit, PATIENT, np.arange(0, 731, 10))
     seen = mb.observed_shares(fit, (0, 15, 60, 120, 270, 500), by=None)
     drawings = {
-        "trajectory": figures.trajectory_figure(drawn, seen, title="Strength by schedule"),
-        "patient": figures.patient_figure(fit, course, title=f"Patient {PATIENT}, as infused"),
-        "kernel": figures.kernel_figure(one, left, prior=known, title="Effect of infusions"),
-        "dose_response": figures.dose_response_figure(doses, placebo=PLACEBO, title="By dose"),
+        "trajectory": plots.trajectory_figure(drawn, seen, title="Strength by schedule"),
+        "patient": plots.patient_figure(fit, course, title=f"Patient {PATIENT}, as infused"),
+        "kernel": plots.kernel_figure(one, left, prior=known, title="Effect of infusions"),
+        "dose_response": plots.dose_response_figure(doses, placebo=PLACEBO, title="By dose"),
     }
     for name, drawing in drawings.items():
         store.save_figure(drawing, folder / f"scenario_{name}.png")

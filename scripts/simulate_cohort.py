@@ -6,12 +6,12 @@ Usage: python scripts/simulate_cohort.py [folder]      (default: data/leger2008_
 from pathlib import Path
 from running.command_line import folder_of
 
-from mmn_bayes.cohort.published import read_published
-from mmn_bayes.cohort.recipe import truth_to_toml
-from mmn_bayes.cohort.reproduction import reproduce_cohort
-from mmn_bayes.cohort.writing import write_cohort
+from mmn_bayes.data.published import read_published
+from mmn_bayes.data.writing import write_cohort
+from mmn_bayes.model_file.reading import read_spec
 from mmn_bayes.report.store import write_text
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.simulation.recipe import truth_to_toml
+from mmn_bayes.simulation.reproduction import reproduce_cohort
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED = ROOT / "data" / "leger2008"

@@ -10,8 +10,8 @@ from pathlib import Path
 from running.command_line import folder_of
 
 import mmn_bayes as mb
-from mmn_bayes.report.calls import study_calls
 from mmn_bayes.report.formatting import print_table
+from mmn_bayes.studies.verdicts import study_calls
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081

@@ -10,9 +10,9 @@ from pathlib import Path
 from running.command_line import folder_of
 
 import mmn_bayes as mb
-from mmn_bayes.posterior.recovery import truth_intervals
 from mmn_bayes.report import store
 from mmn_bayes.report.formatting import print_table
+from mmn_bayes.studies.known_truth import truth_intervals
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081

@@ -11,7 +11,8 @@ from running.command_line import folder_of
 import numpy as np
 
 import mmn_bayes as mb
-from mmn_bayes.report import figures, store
+from mmn_bayes import plots
+from mmn_bayes.report import store
 from mmn_bayes.report.formatting import print_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,7 +50,7 @@ def main(folder: Path) -> None:
         store.write_table(table, folder / f"{name}.csv")
         print_table(table, f"The long run, {name.replace('_', ' ')}")
     seen = mb.observed_shares(fit, (0, 15, 60, 120, 270, 500, 900, 1400), by=None)
-    drawing = figures.trajectory_figure(drawn, seen, title="Strength over five years by schedule")
+    drawing = plots.trajectory_figure(drawn, seen, title="Strength over five years by schedule")
     store.save_figure(drawing, folder / "trajectory.png")
     store.write_manifest(fit, folder / "manifest.json")
     print(f"Written: {folder}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from running.command_line import parser_of
 
 import mmn_bayes as mb
-from mmn_bayes.report.recovery import SETTINGS, run_study
+from mmn_bayes.studies.recovery import SETTINGS, run_study
 
 ROOT = Path(__file__).resolve().parents[1]
 

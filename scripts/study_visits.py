@@ -10,7 +10,7 @@ from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report.formatting import print_table
-from mmn_bayes.report.learning import notes, run_visits_study
+from mmn_bayes.studies.visit_study import notes, run_visits_study
 
 ROOT = Path(__file__).resolve().parents[1]
 

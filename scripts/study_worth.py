@@ -13,8 +13,8 @@ from running.command_line import folder_of
 
 import mmn_bayes as mb
 from mmn_bayes.report import store
-from mmn_bayes.report.calls import cohort_of, ten_candidates
 from mmn_bayes.report.formatting import print_table
+from mmn_bayes.studies.verdicts import cohort_of, ten_candidates
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081

@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from xarray import DataTree
 
-    from mmn_bayes.cohort.schema import Cohort
+    from mmn_bayes.data.schema import Cohort
 
 # Before anything imports matplotlib, in this process or in one it starts.
 os.environ["MPLBACKEND"] = "Agg"
@@ -40,8 +40,8 @@ def models() -> Path:
 @pytest.fixture(scope="session")
 def few() -> "Cohort":
     """Twelve simulated patients, two of whom were not seen at follow-up."""
-    from mmn_bayes.cohort.recipe import with_compartment
-    from mmn_bayes.posterior.recovery import simulated
+    from mmn_bayes.simulation.recipe import with_compartment
+    from mmn_bayes.studies.known_truth import simulated
 
     return simulated(12, 3, with_compartment())
 
@@ -49,8 +49,8 @@ def few() -> "Cohort":
 @pytest.fixture(scope="session")
 def strength_of_few(models: Path, few: "Cohort") -> "DataTree":
     """The strength model fitted to them, once a process: for what holds of any draws."""
-    from mmn_bayes.model.sampling import fit
-    from mmn_bayes.spec.reading import read_spec
+    from mmn_bayes.engine.sampling import fit
+    from mmn_bayes.model_file.reading import read_spec
 
     lengths = {"chains": 2, "draws": 150, "tune": 200}
     return fit(read_spec(models / "strength.toml"), few, seed=5, **lengths, progress="off")
@@ -67,7 +67,7 @@ _of_draws: set[tuple[str, str]] = set()
 @pytest.fixture(scope="session", autouse=True)
 def seeds() -> Iterator[None]:
     """Count the runs of the sampler in this process, and shift their seeds."""
-    from mmn_bayes.model import sampling
+    from mmn_bayes.engine import sampling
 
     sample: Callable[..., Any] = sampling._sampled
 

@@ -3,8 +3,8 @@
 A change of where things live or what they are called changes no number: record before it, compare
 after it, on the same machine. Names that changed are given as a map of old to new.
 
-    python tests/recorded_numbers.py record FOLDER
-    python tests/recorded_numbers.py compare FOLDER [--names names.json]
+    python tests/recorded_numbers.py record FOLDER [--only strength response]
+    python tests/recorded_numbers.py compare BEFORE AFTER [--names names.json] [--only ...]
 """
 
 import argparse
@@ -14,7 +14,7 @@ import os
 import sys
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,10 @@ import xarray as xr
 from stored import Beside
 
 import mmn_bayes as mb
-from mmn_bayes.model.build import build
-from mmn_bayes.model.compiling import compiled
-from mmn_bayes.model.design import make_design
-from mmn_bayes.posterior.implied import draw_prior
+from mmn_bayes.engine.build import build
+from mmn_bayes.engine.compiled_logp import compiled
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.posterior.prior_predictive import draw_prior
 
 ROOT = Path(__file__).resolve().parents[1]
 POINTS = 5
@@ -116,11 +116,13 @@ def text_or_numbers(values: Any) -> np.ndarray:
     return array if array.dtype.kind in "biufM" else array.astype(str)
 
 
-def record(folder: Path) -> None:
-    """Write one file a model."""
+def record(folder: Path, only: Collection[str] = ()) -> None:
+    """Write one file a model, of all or of some models."""
     folder.mkdir(parents=True, exist_ok=True)
     beside = Beside(ROOT)
     for path in sorted((ROOT / "models").glob("*.toml")):
+        if only and path.stem not in only:
+            continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             numbers = dict(numbers_of(path.stem, beside))
@@ -128,11 +130,15 @@ def record(folder: Path) -> None:
         print(f"{path.stem}: {len(numbers)} arrays", flush=True)
 
 
-def different(before: Path, after: Path, names: Mapping[str, str]) -> list[str]:
-    """What two records do not have alike, under a map of parts of names."""
-    found = []
+def different(
+    before: Path, after: Path, names: Mapping[str, str], only: Collection[str] = ()
+) -> tuple[int, list[str]]:
+    """How many arrays two records have, and which are not alike, under a map of parts of names."""
+    compared, found = 0, []
     for old in sorted(before.glob("*.npz")):
         stem = names.get(old.stem, old.stem)
+        if only and stem not in only:
+            continue
         new = after / f"{stem}.npz"
         if not new.is_file():
             found.append(f"{stem}: no such model any more")
@@ -141,6 +147,7 @@ def different(before: Path, after: Path, names: Mapping[str, str]) -> list[str]:
             called = {"/".join(names.get(part, part) for part in n.split("/")): n for n in was}
             found += [f"{stem}/{name}: only in one of them" for name in called.keys() ^ set(now)]
             for name in called.keys() & set(now):
+                compared += 1
                 one, other = was[called[name]], now[name]
                 alike = one.dtype == other.dtype and one.shape == other.shape
                 if one.dtype.kind == "U":
@@ -149,7 +156,7 @@ def different(before: Path, after: Path, names: Mapping[str, str]) -> list[str]:
                     alike = one.tobytes() == other.tobytes()
                 if not alike:
                     found.append(f"{stem}/{name}: another value")
-    return found
+    return compared, found
 
 
 def main() -> int:
@@ -158,13 +165,14 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("after", type=Path, nargs="?")
     parser.add_argument("--names", type=Path, help="JSON: old name to new")
+    parser.add_argument("--only", nargs="+", default=(), help="names of models")
     given = parser.parse_args()
     if given.what == "record":
-        record(given.folder)
+        record(given.folder, given.only)
         return 0
     names = json.loads(given.names.read_text()) if given.names else {}
-    found = different(given.folder, given.after, names)
-    print(*found, f"{len(found)} differences", sep="\n")
+    compared, found = different(given.folder, given.after, names, given.only)
+    print(*found, f"{compared} arrays compared, {len(found)} differences", sep="\n")
     return 1 if found else 0
 
 

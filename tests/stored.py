@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from mmn_bayes.cohort.deriving import with_early_response
-from mmn_bayes.cohort.published import read_evidence, read_trial
-from mmn_bayes.cohort.reading import read_cohort
-from mmn_bayes.cohort.restricting import first_months
-from mmn_bayes.cohort.simulate_histories import with_histories
+from mmn_bayes.data.deriving import with_early_response
+from mmn_bayes.data.published import read_evidence, read_trial
+from mmn_bayes.data.reading import read_cohort
+from mmn_bayes.data.restricting import first_months
+from mmn_bayes.engine.design import fingerprint, make_design
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.frequentist.imputing import complete_cases
-from mmn_bayes.model.design import fingerprint, make_design
-from mmn_bayes.spec.joint import part_of, without_sharing
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.outcomes.joint import part_of, without_sharing
+from mmn_bayes.predictors.observed_imputation import complete_cases
+from mmn_bayes.simulation.status_paths import with_histories
 
 ROOT = Path(__file__).resolve().parents[1]
 JOINT_PARTS = {f"joint_{outcome}": outcome for outcome in ("grade", "blocks", "class")}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import log_ndtr, logsumexp
 
-from mmn_bayes.model import any_link, ordinal
+from mmn_bayes.engine import kernel_general, ordinal
 
 X, W = np.polynomial.legendre.leggauss(20)
 LINKS = ("logit", "probit", "cloglog")
@@ -111,7 +111,7 @@ def loop(
     edges = np.array([0, eta.size] if edges is None else edges)
     d_eta, d_cutpoints = np.empty_like(eta), np.empty_like(cutpoints)
     again = np.full(eta.size, -1) if repeat is None else np.asarray(repeat)
-    value, d_sigma, d_memory = any_link.log_density(
+    value, d_sigma, d_memory = kernel_general.log_density(
         *(LINKS.index(link), eta, cutpoints, n_grades or cutpoints.size + 1, float(sigma)),
         *(code, edges),
         *(again, memory, d_eta, d_cutpoints),
@@ -134,7 +134,7 @@ def random_site(link: str, rng: np.random.Generator, sigma: float, rows: int) ->
 
 def row(link: str, a: float, b: float) -> Any:
     gap = a - b
-    return any_link.log_probability(LINKS.index(link), a, b, gap, -np.expm1(-gap))
+    return kernel_general.log_probability(LINKS.index(link), a, b, gap, -np.expm1(-gap))
 
 
 @pytest.mark.parametrize("link", LINKS)
@@ -417,7 +417,7 @@ PLAINLY = """
 import json
 import sys
 import numpy as np
-from mmn_bayes.model import any_link
+from mmn_bayes.engine import kernel_general as any_link
 
 for link, eta, cutpoints, sigma, code, repeat, memory in json.load(sys.stdin):
     eta, cutpoints, code = np.array(eta), np.array(cutpoints), np.array(code, dtype=np.int64)
@@ -470,7 +470,7 @@ def draw_effects(
     n_grades: int = 0,
 ) -> np.ndarray:
     """Draws of the effect of each site, one set of parameters; shape (site,)."""
-    return any_link.draw_site_effects(
+    return kernel_general.draw_site_effects(
         *(LINKS.index(link), np.array([eta], dtype=float), np.array([cutpoints])),
         *(n_grades or len(cutpoints) + 1, np.array([sigma]), np.array(code, dtype=np.int64), edges),
         np.full(len(code), -1) if repeat is None else np.array(repeat),

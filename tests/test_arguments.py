@@ -16,7 +16,7 @@ import pytest
 import xarray as xr
 
 import mmn_bayes as mb
-from mmn_bayes.model import sampling
+from mmn_bayes.engine import sampling
 
 ROOT = Path(__file__).resolve().parents[1]
 VERBS = [

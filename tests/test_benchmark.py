@@ -11,9 +11,9 @@ import pandas as pd
 import pymc as pm
 import pytest
 
-from mmn_bayes.model.build import build
-from mmn_bayes.model.design import make_design
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.engine.build import build
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.model_file.reading import parse_spec, read_spec
 from scripts.benchmarking import cohorts, gradient, peers, plan, running, short, tables, writing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -191,7 +191,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_patient_has_60_grades_and_every_engine_the_same(few: Path) -> None:
-    from mmn_bayes.cohort.reading import read_cohort
+    from mmn_bayes.data.reading import read_cohort
 
     cohort = read_cohort(few / "first")
     table = pd.read_csv(few / "first.csv")
@@ -216,7 +216,7 @@ def test_every_patient_has_60_grades_and_every_engine_the_same(few: Path) -> Non
 
 def test_the_log_density_of_the_graph_by_hand_is_that_of_the_package(few: Path) -> None:
     """The package's is that of the other with every site effect integrated out, here by a grid."""
-    from mmn_bayes.cohort.reading import read_cohort
+    from mmn_bayes.data.reading import read_cohort
 
     content = read_spec(plan.MODEL).resolved
     # The law of the levels is the same however they are sampled; the other samples them so.

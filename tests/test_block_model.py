@@ -15,24 +15,24 @@ import scipy.stats as ss
 import trees
 from monte_carlo import mcse
 
-from mmn_bayes.cohort.deriving import with_early_response
-from mmn_bayes.cohort.reading import read_cohort
-from mmn_bayes.cohort.restricting import of_patients
-from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.data.deriving import with_early_response
+from mmn_bayes.data.reading import read_cohort
+from mmn_bayes.data.restricting import of_patients
+from mmn_bayes.data.schema import Cohort
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.frequentist.blocks import MEAN_CHANGE, observed_blocks
-from mmn_bayes.frequentist.imputing import complete_cases, impute_cohorts
-from mmn_bayes.model.design import make_design
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior.blocks import block_kinds, expected_block_change
-from mmn_bayes.posterior.leaving_out import left_out_by_importance
-from mmn_bayes.posterior.long_run import block_ratios, class_odds_ratios
-from mmn_bayes.posterior.predictors import predictor_effects
-from mmn_bayes.posterior.recovery import simulated, truth_intervals
-from mmn_bayes.posterior.response import response_probability
-from mmn_bayes.report.blocks import blocks_notes, blocks_table
-from mmn_bayes.report.tables import question_notes
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.outcomes.blocks.estimands import block_kinds, expected_block_change
+from mmn_bayes.outcomes.blocks.observed import MEAN_CHANGE, observed_blocks
+from mmn_bayes.outcomes.blocks.table import blocks_notes, blocks_table
+from mmn_bayes.outcomes.response.estimands import response_probability
+from mmn_bayes.outcomes.response.table import question_notes
+from mmn_bayes.posterior.effect_ratios import block_ratios, class_odds_ratios
+from mmn_bayes.posterior.loo import left_out_by_importance
+from mmn_bayes.predictors.effects import predictor_effects
+from mmn_bayes.predictors.observed_imputation import complete_cases, impute_cohorts
+from mmn_bayes.studies.known_truth import simulated, truth_intervals
 
 ROOT = Path(__file__).parents[1]
 KINDS = ("fewer", "unchanged", "more")

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, binomtest, norm, spearmanr, t
 
-from mmn_bayes.cohort.margins import cohort_margins
-from mmn_bayes.cohort.reading import make_cohort, read_cohort
+from mmn_bayes.data.margins import cohort_margins
+from mmn_bayes.data.reading import make_cohort, read_cohort
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.frequentist.blocks import block_changes, blocks_and_strength, observed_blocks
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.outcomes.blocks.observed import block_changes, blocks_and_strength, observed_blocks
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEC = read_spec(ROOT / "models" / "strength.toml")

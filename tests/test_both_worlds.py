@@ -8,15 +8,15 @@ import pytest
 from scipy.special import expit
 from trees import first_draws
 
-from mmn_bayes.cohort.reading import make_cohort
-from mmn_bayes.frequentist.comparing import compare_rates
-from mmn_bayes.frequentist.rates import INTERVALS, exact_test
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.posterior.response import response_probability
-from mmn_bayes.report.comparing import NEEDED, STANDARDISED, comparison_table
+from mmn_bayes.data.reading import make_cohort
+from mmn_bayes.engine.sampling import fit
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.outcomes.observed_rates import INTERVALS, exact_test
+from mmn_bayes.outcomes.response.comparison_table import NEEDED, STANDARDISED, comparison_table
+from mmn_bayes.outcomes.response.estimands import response_probability
+from mmn_bayes.outcomes.response.observed_contrast import compare_rates
 from mmn_bayes.report.formatting import to_markdown, to_text
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.studies.known_truth import simulated
 
 SHORT = {"seed": 2, "chains": 2, "draws": 60, "tune": 150, "progress": "off"}
 

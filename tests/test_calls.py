@@ -11,10 +11,12 @@ import pandas as pd
 import pytest
 from measures import HERE
 
-from mmn_bayes.model.design import make_design
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior.calls import judged_effects
-from mmn_bayes.report.calls import (
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.sampling import fit
+from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.predictors.verdicts_table import judged_effects
+from mmn_bayes.studies.runner import Task, task_seed
+from mmn_bayes.studies.verdicts import (
     COLUMNS,
     LENGTHS,
     SCENARIOS,
@@ -23,8 +25,6 @@ from mmn_bayes.report.calls import (
     study_calls,
     ten_candidates,
 )
-from mmn_bayes.report.running import Task, task_seed
-from mmn_bayes.spec.reading import read_spec
 
 STORED = Path(__file__).resolve().parents[1] / "results" / "calls"
 MODELS = ("candidates_response", "candidates_response_horseshoe", "candidates_response_r2d2")
@@ -99,7 +99,7 @@ def test_calls_are_counted_by_hand():
 @pytest.mark.slow
 @pytest.mark.draws
 def test_a_study_counts_models_and_tests(models, tmp_path, monkeypatch):
-    monkeypatch.setattr("mmn_bayes.report.calls.SCENARIOS", {"none": SCENARIOS["none"]})
+    monkeypatch.setattr("mmn_bayes.studies.verdicts.SCENARIOS", {"none": SCENARIOS["none"]})
     specs = [read_spec(models / f"{MODELS[0]}.toml")]
     lengths = {"chains": 2, "draws": 100, "tune": 100}
     table = study_calls(

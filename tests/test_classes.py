@@ -15,34 +15,28 @@ from monte_carlo import mcse
 from scipy.optimize import minimize
 from statsmodels.discrete.discrete_model import MNLogit
 
-from mmn_bayes.cohort.deriving import with_early_response
+from mmn_bayes.data.deriving import with_early_response
+from mmn_bayes.engine.build import build
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.frequentist.imputing import complete_cases, impute_cohorts
-from mmn_bayes.model.build import build
-from mmn_bayes.model.classes import last_status
-from mmn_bayes.model.design import make_design
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior.classes import (
-    class_probability,
-    simultaneous_intervals,
-)
-from mmn_bayes.posterior.implied import implied_by_prior, prior_of
-from mmn_bayes.posterior.leaving_out import (
-    compare_models,
-    left_out_by_importance,
-    left_out_response,
-)
-from mmn_bayes.posterior.long_run import class_odds_ratios
-from mmn_bayes.posterior.predictor_table import predictor_table
-from mmn_bayes.posterior.predictors import predictor_effects
-from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.posterior.response import replicated_response, response_probability
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.outcomes.classes.design import last_status
+from mmn_bayes.outcomes.classes.estimands import class_probability, simultaneous_intervals
+from mmn_bayes.outcomes.classes.table import long_term_notes, long_term_table
+from mmn_bayes.outcomes.response.estimands import replicated_response, response_probability
+from mmn_bayes.outcomes.response.loo import left_out_response
+from mmn_bayes.outcomes.response.table import question_notes
+from mmn_bayes.posterior.effect_ratios import class_odds_ratios
+from mmn_bayes.posterior.loo import compare_models, left_out_by_importance
+from mmn_bayes.posterior.prior_predictive import implied_by_prior, prior_of
 from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.predictors.effects import predictor_effects
+from mmn_bayes.predictors.observed_imputation import complete_cases, impute_cohorts
+from mmn_bayes.predictors.table import predictor_table
 from mmn_bayes.report.formatting import to_text
-from mmn_bayes.report.leaving_out import leave_patients_out
-from mmn_bayes.report.long_term import long_term_notes, long_term_table
-from mmn_bayes.report.tables import question_notes
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.studies.exact_loo import leave_patients_out
+from mmn_bayes.studies.known_truth import simulated
 
 INTERPRETED = "FAST_COMPILE"
 LEVELS = ("dependent", "remission", "other")

@@ -8,8 +8,8 @@ from pathlib import Path
 import numba
 import pytest
 
-import mmn_bayes.model.code_folder as code_folder
-from mmn_bayes.model.code_folder import asked_folder
+import mmn_bayes.engine.code_folder as code_folder
+from mmn_bayes.engine.code_folder import asked_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHED = "import numba\n\n\n@numba.njit(cache=True)\ndef half(x):\n    return 0.5 * x\n"

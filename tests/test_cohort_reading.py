@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmn_bayes.cohort.reading import make_cohort, read_cohort, write_cohort
-from mmn_bayes.cohort.schema import DEFAULT_SCALE, Cohort
+from mmn_bayes.data.reading import make_cohort, read_cohort, write_cohort
+from mmn_bayes.data.schema import DEFAULT_SCALE, Cohort
 from mmn_bayes.errors import CohortWarning, DataError
 
 # A clean cohort: every grade of the scale occurs, every predictor varies, nothing to warn of.

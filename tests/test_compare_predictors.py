@@ -10,17 +10,21 @@ import pandas as pd
 import pytest
 from trees import with_draws
 
-from mmn_bayes.cohort.restricting import of_patients
-from mmn_bayes.cohort.simulate_responses import simulate_responses
+from mmn_bayes.data.restricting import of_patients
+from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.frequentist.effects import observed_effects
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior.predictor_table import predictor_table
-from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.report.figures import predictors_figure
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.plots import predictors_figure
+from mmn_bayes.predictors.comparison_table import (
+    compare_predictors,
+    predictor_notes,
+    shown_predictors,
+)
+from mmn_bayes.predictors.observed import observed_effects
+from mmn_bayes.predictors.table import predictor_table
 from mmn_bayes.report.formatting import to_markdown, to_text
-from mmn_bayes.report.predictors import compare_predictors, predictor_notes, shown_predictors
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.simulation.responses import simulate_responses
+from mmn_bayes.studies.known_truth import simulated
 
 SHORT = {"chains": 2, "draws": 200, "tune": 250, "progress": "off", "seed": 1}
 LONG = "a_predictor_whose_name_is_long_enough_to_be_cut"

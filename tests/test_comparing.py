@@ -11,18 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, chi2
 
-from mmn_bayes.cohort.reading import read_cohort
-from mmn_bayes.cohort.response import responses, visit_pair
-from mmn_bayes.frequentist.comparing import MEASURES, compare_rates, observed_contrast
-from mmn_bayes.frequentist.pairs import (
+from mmn_bayes.data.reading import read_cohort
+from mmn_bayes.data.response import responses, visit_pair
+from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.outcomes.observed_rates import exact_test, rate_interval
+from mmn_bayes.outcomes.response.observed_contrast import MEASURES, compare_rates, observed_contrast
+from mmn_bayes.outcomes.response.observed_pairs import (
     observed_agreement,
     observed_change,
     paired_test,
     signed_rank,
 )
-from mmn_bayes.frequentist.rates import exact_test, rate_interval
 from mmn_bayes.report.formatting import interval_in_words
-from mmn_bayes.spec.reading import read_spec
 
 ROOT = Path(__file__).resolve().parents[1]
 R = pd.read_csv(ROOT / "tests" / "references" / "rates_r.csv").set_index(["case", "quantity"])

@@ -11,12 +11,12 @@ import pytest
 from scipy.stats import beta, gamma, lognorm, norm
 from stored import ROOT
 
-from mmn_bayes.posterior.mixtures import moments
-from mmn_bayes.report.comparing_results import compare_results, most_errors
+from mmn_bayes.outcomes.evidence.mixtures import moments
 from mmn_bayes.report.formatting import to_markdown
-from mmn_bayes.report.monte_carlo import errors_of
-from mmn_bayes.report.sides import Committed, Folder, WorkingTree
-from mmn_bayes.report.table_pairs import TablePair
+from mmn_bayes.studies.comparing_results import compare_results, most_errors
+from mmn_bayes.studies.monte_carlo import errors_of
+from mmn_bayes.studies.sides import Committed, Folder, WorkingTree
+from mmn_bayes.studies.table_pairs import TablePair
 
 ESTIMATES = pd.DataFrame(
     {

@@ -13,13 +13,13 @@ import pytensor.tensor as pt
 import pytest
 import sites
 
-from mmn_bayes.cohort.reading import make_cohort
-from mmn_bayes.model import compiling
-from mmn_bayes.model.build import build
-from mmn_bayes.model.design import make_design
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.data.reading import make_cohort
+from mmn_bayes.engine import compiled_logp
+from mmn_bayes.engine.build import build
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.sampling import fit
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.studies.known_truth import simulated
 
 SHORT = {"seed": 5, "chains": 1, "draws": 20, "tune": 40, "progress": "off"}
 
@@ -27,15 +27,15 @@ SHORT = {"seed": 5, "chains": 1, "draws": 20, "tune": 40, "progress": "off"}
 @pytest.fixture
 def compilations(monkeypatch):
     """The models that are compiled from here on, with nothing kept from before."""
-    seen, compile_model = [], compiling._compile
+    seen, compile_model = [], compiled_logp._compile
 
     def compile_and_count(model, *how):
         seen.append(model)
         return compile_model(model, *how)
 
-    monkeypatch.setattr(compiling, "_KEPT", OrderedDict())
-    monkeypatch.setattr(compiling, "load_code", lambda *_: None)
-    monkeypatch.setattr(compiling, "_compile", compile_and_count)
+    monkeypatch.setattr(compiled_logp, "_KEPT", OrderedDict())
+    monkeypatch.setattr(compiled_logp, "load_code", lambda *_: None)
+    monkeypatch.setattr(compiled_logp, "_compile", compile_and_count)
     return seen
 
 
@@ -58,7 +58,7 @@ def test_other_data_of_the_same_size_are_not_compiled_again(compilations, models
     first, other = fit(spec, cohort, **SHORT), fit(spec, renamed(cohort), **SHORT)
     assert len(compilations) == 1
     assert all(name.startswith("other ") for name in other["posterior"]["patient"].to_numpy())
-    compiling._KEPT.clear()
+    compiled_logp._KEPT.clear()
     fresh = fit(spec, renamed(cohort), **SHORT)
     assert len(compilations) == 2
     assert other["posterior"].to_dataset().identical(fresh["posterior"].to_dataset())
@@ -66,10 +66,10 @@ def test_other_data_of_the_same_size_are_not_compiled_again(compilations, models
 
 
 def test_whatever_else_differs_is_compiled_for_itself(monkeypatch, models):
-    monkeypatch.setattr(compiling, "_KEPT", OrderedDict())
-    monkeypatch.setattr(compiling, "_MOST_KEPT", 9)
-    monkeypatch.setattr(compiling, "load_code", lambda *_: None)
-    monkeypatch.setattr(compiling, "_compile", lambda *_: object())
+    monkeypatch.setattr(compiled_logp, "_KEPT", OrderedDict())
+    monkeypatch.setattr(compiled_logp, "_MOST_KEPT", 9)
+    monkeypatch.setattr(compiled_logp, "load_code", lambda *_: None)
+    monkeypatch.setattr(compiled_logp, "_compile", lambda *_: object())
     spec = read_spec(models / "benchmark.toml")
     site, exposure = spec.resolved["group"]["site"], spec.resolved["exposure"]["dose_rate"]
     changes = (
@@ -88,14 +88,14 @@ def test_whatever_else_differs_is_compiled_for_itself(monkeypatch, models):
         for n in (3, 4)
     ]
     for number, (changed, cohort) in enumerate(models_compiled, start=1):
-        compiling.compiled(build(changed, make_design(changed, cohort)))
-        assert len(compiling._KEPT) == number
+        compiled_logp.compiled(build(changed, make_design(changed, cohort)))
+        assert len(compiled_logp._KEPT) == number
 
 
 def test_a_program_says_what_the_model_says(models):
     spec, cohort = read_spec(models / "benchmark.toml"), simulated(3, seed=3)
     model = build(spec, make_design(spec, cohort))
-    program, start = compiling.compiled(model), compiling._start(model)(3)
+    program, start = compiled_logp.compiled(model), compiled_logp._start(model)(3)
     flat = np.concatenate([np.ravel(start[name]) for name in sorted(start)])
     value, gradient = program.evaluate(flat)
     assert value == pytest.approx(model.compile_logp(mode="FAST_COMPILE")(start), rel=1e-12)
@@ -113,13 +113,13 @@ def test_the_sampler_turns_back_where_there_is_no_density():
         pm.Data("data_whole", np.ones(1, dtype=np.int64))
         x = pm.Normal("x", 0.0, 1.0)
         pm.Potential("only below 1", pt.switch(x < 1.0, 0.0, np.nan))
-    program = compiling.compiled(model)
+    program = compiled_logp.compiled(model)
     seed = 4 + 7919 * int(os.environ.get("SEED_SHIFT", "0"))  # this fit is none of the package's
     drawn = nutpie.sample(
-        compiling.for_sampler(model, program),
+        compiled_logp.for_sampler(model, program),
         **{"chains": 2, "draws": 300, "tune": 300, "seed": seed, "progress_bar": False},
     )
-    constrain = compiling.constrainer(model, program)
+    constrain = compiled_logp.constrainer(model, program)
     kept = constrain(drawn["posterior"].to_dataset())["x"]
     assert kept.shape == (2, 300)
     assert set(kept.coords) == {"chain", "draw"}  # nothing of how it was sampled

@@ -4,7 +4,7 @@ import arviz as az
 import numpy as np
 import pytest
 
-from mmn_bayes.model.convergence import TAILS, convergence, error_of_mean
+from mmn_bayes.engine.convergence import TAILS, convergence, error_of_mean
 
 
 def arrays():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mmn_bayes.cohort import schema
+from mmn_bayes.data import schema
 
 PAGE = (Path(__file__).parents[1] / "data" / "README.md").read_text(encoding="utf-8")
 

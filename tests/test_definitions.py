@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from trees import first_draws
 
-from mmn_bayes.cohort.definitions import STATED, Definition, definition_grid
-from mmn_bayes.cohort.response import responses
+from mmn_bayes.data.definitions import STATED, Definition, definition_grid
+from mmn_bayes.data.response import responses
+from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior.definitions import response_by_definition, unchanged
-from mmn_bayes.posterior.response import response_probability
-from mmn_bayes.report.definitions import definition_table
-from mmn_bayes.report.definitions_figure import definitions_figure
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.outcomes.response.definitions import response_by_definition, unchanged
+from mmn_bayes.outcomes.response.definitions_figure import definitions_figure
+from mmn_bayes.outcomes.response.definitions_table import definition_table
+from mmn_bayes.outcomes.response.estimands import response_probability
 
 
 @pytest.fixture(scope="module")

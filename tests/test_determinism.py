@@ -14,7 +14,7 @@ import pytest
 LIKELIHOOD = """
 import hashlib
 import numpy as np
-from mmn_bayes.model import ordinal, quadrature
+from mmn_bayes.engine import ordinal, kernel_logit as quadrature
 
 rng = np.random.default_rng(1)
 edges = np.arange(0, 301, 6)
@@ -35,10 +35,10 @@ import pathlib
 import sys
 import warnings
 
-from mmn_bayes.cohort.simulate import simulate_cohort
-from mmn_bayes.model import compiling
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.simulation.cohort import simulate_cohort
+from mmn_bayes.engine import compiled_logp as compiling
+from mmn_bayes.engine.sampling import fit
+from mmn_bayes.model_file.reading import read_spec
 
 warnings.simplefilter("ignore")
 compiled_here, compile_model = [], compiling._compile

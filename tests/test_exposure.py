@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmn_bayes.cohort.exposure import (
+from mmn_bayes.data.exposure import (
     cumulative_dose,
     days_since_first_infusion,
     days_since_last_infusion,
@@ -17,12 +17,12 @@ from mmn_bayes.cohort.exposure import (
     infusion_exposure,
     number_of_infusions,
 )
-from mmn_bayes.cohort.reading import make_cohort
-from mmn_bayes.cohort.simulate import simulate_cohort
+from mmn_bayes.data.reading import make_cohort
+from mmn_bayes.engine import effect_compartment
+from mmn_bayes.engine.design import make_design
 from mmn_bayes.errors import DataError
-from mmn_bayes.model import compartment
-from mmn_bayes.model.design import make_design
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.simulation.cohort import simulate_cohort
 
 PATIENTS = ("1", "001", "B", "Ünal")
 DAYS = st.integers(-3000, 3000)
@@ -217,7 +217,7 @@ def test_the_graph_has_the_dose_in_effect_of_the_tables(models, onset, off):
     cohort = simulate_cohort(12, seed=4)
     design = make_design(read_spec(models / "strength.toml"), cohort)
     arrays = {str(name): design[name].to_numpy() for name in design.data_vars}
-    got = compartment.dose_in_effect(arrays, onset, off).eval()
+    got = effect_compartment.dose_in_effect(arrays, onset, off).eval()
     who = design["patient"].to_numpy()[design["patient_of_visit"].to_numpy()]
     day = design["day_of_visit"].to_numpy()
     assert got == pytest.approx(in_effect(who, day, cohort.infusions, onset, off), abs=1e-10)

@@ -18,33 +18,33 @@ from nutpie.compiled_pyfunc import from_pyfunc
 from scipy.special import expit
 from scipy.stats import norm
 
-from mmn_bayes.cohort.reading import make_cohort
-from mmn_bayes.cohort.response import judge, responses
-from mmn_bayes.cohort.restricting import first_months
+from mmn_bayes.data.reading import make_cohort
+from mmn_bayes.data.response import judge, responses
+from mmn_bayes.data.restricting import first_months
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.sampling import ADAPTATION, fit
 from mmn_bayes.errors import CohortWarning, DataError, NotConverged
-from mmn_bayes.frequentist.rates import observed_response
-from mmn_bayes.model.design import make_design
-from mmn_bayes.model.sampling import ADAPTATION, fit
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.outcomes.grade.grade_distribution import grade_shares, observed_shares
+from mmn_bayes.outcomes.response.estimands import (
+    check_response,
+    replicated_response,
+    response_probability,
+)
+from mmn_bayes.outcomes.response.observed import observed_response
 from mmn_bayes.posterior.diagnostics import diagnose, require_converged
-from mmn_bayes.posterior.implied import draw_prior, implied_by_prior
-from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.posterior.replicate import (
+from mmn_bayes.posterior.posterior_predictive import (
     planned_occasions,
     position_in_patient,
     recorded_occasions,
     replicate_panels,
     spec_of,
 )
-from mmn_bayes.posterior.response import (
-    check_response,
-    replicated_response,
-    response_probability,
-)
-from mmn_bayes.posterior.shares import grade_shares, observed_shares
+from mmn_bayes.posterior.prior_predictive import draw_prior, implied_by_prior
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.formatting import format_table
 from mmn_bayes.report.store import load, save
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.studies.known_truth import simulated
 
 SEED_SHIFT = int(os.environ.get("SEED_SHIFT", "0"))
 # A tiny fit of a few hundred draws is for plumbing: its numbers are checked elsewhere.

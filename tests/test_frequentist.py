@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import MonteCarloMethod, beta, binom, chi2, fisher_exact, norm
 
-from mmn_bayes.cohort.response import ResponseRule
-from mmn_bayes.cohort.schema import DEFAULT_SCALE, Cohort
+from mmn_bayes.data.response import ResponseRule
+from mmn_bayes.data.schema import DEFAULT_SCALE, Cohort
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.frequentist.rates import exact_test, observed_response, rate_interval, rates
-from mmn_bayes.frequentist.univariable import univariable_tests
+from mmn_bayes.outcomes.observed_rates import exact_test, rate_interval, rates
+from mmn_bayes.outcomes.response.observed import observed_response
+from mmn_bayes.predictors.observed_univariable import univariable_tests
 
 METHODS = ["clopper-pearson", "wilson", "jeffreys", "agresti-coull", "mid-p"]
 COUNTS = st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))

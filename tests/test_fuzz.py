@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.model_file.reading import read_spec
 from scripts.fuzzing import cohorts, models
 
 ROOT = Path(__file__).resolve().parents[1]

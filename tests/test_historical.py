@@ -17,22 +17,24 @@ from monte_carlo import mcse
 from scipy.integrate import quad
 from scipy.special import betaln, expit, logit
 
-from mmn_bayes.cohort.published import read_evidence, read_trial
+from mmn_bayes.data.published import read_evidence, read_trial
+from mmn_bayes.engine.build import build
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import DataError
-from mmn_bayes.frequentist.rates import rates
-from mmn_bayes.model.build import build
-from mmn_bayes.model.design import make_design
-from mmn_bayes.model.events import select_evidence
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior import events, historical, mixtures
-from mmn_bayes.posterior.implied import implied_by_prior
-from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.posterior.response import check_response, response_probability
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.outcomes.evidence import estimands as events
+from mmn_bayes.outcomes.evidence import mixtures
+from mmn_bayes.outcomes.evidence import prior as historical
+from mmn_bayes.outcomes.evidence import table as tables
+from mmn_bayes.outcomes.evidence.design import select_evidence
+from mmn_bayes.outcomes.evidence.figure import conflict_figure, history_figure
+from mmn_bayes.outcomes.observed_rates import rates
+from mmn_bayes.outcomes.response.estimands import check_response, response_probability
+from mmn_bayes.outcomes.response.table import response_table
+from mmn_bayes.posterior.prior_predictive import implied_by_prior
 from mmn_bayes.posterior.summary import summarise
-from mmn_bayes.report import historical as tables
-from mmn_bayes.report.history_figure import conflict_figure, history_figure
-from mmn_bayes.report.tables import response_table
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.studies.known_truth import simulated
 
 ROOT = Path(__file__).resolve().parents[1]
 EVIDENCE = ROOT / "data" / "evidence"

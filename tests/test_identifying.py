@@ -11,17 +11,17 @@ import pytest
 import xarray as xr
 from trees import first_draws, of_another_model, with_draws
 
-from mmn_bayes.cohort.exposure import dose_in_effect
-from mmn_bayes.cohort.recipe import with_compartment
-from mmn_bayes.cohort.restricting import first_months
-from mmn_bayes.cohort.schedules import courses
+from mmn_bayes.data.exposure import dose_in_effect
+from mmn_bayes.data.restricting import first_months
+from mmn_bayes.data.schedules import courses
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.posterior.confounding import confounding_bound, sd_within_patients
-from mmn_bayes.posterior.identifying import change_by_part, time_against_infusions
-from mmn_bayes.posterior.implied import prior_of
-from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.posterior.replicate import design_of, spec_of
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.exposure.confounding import confounding_bound, sd_within_patients
+from mmn_bayes.exposure.identifiability import change_by_part, time_against_infusions
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.prior_predictive import prior_of
+from mmn_bayes.simulation.recipe import with_compartment
+from mmn_bayes.studies.known_truth import simulated
 
 
 @pytest.fixture(scope="module")

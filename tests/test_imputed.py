@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from measures import HERE
 
-from mmn_bayes.cohort.restricting import with_blanks
-from mmn_bayes.cohort.simulate_responses import simulate_responses
-from mmn_bayes.frequentist.imputing import between_share, impute_cohorts
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior.predictor_table import predictor_table
-from mmn_bayes.posterior.predictors import drawn_effects
-from mmn_bayes.report.imputed import draws_of_table, effect_draws, imputed_predictors
-from mmn_bayes.report.predictors import shown_predictors
-from mmn_bayes.report.running import task_seed
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.data.restricting import with_blanks
+from mmn_bayes.engine.sampling import fit
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.predictors.comparison_table import shown_predictors
+from mmn_bayes.predictors.effects import drawn_effects
+from mmn_bayes.predictors.observed_imputation import between_share, impute_cohorts
+from mmn_bayes.predictors.table import predictor_table
+from mmn_bayes.simulation.responses import simulate_responses
+from mmn_bayes.studies.imputed import draws_of_table, effect_draws, imputed_predictors
+from mmn_bayes.studies.runner import task_seed
 
 SHORT = {"chains": 2, "draws": 200, "tune": 200}
 

@@ -8,18 +8,18 @@ import pytest
 from statsmodels.api import Logit
 from statsmodels.imputation.mice import MICEData
 
-from mmn_bayes.cohort.reading import make_cohort
-from mmn_bayes.cohort.response import judged_patients, visit_pair
-from mmn_bayes.cohort.simulate import simulate_cohort
+from mmn_bayes.data.reading import make_cohort
+from mmn_bayes.data.response import judged_patients, visit_pair
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.frequentist import imputing
-from mmn_bayes.frequentist.imputing import (
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.predictors import observed_imputation
+from mmn_bayes.predictors.observed_imputation import (
     between_share,
     complete_cases,
     impute_cohorts,
     missing_covariates,
 )
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.simulation.cohort import simulate_cohort
 
 PRIOR = {"distribution": "normal", "mean": 0, "sd": 1, "why": "a reason"}
 STEPS = {"distribution": "dirichlet", "concentration": [1, 1], "why": "a reason"}
@@ -157,10 +157,10 @@ def test_the_regressions_are_those_of_statsmodels_by_formula():
     numbers["c"] += numbers["a"]
     numbers = numbers.mask(rng.random((40, 3)) < [0.0, 0.2, 0.3])
     regressors = {"b": ["a", "c"], "c": ["a"]}
-    chain = imputing._Chain(numbers, regressors, np.random.default_rng(2))
+    chain = observed_imputation._Chain(numbers, regressors, np.random.default_rng(2))
     theirs = MICEData(numbers, perturbation_method="boot", rng=np.random.default_rng(2))
     for name, others in regressors.items():
-        theirs.set_imputer(name, " + ".join(others), k_pmm=imputing.NEAREST)
+        theirs.set_imputer(name, " + ".join(others), k_pmm=observed_imputation.NEAREST)
     for each in (chain, theirs):
         each.update_all(3)
     assert chain.data.equals(theirs.data)
@@ -249,12 +249,12 @@ def test_effects_survive_where_the_outcome_is_used_and_not_else(spec_of, monkeyp
     assert estimate == pytest.approx(truth, abs=error)
     assert 0.1 < share < 0.5
     # The outcome of somebody else is none; the effect is that of 70 % of the patients.
-    outcome = imputing._outcome
+    outcome = observed_imputation._outcome
 
     def of_others(cohort, spec):
         return outcome(cohort, spec).sample(frac=1, random_state=1).reset_index(drop=True)
 
-    monkeypatch.setattr(imputing, "_outcome", of_others)
+    monkeypatch.setattr(observed_imputation, "_outcome", of_others)
     estimate, error, _ = pooled()
     assert estimate < 0.85 * truth
     assert estimate < truth - error

@@ -15,11 +15,11 @@ import pytest
 from measures import HERE, killed, label_of, mean_of_intercept
 
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.report import running
-from mmn_bayes.report.running import Task, run_tasks, task_seed
-from mmn_bayes.report.workers import interruptions_held
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.studies import runner as running
+from mmn_bayes.studies.known_truth import simulated
+from mmn_bayes.studies.runner import Task, run_tasks, task_seed
+from mmn_bayes.studies.workers import interruptions_held
 
 ROOT = Path(HERE).parent
 LENGTHS = {"chains": 1, "draws": 20, "tune": 30}
@@ -97,7 +97,7 @@ import os, sys, time, psutil
 from pathlib import Path
 import measures
 from test_interrupts import task
-from mmn_bayes.report.running import run_tasks
+from mmn_bayes.studies.runner import run_tasks
 
 if __name__ == "__main__":
     models, folder = Path(sys.argv[1]), Path(sys.argv[2])

@@ -11,19 +11,19 @@ import pytest
 import trees
 from scipy.special import expit
 
-from mmn_bayes.cohort.margins import block_counts
-from mmn_bayes.cohort.reading import read_cohort
-from mmn_bayes.cohort.simulate_joint import simulate_joint
+from mmn_bayes.data.margins import block_counts
+from mmn_bayes.data.reading import read_cohort
+from mmn_bayes.engine.build import build
+from mmn_bayes.engine.design import fingerprint, make_design
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.model.build import build
-from mmn_bayes.model.design import fingerprint, make_design
-from mmn_bayes.posterior.blocks import block_kinds, expected_block_change
-from mmn_bayes.posterior.classes import class_probability
-from mmn_bayes.posterior.leaving_out import left_out_by_importance
-from mmn_bayes.posterior.long_run import block_ratios, class_odds_ratios
-from mmn_bayes.report.joint import margins_table, relation_table, sharing_table
-from mmn_bayes.spec.joint import part_of, without_sharing
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.outcomes.blocks.estimands import block_kinds, expected_block_change
+from mmn_bayes.outcomes.classes.estimands import class_probability
+from mmn_bayes.outcomes.joint import part_of, without_sharing
+from mmn_bayes.outcomes.joint_table import margins_table, relation_table, sharing_table
+from mmn_bayes.posterior.effect_ratios import block_ratios, class_odds_ratios
+from mmn_bayes.posterior.loo import left_out_by_importance
+from mmn_bayes.simulation.joint import simulate_joint
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "joint"

@@ -9,8 +9,8 @@ import pytensor.tensor as pt
 import pytest
 from numba import types
 
-from mmn_bayes.model import kept_code
-from mmn_bayes.model.kept_code import compile_and_keep, load_code, structure_key
+from mmn_bayes.engine import kept_code
+from mmn_bayes.engine.kept_code import compile_and_keep, load_code, structure_key
 
 SIGNATURE = types.float64(types.float64)
 

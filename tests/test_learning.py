@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from scipy.stats import lognorm
 
-from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.report import learning
-from mmn_bayes.report.recovery import fingerprint_of, read_study
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.studies import visit_study
+from mmn_bayes.studies.known_truth import simulated
+from mmn_bayes.studies.recovery import fingerprint_of, read_study
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "visits"
 STALE = "run `make visits` and commit what it writes"
@@ -28,29 +28,29 @@ def stored():
 
 
 def test_the_stored_study_is_whole_and_of_this_model(spec, stored):
-    designs = [(n, v) for v in learning.EXTRA for n in learning.SIZES]
+    designs = [(n, v) for v in visit_study.EXTRA for n in visit_study.SIZES]
     assert list(zip(stored["n_patients"], stored["visits_a_cycle"], strict=True)) == designs
-    assert (stored["cohorts"] == len(learning.SEEDS)).all()
+    assert (stored["cohorts"] == len(visit_study.SEEDS)).all()
     assert stored["synthetic"].all()
     for n_patients, per_cycle in designs:
         folder = RESULTS / f"{n_patients}_patients_{per_cycle}_a_cycle"
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         assert manifest["spec_fingerprint"] == spec.fingerprint, STALE
-        assert manifest["recipe_fingerprint"] == learning.recipe_of(per_cycle).fingerprint, STALE
-        assert manifest["seeds"] == list(learning.SEEDS)
+        assert manifest["recipe_fingerprint"] == visit_study.recipe_of(per_cycle).fingerprint, STALE
+        assert manifest["seeds"] == list(visit_study.SEEDS)
 
 
-@pytest.mark.parametrize("per_cycle", learning.EXTRA)
+@pytest.mark.parametrize("per_cycle", visit_study.EXTRA)
 def test_its_smallest_fits_are_of_the_cohorts_that_are_simulated_now(spec, per_cycle):
-    fits, _ = read_study(RESULTS / f"{learning.SIZES[0]}_patients_{per_cycle}_a_cycle")
-    now = fingerprint_of(spec, 1, learning.SIZES[0], learning.recipe_of(per_cycle))
+    fits, _ = read_study(RESULTS / f"{visit_study.SIZES[0]}_patients_{per_cycle}_a_cycle")
+    now = fingerprint_of(spec, 1, visit_study.SIZES[0], visit_study.recipe_of(per_cycle))
     assert fits.set_index("seed").loc[1, "fingerprint"] == now, STALE
 
 
 def test_the_table_is_that_of_the_intervals(spec, stored):
     for row in stored.itertuples():
         folder = RESULTS / f"{row.n_patients}_patients_{row.visits_a_cycle}_a_cycle"
-        now = learning.learned(spec, *read_study(folder)).iloc[0]
+        now = visit_study.learned(spec, *read_study(folder)).iloc[0]
         for name in ("covered", "variance_removed", "mean_width_days", "worst_r_hat"):
             assert now[name] == pytest.approx(getattr(row, name)), name
         assert row.worst_r_hat < 1.05
@@ -62,14 +62,14 @@ def test_more_visits_and_more_patients_teach_more(stored):
     by = stored.set_index(["visits_a_cycle", "n_patients"])["mean_log_width_share"]
     assert by[0, 10] > by[0, 40]
     assert by[3, 10] > by[3, 40]
-    for n_patients in learning.SIZES:
+    for n_patients in visit_study.SIZES:
         assert by[0, n_patients] > by[3, n_patients]
 
 
 def test_the_page_says_what_the_table_says(stored):
     text = (RESULTS / "visits.md").read_text(encoding="utf-8")
     assert text.startswith("**SYNTHETIC DATA.")
-    for sentence in learning.notes(stored):
+    for sentence in visit_study.notes(stored):
         assert sentence.replace("_", r"\_") in text
 
 
@@ -80,7 +80,7 @@ def test_what_is_learned_of_intervals_by_hand(spec):
     half = np.sqrt(np.sqrt(high / low))  # an interval half as wide, of logarithms
     intervals = pd.DataFrame(
         {
-            "parameter": learning.PARAMETER,
+            "parameter": visit_study.PARAMETER,
             "lower": [low, centre / half],
             "upper": [high, centre * half],
             "truth": 20.0,
@@ -94,7 +94,7 @@ def test_what_is_learned_of_intervals_by_hand(spec):
     fits = pd.DataFrame(
         {"n_patients": 5, "n_grades": [10, 20], "divergences": [0, 1], "synthetic": True}
     )
-    row = learning.learned(spec, fits, intervals).iloc[0]
+    row = visit_study.learned(spec, fits, intervals).iloc[0]
     assert row["mean_log_width_share"] == pytest.approx(0.75)
     assert row["variance_removed"] == pytest.approx(1 - (1 + 0.25) / 2)
     assert (row["covered"], row["divergences"], row["n_grades"]) == (1, 1, 15.0)
@@ -102,8 +102,8 @@ def test_what_is_learned_of_intervals_by_hand(spec):
 
 
 def test_extra_visits_are_where_the_design_puts_them():
-    cohort = simulated(6, 1, learning.recipe_of(3))
-    plain = simulated(6, 1, learning.recipe_of(0))
+    cohort = simulated(6, 1, visit_study.recipe_of(3))
+    plain = simulated(6, 1, visit_study.recipe_of(0))
     days = {
         c: n.grades[["patient", "day"]].drop_duplicates() for c, n in (("3", cohort), ("0", plain))
     }

@@ -13,21 +13,18 @@ from scipy.special import expit
 from scipy.stats import norm
 from trees import of_another_model
 
-from mmn_bayes.cohort.restricting import first_months
+from mmn_bayes.data.restricting import first_months
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.model.design import make_design
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior.leaving_out import (
-    compare_models,
-    left_out_by_importance,
-    left_out_response,
-)
+from mmn_bayes.exposure.variants_table import variants_table
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.outcomes.response.loo import left_out_response
+from mmn_bayes.posterior.loo import compare_models, left_out_by_importance
 from mmn_bayes.posterior.patient_density import patient_log_likelihood
-from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.posterior.replicate import design_of
-from mmn_bayes.report.leaving_out import importance_against_exact, leave_patients_out
-from mmn_bayes.report.variants import variants_table
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.posterior.posterior_predictive import design_of
+from mmn_bayes.studies.exact_loo import importance_against_exact, leave_patients_out
+from mmn_bayes.studies.known_truth import simulated
 
 NAMES = ("strength_no_exposure", "strength_dose_rate")
 

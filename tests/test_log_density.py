@@ -18,18 +18,18 @@ import xarray as xr
 from pymc.model.transform.optimization import freeze_dims_and_data
 from scipy.special import beta, betaln, expit, gammaln
 
-from mmn_bayes.cohort.recipe import Recipe
-from mmn_bayes.cohort.schema import Cohort
-from mmn_bayes.cohort.simulate import simulate_cohort
-from mmn_bayes.model.build import build
-from mmn_bayes.model.design import make_design
-from mmn_bayes.model.effects import SHARED_PRIORS
-from mmn_bayes.model.priors import MAKERS, LogOdds, parameter
-from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.spec.model_spec import Exposure, Group, ModelSpec
-from mmn_bayes.spec.prior import Prior
-from mmn_bayes.spec.reading import parse_spec, read_spec
-from mmn_bayes.spec.vocabulary import DISTRIBUTIONS
+from mmn_bayes.data.schema import Cohort
+from mmn_bayes.engine.build import build
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.effects import SHARED_PRIORS
+from mmn_bayes.engine.priors import MAKERS, LogOdds, parameter
+from mmn_bayes.model_file.model_spec import Exposure, Group, ModelSpec
+from mmn_bayes.model_file.prior import Prior
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.vocabulary import DISTRIBUTIONS
+from mmn_bayes.simulation.cohort import simulate_cohort
+from mmn_bayes.simulation.recipe import Recipe
+from mmn_bayes.studies.known_truth import simulated
 
 # What is evaluated a few times is not worth minutes of compiling; the files themselves are
 # compiled as for sampling.

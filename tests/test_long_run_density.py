@@ -27,14 +27,14 @@ from test_log_density import (
     spreads,
 )
 
-from mmn_bayes.cohort.reading import make_cohort
-from mmn_bayes.cohort.schema import Cohort
+from mmn_bayes.data.reading import make_cohort
+from mmn_bayes.data.schema import Cohort
+from mmn_bayes.engine.build import build
+from mmn_bayes.engine.design import make_design
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.model.build import build
-from mmn_bayes.model.design import make_design
-from mmn_bayes.spec.model_spec import ModelSpec
-from mmn_bayes.spec.prior import Prior
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.prior import Prior
+from mmn_bayes.model_file.reading import parse_spec, read_spec
 
 MODELS = Path(__file__).parents[1] / "models"
 NORMAL = {"distribution": "normal", "mean": 0.1, "sd": 0.6, "why": "a reason"}

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, chi2
 
-from mmn_bayes.cohort.published import read_published
-from mmn_bayes.cohort.reading import make_cohort, read_cohort
+from mmn_bayes.data.published import read_published
+from mmn_bayes.data.reading import make_cohort, read_cohort
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.frequentist.long_term import class_bounds, compare_groups, observed_classes
-from mmn_bayes.frequentist.published import recompute
+from mmn_bayes.outcomes.classes.observed import class_bounds, compare_groups, observed_classes
+from mmn_bayes.outcomes.evidence.observed import recompute
 
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = ["remission", "dependent", "other"]

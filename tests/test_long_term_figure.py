@@ -9,9 +9,9 @@ import xarray as xr
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
+from mmn_bayes.plots import blocks_figure, classes_figure, occupancy_figure
 from mmn_bayes.report import store
-from mmn_bayes.report.drawing import BLACK, SYNTHETIC_NOTE
-from mmn_bayes.report.figures import blocks_figure, classes_figure, occupancy_figure
+from mmn_bayes.report.style import BLACK, SYNTHETIC_NOTE
 
 CLASSES = ("dependent", "remission", "other")
 KINDS = ("fewer", "unchanged", "more", "fewer or unchanged", "mean change")

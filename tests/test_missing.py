@@ -8,17 +8,17 @@ import pytest
 from scipy.stats import binomtest
 from trees import first_draws, of_another_design
 
-from mmn_bayes.cohort.reading import make_cohort
-from mmn_bayes.cohort.response import judge
-from mmn_bayes.frequentist.missing import assumed_missing, tipping_point
-from mmn_bayes.model.design import make_design
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior.missing import delta_response
-from mmn_bayes.posterior.replicate import recorded_occasions, replicate_panels
-from mmn_bayes.posterior.response import response_probability
-from mmn_bayes.report.delta_figure import delta_figure
-from mmn_bayes.report.missing import missing_table, tipping_table
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.data.reading import make_cohort
+from mmn_bayes.data.response import judge
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.sampling import fit
+from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.outcomes.response.estimands import response_probability
+from mmn_bayes.outcomes.response.missing import delta_response
+from mmn_bayes.outcomes.response.missing_figure import delta_figure
+from mmn_bayes.outcomes.response.missing_table import missing_table, tipping_table
+from mmn_bayes.outcomes.response.observed_missing import assumed_missing, tipping_point
+from mmn_bayes.posterior.posterior_predictive import recorded_occasions, replicate_panels
 
 
 def test_every_number_of_responders_is_counted():

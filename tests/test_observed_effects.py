@@ -11,13 +11,13 @@ from scipy.special import expit
 from scipy.stats import chi2
 from statsmodels.genmod.generalized_estimating_equations import OrdinalGEE
 
-from mmn_bayes.cohort.reading import make_cohort, read_cohort
-from mmn_bayes.cohort.restricting import of_patients
+from mmn_bayes.data.reading import make_cohort, read_cohort
+from mmn_bayes.data.restricting import of_patients
 from mmn_bayes.errors import CohortWarning, DataError, SpecError
-from mmn_bayes.frequentist import regressions
-from mmn_bayes.frequentist.effects import EFFECT_COLUMNS, METHODS, observed_effects
-from mmn_bayes.spec.labels import effect_labels, effect_meaning
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.model_file.labels import effect_labels, effect_meaning
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.predictors import observed_regressions
+from mmn_bayes.predictors.observed import EFFECT_COLUMNS, METHODS, observed_effects
 
 PRIOR = {"distribution": "normal", "mean": 0, "sd": 1, "why": "a reason"}
 YES_NO = {"kind": "yes_no"}
@@ -215,7 +215,7 @@ def test_a_limit_where_the_librarys_search_goes_wrong(spec_of):
 
 
 def test_a_limit_that_is_not_found_is_missing_and_said(some, spec_of, monkeypatch):
-    monkeypatch.setattr(regressions, "_limit", lambda *arguments: np.nan)
+    monkeypatch.setattr(observed_regressions, "_limit", lambda *arguments: np.nan)
     row = only(observed_effects(some, spec_of(age=AGE)))
     assert row["note"] == "no lower limit, no upper limit: the search for it failed"
     assert row[["lower", "upper"]].isna().all()

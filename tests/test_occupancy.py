@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy.stats import beta
 from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 
-from mmn_bayes.cohort.reading import make_cohort, read_cohort
+from mmn_bayes.data.reading import make_cohort, read_cohort
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.frequentist.occupancy import aalen_johansen, empirical_occupancy, state_intervals
+from mmn_bayes.outcomes.states.observed import aalen_johansen, empirical_occupancy, state_intervals
 
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = ["r", "d", "o"]

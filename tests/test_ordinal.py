@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 from sites import random_site
 
-from mmn_bayes.model import ordinal, quadrature
+from mmn_bayes.engine import kernel_logit, ordinal
 
 X, W = np.polynomial.legendre.leggauss(20)
 SIGMAS = (0.3, 1.5, 4.0, 11.0, 24.0, 60.0)
@@ -364,7 +364,7 @@ PLAINLY = """
 import json
 import sys
 import numpy as np
-from mmn_bayes.model import quadrature
+from mmn_bayes.engine import kernel_logit as quadrature
 
 for eta, cutpoints, sigma, code in json.load(sys.stdin):
     eta, cutpoints, code = np.array(eta), np.array(cutpoints), np.array(code, dtype=np.int64)
@@ -390,7 +390,7 @@ def test_the_plain_functions_equal_the_compiled_ones() -> None:
     plain = sites.plainly(PLAINLY, cases)
     for (eta, cutpoints, sigma, code), expected in zip(cases, plain, strict=True):
         edges = np.array([0, 0, len(eta)])
-        effects = quadrature.draw_site_effects(
+        effects = kernel_logit.draw_site_effects(
             *(np.array([eta], dtype=float), np.array([cutpoints]), np.array([sigma])),
             *(np.array(code, dtype=np.int64), edges, np.full((1, 2, 2), 0.3)),
         )
@@ -409,7 +409,7 @@ def test_drawn_effects_have_their_distribution_given_the_grades(case: str) -> No
     eta, cutpoints, sigma, code = sites.REGIMES[case]
     n, rows = 4000, len(code)
     rng = np.random.default_rng(11)
-    draws = quadrature.draw_site_effects(
+    draws = kernel_logit.draw_site_effects(
         np.tile(np.array(eta, dtype=float), n)[None],
         np.array([cutpoints]),
         np.array([sigma]),

@@ -13,22 +13,22 @@ import xarray as xr
 from scipy.special import expit
 from trees import with_draws
 
-from mmn_bayes.cohort.response import responses
-from mmn_bayes.cohort.simulate_responses import simulate_responses
+from mmn_bayes.data.response import responses
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.predicting import predict
+from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning, DataError, SpecError
-from mmn_bayes.model.design import make_design
-from mmn_bayes.model.predicting import predict
-from mmn_bayes.model.sampling import fit
+from mmn_bayes.model_file.candidates import with_candidates
+from mmn_bayes.model_file.labels import effect_meaning
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.outcomes.response.estimands import response_probability
+from mmn_bayes.outcomes.response.rates import rates_with, setting
 from mmn_bayes.posterior.diagnostics import require_converged
-from mmn_bayes.posterior.implied import draw_prior
-from mmn_bayes.posterior.predictor_table import predictor_table, verdict_of
-from mmn_bayes.posterior.predictors import candidate_effects, drawn_effects, predictor_effects
-from mmn_bayes.posterior.rates import rates_with, setting
-from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.posterior.response import response_probability
-from mmn_bayes.spec.candidates import with_candidates
-from mmn_bayes.spec.labels import effect_meaning
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.posterior.prior_predictive import draw_prior
+from mmn_bayes.predictors.effects import candidate_effects, drawn_effects, predictor_effects
+from mmn_bayes.predictors.table import predictor_table, verdict_of
+from mmn_bayes.simulation.responses import simulate_responses
+from mmn_bayes.studies.known_truth import simulated
 
 SHORT = {"chains": 2, "draws": 250, "tune": 300, "progress": "off", "seed": 1}
 MARGIN = {"scale": "odds_ratio", "value": 1.5, "why": "a reason"}

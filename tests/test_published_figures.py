@@ -3,9 +3,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mmn_bayes.cohort.published import read_published
+from mmn_bayes.data.published import read_published
 from mmn_bayes.errors import DataError
-from mmn_bayes.frequentist.published import check_published, denominators_that_agree, recompute
+from mmn_bayes.outcomes.evidence.observed import check_published, denominators_that_agree, recompute
 
 DATA = Path(__file__).parents[1] / "data"
 LEGER = DATA / "leger2008"

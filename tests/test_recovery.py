@@ -8,16 +8,12 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from mmn_bayes.cohort.recipe import with_compartment
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior.recovery import (
-    fits_and_intervals,
-    simulated,
-    truth_intervals,
-)
-from mmn_bayes.posterior.recovery import recovered as kept_of
-from mmn_bayes.posterior.response import check_response
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.engine.sampling import fit
+from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.outcomes.response.estimands import check_response
+from mmn_bayes.simulation.recipe import with_compartment
+from mmn_bayes.studies.known_truth import fits_and_intervals, simulated, truth_intervals
+from mmn_bayes.studies.known_truth import recovered as kept_of
 
 SEEDS = (101,)
 

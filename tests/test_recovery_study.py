@@ -10,11 +10,11 @@ import pytest
 import xarray as xr
 from scipy.stats import binomtest
 
-from mmn_bayes.cohort.recipe import truth_of
-from mmn_bayes.frequentist.coverage import POOLED, coverage
-from mmn_bayes.posterior.recovery import simulated, truth_intervals
-from mmn_bayes.report import recovery, running
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.simulation.recipe import truth_of
+from mmn_bayes.studies import recovery, runner
+from mmn_bayes.studies.known_truth import simulated, truth_intervals
+from mmn_bayes.studies.observed_coverage import POOLED, coverage
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "recovery"
@@ -236,7 +236,7 @@ COHORTS = cache(simulated)
 @pytest.fixture
 def fake(monkeypatch):
     fits = FakeFits()
-    monkeypatch.setattr(running, "fit", fits)
+    monkeypatch.setattr(runner, "fit", fits)
     monkeypatch.setattr(recovery, "simulated", COHORTS)
     return fits
 

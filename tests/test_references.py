@@ -24,11 +24,11 @@ from pymc.distributions.transforms import ordered
 from scipy.optimize import minimize
 from scipy.stats import norm
 
-from mmn_bayes.cohort.reading import read_cohort
-from mmn_bayes.model.design import make_design
-from mmn_bayes.model.ordinal import integrated_log_density, log_density
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.data.reading import read_cohort
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.ordinal import integrated_log_density, log_density
+from mmn_bayes.engine.sampling import fit
+from mmn_bayes.model_file.reading import read_spec
 
 REFERENCES = Path(__file__).parent / "references"
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytensor.tensor as pt
 import pytest
 
-from mmn_bayes.model.ordinal import cumulative_probability
-from mmn_bayes.model.predicting import draw_grades
+from mmn_bayes.engine.ordinal import cumulative_probability
+from mmn_bayes.engine.predicting import draw_grades
 
 LINKS = ("logit", "probit", "cloglog")
 

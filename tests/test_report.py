@@ -13,11 +13,13 @@ from markdown_it import MarkdownIt
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from mmn_bayes.cohort.published import read_published
-from mmn_bayes.posterior.replicate import spec_of
-from mmn_bayes.report import drawing, figures, formatting, store, tables
-from mmn_bayes.spec.model_spec import spec_to_toml
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes import plots
+from mmn_bayes.data.published import read_published
+from mmn_bayes.model_file.model_spec import spec_to_toml
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.outcomes.response import table as tables
+from mmn_bayes.posterior.posterior_predictive import spec_of
+from mmn_bayes.report import formatting, store, style
 
 ROOT = Path(__file__).resolve().parents[1]
 ESTIMATE_COLUMNS = ["estimate", "lower", "upper", "level", "interval"]
@@ -242,7 +244,7 @@ def test_the_manifest_is_dated_today_and_of_different_models(fit, tmp_path):
 def test_a_figure_is_the_same_bytes_every_time(both, tmp_path, ending):
     _, draws, table = both
     written = [
-        store.save_figure(figures.response_figure(draws, table), tmp_path / f"{i}.{ending}", dpi=50)
+        store.save_figure(plots.response_figure(draws, table), tmp_path / f"{i}.{ending}", dpi=50)
         for i in range(2)
     ]
     first, second = (path.read_bytes() for path in written)
@@ -604,8 +606,8 @@ def legend_texts(figure):
 
 def test_the_response_figure_draws_every_row_of_the_table(both):
     _, draws, table = both
-    figure = figures.response_figure(draws, table, placebo=0.2, title="Cost in $ and $")
-    assert figure.get_suptitle() == r"Cost in \$ and \$" + "\n" + drawing.SYNTHETIC_NOTE
+    figure = plots.response_figure(draws, table, placebo=0.2, title="Cost in $ and $")
+    assert figure.get_suptitle() == r"Cost in \$ and \$" + "\n" + style.SYNTHETIC_NOTE
     assert [panel.get_title(loc="left") for panel in figure.axes] == [
         "naive",
         "previously treated",
@@ -641,7 +643,7 @@ def test_the_response_figure_of_one_group_of_real_patients():
         key: array.isel(naive=0, drop=True) for key, array in make_draws(synthetic=False).items()
     }
     table = tables.response_table(fit, by=None, draws=draws)
-    figure = figures.response_figure(draws, table)
+    figure = plots.response_figure(draws, table)
     assert len(figure.axes) == 1
     assert figure.get_suptitle() == ""
     assert len(legend_texts(figure)) == 3
@@ -656,7 +658,7 @@ def test_the_response_figure_bears_a_group_nobody_of_which_is_evaluable(tmp_path
     table = tables.response_table(fit, draws=make_draws())
     missing = (table["naive"] == "naive") & (table["source"] == "strength: these patients")
     table.loc[missing, ["estimate", "lower", "upper"]] = np.nan
-    figure = figures.response_figure(draws, table)
+    figure = plots.response_figure(draws, table)
     shown = [text.get_text() for text in figure.axes[0].texts]
     assert shown.count("nobody evaluable") == 2
     store.save_figure(figure, tmp_path / "a.png", dpi=30)
@@ -693,11 +695,11 @@ def test_long_names_and_many_groups_stay_within_the_figure():
     for (model, kind), array in draws.items():
         source = f"{model}: {tables.PATIENTS[kind]}"
         parts.append(tables.summarise(array).assign(source=source))
-    figure = figures.response_figure(draws, pd.concat(parts), placebo=0.2, title="long " * 60)
+    figure = plots.response_figure(draws, pd.concat(parts), placebo=0.2, title="long " * 60)
     assert len(figure.axes) == 5
     assert texts_within(figure)
     shares = make_shares(LONG, "centre")
-    figure = figures.shares_figure(shares, make_observed(shares, "centre"), title="long " * 60)
+    figure = plots.shares_figure(shares, make_observed(shares, "centre"), title="long " * 60)
     assert texts_within(figure)
 
 
@@ -722,14 +724,14 @@ def make_observed(shares, by="naive"):
 
 def test_the_shares_figure_has_a_panel_a_grade_and_a_band_a_group():
     shares = make_shares()
-    figure = figures.shares_figure(shares, make_observed(shares), title="Shares", level=0.9)
-    assert figure.get_suptitle() == f"Shares\n{drawing.SYNTHETIC_NOTE}"
+    figure = plots.shares_figure(shares, make_observed(shares), title="Shares", level=0.9)
+    assert figure.get_suptitle() == f"Shares\n{style.SYNTHETIC_NOTE}"
     assert [panel.get_title(loc="left") for panel in figure.axes] == [
         f"grade {k}" for k in range(6)
     ]
     panel = figure.axes[5]
     naive, other = panel.lines[:2]
-    assert to_hex(naive.get_color()) == drawing.BLUE.lower()
+    assert to_hex(naive.get_color()) == style.BLUE.lower()
     of_naive = shares.isel(grade=5).sel(naive=True)
     np.testing.assert_allclose(naive.get_ydata(), of_naive.mean(("chain", "draw")))
     np.testing.assert_allclose(naive.get_xdata(), shares["day"] / (365.25 / 12))
@@ -754,18 +756,18 @@ def test_the_shares_figure_has_a_panel_a_grade_and_a_band_a_group():
 def test_the_shares_figure_bears_gaps_no_groups_and_long_scales(tmp_path):
     shares = make_shares(n_grades=11)
     gaps = shares.where(shares["day"] < 400)
-    figure = figures.shares_figure(gaps, make_observed(shares))
+    figure = plots.shares_figure(gaps, make_observed(shares))
     assert np.isnan(figure.axes[0].lines[0].get_ydata()).any()
     assert texts_within(figure)
     alone = shares.isel(naive=0, drop=True)
     seen = make_observed(shares).query("naive").drop(columns="naive")
-    figure = figures.shares_figure(alone, seen.iloc[:0], marked_days={})
+    figure = plots.shares_figure(alone, seen.iloc[:0], marked_days={})
     assert len(figure.axes) == 11
     assert legend_texts(figure)[0].startswith("all:")
     store.save_figure(figure, tmp_path / "a.png", dpi=30)
     two = make_shares().expand_dims(sex=["f", "m"])
     with pytest.raises(ValueError, match="dims sex, naive; draw one grouping only"):
-        figures.shares_figure(two, seen)
+        plots.shares_figure(two, seen)
 
 
 def test_drawing_leaves_the_users_settings_alone(both):
@@ -774,7 +776,7 @@ def test_drawing_leaves_the_users_settings_alone(both):
     before = dict(mpl.rcParams)
     with mpl.rc_context({"font.size": 40, "text.usetex": True}):
         changed = dict(mpl.rcParams)
-        figure = figures.response_figure(both[1], both[2])
+        figure = plots.response_figure(both[1], both[2])
         assert dict(mpl.rcParams) == changed
     assert dict(mpl.rcParams) == before
     assert figure.axes[0].xaxis.label.get_fontsize() == 7.5

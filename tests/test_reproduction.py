@@ -11,17 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmn_bayes.cohort import reproduction
-from mmn_bayes.cohort.margins import block_counts, cohort_margins, follow_up_years
-from mmn_bayes.cohort.published import read_published
-from mmn_bayes.cohort.reading import make_cohort, read_cohort
-from mmn_bayes.cohort.recipe import Recipe, truth_of
-from mmn_bayes.cohort.reproduction import reproduce_cohort
-from mmn_bayes.cohort.response import flow, responses
-from mmn_bayes.cohort.targets import read_targets
+from mmn_bayes.data.margins import block_counts, cohort_margins, follow_up_years
+from mmn_bayes.data.published import read_published
+from mmn_bayes.data.reading import make_cohort, read_cohort
+from mmn_bayes.data.response import flow, responses
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.frequentist.univariable import univariable_tests
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.predictors.observed_univariable import univariable_tests
+from mmn_bayes.simulation import reproduction
+from mmn_bayes.simulation.recipe import Recipe, truth_of
+from mmn_bayes.simulation.reproduction import reproduce_cohort
+from mmn_bayes.simulation.targets import read_targets
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "data" / "leger2008_cohort"

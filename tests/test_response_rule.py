@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmn_bayes.cohort.reading import make_cohort
-from mmn_bayes.cohort.response import (
+from mmn_bayes.data.reading import make_cohort
+from mmn_bayes.data.response import (
     NOT_GRADED,
     ResponseRule,
     flow,
@@ -23,7 +23,7 @@ from mmn_bayes.cohort.response import (
     visit_pair,
 )
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.model_file.reading import read_spec
 
 SCALE = ("0", "1", "2", "3", "4", "5")
 RULE = ResponseRule(

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmn_bayes.cohort.published import read_evidence, read_published
-from mmn_bayes.cohort.reading import read_cohort
+from mmn_bayes.data.published import read_evidence, read_published
+from mmn_bayes.data.reading import read_cohort
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.frequentist.rates import observed_response
-from mmn_bayes.report.comparing_results import most_errors
-from mmn_bayes.spec.model_spec import spec_to_toml
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.model_file.model_spec import spec_to_toml
+from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.outcomes.response.observed import observed_response
+from mmn_bayes.studies.comparing_results import most_errors
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "leger2008"

@@ -21,10 +21,10 @@ from measures import (
 )
 
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.report import running
-from mmn_bayes.report.running import Task, run_tasks, task_seed
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.studies import runner
+from mmn_bayes.studies.known_truth import simulated
+from mmn_bayes.studies.runner import Task, run_tasks, task_seed
 
 LENGTHS = {"chains": 1, "draws": 20, "tune": 30}
 
@@ -143,7 +143,7 @@ def test_text_stays_text_and_no_row_is_a_failure(tasks, tmp_path):
 
 
 def test_columns_of_the_run_are_no_measures(tasks, tmp_path, monkeypatch):
-    monkeypatch.setattr(running, "fit", lambda *_, **__: None)
+    monkeypatch.setattr(runner, "fit", lambda *_, **__: None)
     found = run_tasks(tasks[:1], columns_of_the_run, tmp_path, workers=1, progress=False)
     said = "The measure's columns fingerprint, error are the run's own; name them otherwise."
     assert found["error"].tolist() == [said]

@@ -11,21 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_log_density import INTERPRETED, Case, forward, judged_by_hand, some_point
 
-from mmn_bayes.cohort.published import read_published
-from mmn_bayes.cohort.reading import make_cohort, read_cohort, write_cohort
-from mmn_bayes.cohort.recipe import Recipe
-from mmn_bayes.cohort.reproduction import reproduce_cohort
-from mmn_bayes.cohort.response import graded_rows, responses, scale_in_words, visit_pair
-from mmn_bayes.cohort.schema import Cohort
-from mmn_bayes.cohort.simulate import simulate_cohort
+from mmn_bayes.data.published import read_published
+from mmn_bayes.data.reading import make_cohort, read_cohort, write_cohort
+from mmn_bayes.data.response import graded_rows, responses, scale_in_words, visit_pair
+from mmn_bayes.data.schema import Cohort
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.frequentist.rates import observed_response
-from mmn_bayes.model.design import make_design
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior.implied import implied_by_prior
-from mmn_bayes.report import tables
-from mmn_bayes.spec.model_spec import ModelSpec
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.outcomes.response import table as tables
+from mmn_bayes.outcomes.response.observed import observed_response
+from mmn_bayes.posterior.prior_predictive import implied_by_prior
+from mmn_bayes.simulation.cohort import simulate_cohort
+from mmn_bayes.simulation.recipe import Recipe
+from mmn_bayes.simulation.reproduction import reproduce_cohort
 
 ROOT = Path(__file__).resolve().parents[1]
 MODIFIED = ("0", "1", "2", "3-", "3", "3+", "4-", "4", "4+", "5-", "5")

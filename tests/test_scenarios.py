@@ -11,29 +11,30 @@ from matplotlib.text import Text
 from monte_carlo import mcse
 from trees import first_draws, of_another_model, with_draws
 
-from mmn_bayes.cohort.schedules import courses, no_infusions, scenario_table, schedule
-from mmn_bayes.posterior.dosing import dose_response
-from mmn_bayes.posterior.extrapolation import extrapolation
-from mmn_bayes.posterior.implied import prior_of
-from mmn_bayes.posterior.kernel import dose_in_effect_kernel, dose_to_keep, wearing_off_curve
-from mmn_bayes.posterior.replicate import design_of, spec_of
-from mmn_bayes.posterior.response import response_probability
-from mmn_bayes.posterior.scenarios import patient_course, trajectory, with_infusions
-from mmn_bayes.posterior.shares import grade_shares, observed_shares
-from mmn_bayes.posterior.summary import contrast
-from mmn_bayes.report.dose_figure import dose_response_figure
-from mmn_bayes.report.formatting import to_text
-from mmn_bayes.report.kernel_figure import kernel_figure
-from mmn_bayes.report.patient_figure import patient_figure
-from mmn_bayes.report.scenarios import (
+from mmn_bayes.data.schedules import courses, no_infusions, scenario_table, schedule
+from mmn_bayes.engine.scenario_design import with_infusions
+from mmn_bayes.exposure.dose_response import dose_response
+from mmn_bayes.exposure.dose_response_figure import dose_response_figure
+from mmn_bayes.exposure.extrapolation import extrapolation
+from mmn_bayes.exposure.kernel import dose_in_effect_kernel, dose_to_keep, wearing_off_curve
+from mmn_bayes.exposure.kernel_figure import kernel_figure
+from mmn_bayes.exposure.scenarios import patient_course, trajectory
+from mmn_bayes.exposure.scenarios_table import (
     PUBLISHED,
     contrast_table,
     scenario_response_table,
     trajectory_table,
     yearly_change_table,
 )
-from mmn_bayes.report.trajectory_figure import runs, trajectory_figure
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.exposure.trajectory_figure import runs, trajectory_figure
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.outcomes.grade.grade_distribution import grade_shares, observed_shares
+from mmn_bayes.outcomes.grade.patient_figure import patient_figure
+from mmn_bayes.outcomes.response.estimands import response_probability
+from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.prior_predictive import prior_of
+from mmn_bayes.posterior.summary import contrast
+from mmn_bayes.report.formatting import to_text
 
 DAYS = (0.0, 90.0, 182.0, 300.0)
 MONTHLY = {"dose_g_per_kg": 2.0, "every_days": 28, "from_day": 0, "until_day": 365}

@@ -12,17 +12,17 @@ import pytest
 from scipy.stats import norm
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from mmn_bayes.cohort.recipe import Recipe, truth_of, truth_to_toml, with_compartment
-from mmn_bayes.cohort.response import judged_patients, visit_pair
-from mmn_bayes.cohort.simulate import (
+from mmn_bayes.data.response import judged_patients, visit_pair
+from mmn_bayes.errors import CohortWarning
+from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.simulation.cohort import (
     CLASSES,
     draw_follow_up_days,
     draw_gain_z,
     simulate_cohort,
     simulate_tables,
 )
-from mmn_bayes.errors import CohortWarning
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.simulation.recipe import Recipe, truth_of, truth_to_toml, with_compartment
 
 SPEC = read_spec(Path(__file__).resolve().parents[1] / "models" / "strength.toml")
 RECIPE = Recipe()

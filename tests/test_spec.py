@@ -12,9 +12,10 @@ import pytest
 import tomli_w
 
 from mmn_bayes.errors import SpecError
-from mmn_bayes.spec.model_spec import ModelSpec, spec_to_toml
-from mmn_bayes.spec.reading import parse_spec, read_spec
-from mmn_bayes.spec.vocabulary import DISTRIBUTIONS, FILE_KEYS, KEYS, REQUIRED_TABLES, Key
+from mmn_bayes.model_file.keys import Key
+from mmn_bayes.model_file.model_spec import ModelSpec, spec_to_toml
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.vocabulary import DISTRIBUTIONS, FILE_KEYS, KEYS, REQUIRED_TABLES
 
 MODELS = Path(__file__).parents[1] / "models"
 FILES = sorted(MODELS.glob("*.toml"))

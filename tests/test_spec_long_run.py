@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from test_spec import changed, content, defects, only_defect
 
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_spec, read_spec
 
 MODELS = Path(__file__).parents[1] / "models"
 NORMAL = {"distribution": "normal", "mean": 0, "sd": 1, "why": "Nothing is known of it."}

@@ -13,32 +13,32 @@ import scipy.stats as ss
 import trees
 from monte_carlo import mcse
 
-from mmn_bayes.cohort.histories import on_clock
-from mmn_bayes.cohort.reading import make_cohort
-from mmn_bayes.cohort.simulate_histories import HistoryRecipe, with_histories
+from mmn_bayes.data.reading import make_cohort
+from mmn_bayes.data.status_paths import on_clock
+from mmn_bayes.engine.build import build
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.frequentist.occupancy import empirical_occupancy, observed_leaving
-from mmn_bayes.model.build import build
-from mmn_bayes.model.design import make_design
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.model.states import states_seen
-from mmn_bayes.posterior.long_run import state_odds_ratios
-from mmn_bayes.posterior.recovery import simulated, truth_intervals
-from mmn_bayes.posterior.response import response_probability
-from mmn_bayes.posterior.states import (
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.outcomes.response.estimands import response_probability
+from mmn_bayes.outcomes.states.design import states_seen
+from mmn_bayes.outcomes.states.estimands import (
     ever_left,
     state_occupancy,
     step_probability,
     time_in_state,
 )
-from mmn_bayes.posterior.summary import summarise
-from mmn_bayes.report.histories import (
+from mmn_bayes.outcomes.states.observed import empirical_occupancy, observed_leaving
+from mmn_bayes.outcomes.states.table import (
     histories_notes,
     leaving_table,
     occupancy_table,
     time_table,
 )
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.posterior.effect_ratios import state_odds_ratios
+from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.simulation.status_paths import HistoryRecipe, with_histories
+from mmn_bayes.studies.known_truth import simulated, truth_intervals
 
 MODELS = Path(__file__).parents[1] / "models"
 LEVELS = ("dependent", "remission", "other")

@@ -10,13 +10,13 @@ import nutpie
 import pytest
 import xarray as xr
 
+from mmn_bayes.engine import sampling, stopping
+from mmn_bayes.engine.convergence import convergence
+from mmn_bayes.engine.sampling import fit
+from mmn_bayes.engine.stopping import agreement, run
 from mmn_bayes.errors import SamplingError
-from mmn_bayes.model import sampling, stopping
-from mmn_bayes.model.convergence import convergence
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.model.stopping import agreement, run
-from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.studies.known_truth import simulated
 
 SETTINGS = {"seed": 5, "tune": 150, "progress": "off"}
 

@@ -17,13 +17,13 @@ import pytest
 import xarray as xr
 from test_report import make_fit
 
-from mmn_bayes.cohort.replacing import replacing
+from mmn_bayes.data.replacing import replacing
+from mmn_bayes.engine import sampling
+from mmn_bayes.engine.completeness import incomplete
 from mmn_bayes.errors import DataError, SamplingError
-from mmn_bayes.model import sampling
-from mmn_bayes.model.completeness import incomplete
+from mmn_bayes.model_file.reading import read_spec
 from mmn_bayes.report import store
 from mmn_bayes.report.content import content_checksum
-from mmn_bayes.spec.reading import read_spec
 from scripts.running import damage, stored
 from scripts.running.damage import CHANGED, EDITS, RAW, REFUSED, SAME
 
@@ -256,7 +256,7 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_writes_stays(tmp_
     code = f"""
         import time
         from pathlib import Path
-        from mmn_bayes.cohort.replacing import replacing
+        from mmn_bayes.data.replacing import replacing
         with replacing(Path({str(tmp_path)!r}) / "slow.txt") as partial:
             partial.write_text("half")
             print("writing", flush=True)
@@ -388,7 +388,7 @@ def manifest_faults(text):
 
 
 def test_a_manifest_is_removed_first_and_written_last():
-    folders = (ROOT / "scripts", ROOT / "mmn_bayes" / "report")
+    folders = (ROOT / "scripts", ROOT / "mmn_bayes" / "studies")
     texts = {p: p.read_text(encoding="utf-8") for f in folders for p in f.rglob("*.py")}
     writing = {p.name for p, text in texts.items() if "remove_manifest(" in text} - {"store.py"}
     assert len(writing) == 14

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from stored import MADE_BY, ROOT, Beside
 
+from mmn_bayes.engine import design as design_module
+from mmn_bayes.engine.design import fingerprint, make_design
 from mmn_bayes.errors import DataError
-from mmn_bayes.model import design as design_module
-from mmn_bayes.model.design import fingerprint, make_design
-from mmn_bayes.report.monte_carlo import errors_of, is_mixture
+from mmn_bayes.studies.monte_carlo import errors_of, is_mixture
 
 HISTORY = "leger2008/manifest_history.json"
 OF_HISTORY = {"response_map", "response_robust"}

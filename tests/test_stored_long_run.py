@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mmn_bayes.cohort.simulate_histories import HistoryRecipe
-from mmn_bayes.frequentist.coverage import POOLED, coverage
-from mmn_bayes.report import recovery
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.simulation.status_paths import HistoryRecipe
+from mmn_bayes.studies import recovery
+from mmn_bayes.studies.observed_coverage import POOLED, coverage
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"

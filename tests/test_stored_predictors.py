@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmn_bayes.report.calibration import calibration_table, prediction_scores
+from mmn_bayes.outcomes.response.calibration_table import calibration_table, prediction_scores
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"

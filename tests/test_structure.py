@@ -9,19 +9,19 @@ import warnings
 import numpy as np
 import pytest
 
-from mmn_bayes.cohort.restricting import first_months, of_patients
+from mmn_bayes.data.restricting import first_months, of_patients
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.predicting import predict
+from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.model.design import make_design
-from mmn_bayes.model.predicting import predict
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior.definitions import unchanged
-from mmn_bayes.posterior.implied import implied_by_prior
-from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.posterior.response import check_response, response_probability
-from mmn_bayes.posterior.shares import grade_shares
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.outcomes.grade.grade_distribution import grade_shares
+from mmn_bayes.outcomes.response.definitions import unchanged
+from mmn_bayes.outcomes.response.estimands import check_response, response_probability
+from mmn_bayes.outcomes.response.table import response_table
+from mmn_bayes.posterior.prior_predictive import implied_by_prior
 from mmn_bayes.report.store import load, save
-from mmn_bayes.report.tables import response_table
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.studies.known_truth import simulated
 
 NORMAL = {"distribution": "normal", "mean": 0, "sd": 0.1, "why": "a reason"}
 HALF = {"distribution": "half_normal", "sd": 0.1, "why": "a reason"}

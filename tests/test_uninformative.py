@@ -8,20 +8,20 @@ import pytest
 import trees
 import xarray as xr
 
-from mmn_bayes.cohort.reading import make_cohort
+from mmn_bayes.data.reading import make_cohort
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.sampling import fit
+from mmn_bayes.engine.uninformative import uninformative
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.model.design import make_design
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.model.uninformative import uninformative
-from mmn_bayes.posterior.definitions import response_by_definition
-from mmn_bayes.posterior.recovery import simulated
-from mmn_bayes.posterior.response import response_probability
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.outcomes.response.comparison_table import comparison_table
+from mmn_bayes.outcomes.response.definitions import response_by_definition
+from mmn_bayes.outcomes.response.definitions_table import definition_table
+from mmn_bayes.outcomes.response.estimands import response_probability
+from mmn_bayes.outcomes.response.missing_table import missing_table, tipping_table
+from mmn_bayes.outcomes.response.table import format_table, response_table
 from mmn_bayes.posterior.summary import contrast, summarise
-from mmn_bayes.report.comparing import comparison_table
-from mmn_bayes.report.definitions import definition_table
-from mmn_bayes.report.missing import missing_table, tipping_table
-from mmn_bayes.report.tables import format_table, response_table
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.studies.known_truth import simulated
 
 FEW = {"seed": 1, "chains": 2, "draws": 60, "tune": 100, "progress": "off"}
 JUDGED = "the response rule could judge nobody"

@@ -20,9 +20,9 @@ from mmn_bayes import (
     read_trial,
     write_cohort,
 )
-from mmn_bayes.cohort.csv_cells import marked, unmarked
+from mmn_bayes.data.csv_cells import marked, unmarked
+from mmn_bayes.engine.design import make_design
 from mmn_bayes.errors import CohortWarning, DataError, SpecError
-from mmn_bayes.model.design import make_design
 from mmn_bayes.report.store import csv_text, write_table
 
 ROOT = Path(__file__).resolve().parents[1]

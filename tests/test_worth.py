@@ -10,22 +10,19 @@ from measures import HERE
 from monte_carlo import mcse
 from scipy.special import expit
 
-from mmn_bayes.cohort.restricting import of_patients
-from mmn_bayes.cohort.simulate_responses import simulate_responses
+from mmn_bayes.data.restricting import of_patients
+from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import SpecError
-from mmn_bayes.model.sampling import fit
-from mmn_bayes.posterior.leaving_out import (
-    compare_models,
-    left_out_by_importance,
-    left_out_response,
-)
+from mmn_bayes.model_file.candidates import with_candidates
+from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.outcomes.response.calibration_table import calibration_table, prediction_scores
+from mmn_bayes.outcomes.response.loo import left_out_response
+from mmn_bayes.plots import calibration_figure
+from mmn_bayes.posterior.loo import compare_models, left_out_by_importance
 from mmn_bayes.posterior.patient_density import patient_log_likelihood
-from mmn_bayes.report.calibration import calibration_table, prediction_scores
-from mmn_bayes.report.figures import calibration_figure
-from mmn_bayes.report.leaving_out import importance_against_exact, leave_patients_out
-from mmn_bayes.report.worth import candidate_models, predictor_worth, worth_of
-from mmn_bayes.spec.candidates import with_candidates
-from mmn_bayes.spec.reading import parse_spec, read_spec
+from mmn_bayes.simulation.responses import simulate_responses
+from mmn_bayes.studies.added_value import candidate_models, predictor_worth, worth_of
+from mmn_bayes.studies.exact_loo import importance_against_exact, leave_patients_out
 
 NUMBER = {"kind": "number", "acts_on": "response", "centre": 0, "per": 1}
 NUMBER |= {"margin": {"scale": "odds_ratio", "value": 1.5, "why": "a reason"}}

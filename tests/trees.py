@@ -3,9 +3,9 @@
 import numpy as np
 import xarray as xr
 
-from mmn_bayes.model.build import build
-from mmn_bayes.model.design import make_design
-from mmn_bayes.spec.model_spec import spec_to_toml
+from mmn_bayes.engine.build import build
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.model_file.model_spec import spec_to_toml
 
 
 def known(spec, cohort, draws=1, **parameters):

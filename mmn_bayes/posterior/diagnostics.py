@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.engine.convergence import convergence
+from mmn_bayes.engine.sampling import DRAWN_GIVEN_REST
+from mmn_bayes.engine.stopping import MOST_R_HAT
 from mmn_bayes.errors import NotConverged
-from mmn_bayes.model.convergence import convergence
-from mmn_bayes.model.sampling import DRAWN_GIVEN_REST
-from mmn_bayes.model.stopping import MOST_R_HAT
 
 # Vehtari et al., Bayesian Analysis 2021;16:667: R-hat by ranks below 1.01 (`MOST_R_HAT`) and, with
 # 4 chains, an effective sample size above 400; Betancourt, arXiv:1604.00695, for the energy.

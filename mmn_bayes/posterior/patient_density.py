@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmn_bayes.cohort.restricting import of_patients
-from mmn_bayes.cohort.schema import Cohort
-from mmn_bayes.model.covariates import in_likelihood
-from mmn_bayes.model.design import make_design
-from mmn_bayes.model.ordinal import log_densities
-from mmn_bayes.model.predicting import predict
-from mmn_bayes.model.rows import repeats
-from mmn_bayes.posterior.replicate import design_of, spec_of, thinned
-from mmn_bayes.spec.keys import LONG_RUN
-from mmn_bayes.spec.model_spec import Group, ModelSpec
+from mmn_bayes.data.restricting import of_patients
+from mmn_bayes.data.schema import Cohort
+from mmn_bayes.engine.covariates import in_likelihood
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.ordinal import log_densities
+from mmn_bayes.engine.predicting import predict
+from mmn_bayes.engine.rows import repeats
+from mmn_bayes.model_file.keys import LONG_RUN
+from mmn_bayes.model_file.model_spec import Group, ModelSpec
+from mmn_bayes.posterior.posterior_predictive import design_of, spec_of, thinned
 
 _DRAWS = 400  # evenly spaced
 _NODES = 7  # of Gauss and Hermite, for each effect of a patient

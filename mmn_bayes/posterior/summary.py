@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmn_bayes.model.convergence import convergence, error_of_mean
+from mmn_bayes.engine.convergence import convergence, error_of_mean
 
 Interval = Literal["eti", "hdi"]
 Contrast = Literal["difference", "ratio", "odds_ratio"]

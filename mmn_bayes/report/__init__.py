@@ -1,1 +1,1 @@
-"""What people read: tables, figures and the files of `results/`."""
+"""What every table and figure shares, and the only writer of `results/`."""

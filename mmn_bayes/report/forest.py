@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-from mmn_bayes.report.drawing import BLACK, GROUP_COLOURS, MARKERS, shortened, wrapped
 from mmn_bayes.report.formatting import interval_in_words
-from mmn_bayes.report.tables import OBSERVED, PATIENTS
+from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS
+from mmn_bayes.report.style import BLACK, GROUP_COLOURS, MARKERS, shortened, wrapped
 
 THESE, NEW = PATIENTS["cohort"], PATIENTS["population"]
 GREY, PALE = "0.45", "0.85"

@@ -20,10 +20,10 @@ import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
-from mmn_bayes.cohort.csv_cells import marked_table
-from mmn_bayes.cohort.replacing import replacing
+from mmn_bayes.data.csv_cells import marked_table
+from mmn_bayes.data.replacing import replacing
+from mmn_bayes.engine.completeness import incomplete
 from mmn_bayes.errors import DataError
-from mmn_bayes.model.completeness import incomplete
 from mmn_bayes.report.content import content_checksum
 from mmn_bayes.report.formatting import to_markdown
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from mmn_bayes.cohort.exposure import dose_rate
-from mmn_bayes.cohort.recipe import Recipe
-from mmn_bayes.cohort.schema import Cohort
-from mmn_bayes.cohort.simulate import simulate_cohort
-from mmn_bayes.cohort.writing import write_cohort
+from mmn_bayes.data.exposure import dose_rate
+from mmn_bayes.data.schema import Cohort
+from mmn_bayes.data.writing import write_cohort
 from mmn_bayes.report.store import write_table
+from mmn_bayes.simulation.cohort import simulate_cohort
+from mmn_bayes.simulation.recipe import Recipe
 
 MUSCLES = (
     *("ankle dorsiflexion", "finger abduction", "finger extension"),

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mmn_bayes.report import drawing
+from mmn_bayes.report import style
 
 from .plan import PACKAGE, PEERS, REGIMES
 
@@ -27,9 +27,9 @@ def cost_figure(table: pd.DataFrame) -> Figure:
     """
     series = [(PACKAGE, regime) for regime in REGIMES] + [(peer, REGIMES[0]) for peer in PEERS]
     costs = table.dropna(subset="us_per_gradient")
-    with drawing.house_style():
-        head = drawing.heading(TITLE, synthetic=True)
-        figure = drawing.new_figure(drawing.JOURNAL_WIDTH_MM * 0.6, 70, head, 3)
+    with style.house_style():
+        head = style.heading(TITLE, synthetic=True)
+        figure = style.new_figure(style.JOURNAL_WIDTH_MM * 0.6, 70, head, 3)
         axes = figure.subplots()
         axes.set(xscale="log", yscale="log", xlabel="grades (rows)", ylabel="µs")
         handles = []
@@ -39,9 +39,9 @@ def cost_figure(table: pd.DataFrame) -> Figure:
             if line.empty:
                 continue
             look = {
-                "color": drawing.GROUP_COLOURS[number],
-                "marker": drawing.MARKERS[number],
-                "linestyle": drawing.LINE_STYLES[number % len(drawing.LINE_STYLES)],
+                "color": style.GROUP_COLOURS[number],
+                "marker": style.MARKERS[number],
+                "linestyle": style.LINE_STYLES[number % len(style.LINE_STYLES)],
             }
             axes.plot(line.index, line, **look, lw=1, ms=4)
             name = f"{engine}, {regime}" if engine == PACKAGE else engine

@@ -18,7 +18,7 @@ from .plan import BAMBI, FIRST, GRADIENT, SECOND, Measurement
 ABSENT = "not installed"
 SCRIPTS = Path(__file__).resolve().parents[1]
 # Byte code is made when an environment is installed: nobody's first run is to pay for it.
-WARM = "import mmn_bayes.model.sampling, mmn_bayes.report.store, nutpie, pymc, arviz"
+WARM = "import mmn_bayes.engine.sampling, mmn_bayes.report.store, nutpie, pymc, arviz"
 
 
 def run_all(plan: Sequence[Measurement], folder: Path) -> list[dict[str, Any]]:

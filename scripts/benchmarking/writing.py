@@ -9,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from mmn_bayes.model_file.reading import read_spec
 from mmn_bayes.report.store import remove_manifest, save_figure, write_table, write_text
-from mmn_bayes.spec.reading import read_spec
 
 from .figure import cost_figure
 from .plan import CORES, MODEL, ROOT

@@ -7,7 +7,7 @@ from random import Random
 import pandas as pd
 
 from mmn_bayes import DataError, ModelSpec, make_cohort, read_cohort, write_cohort
-from mmn_bayes.model.design import make_design
+from mmn_bayes.engine.design import make_design
 
 from .cells import strange
 from .tables import CHANGES, Tables, valid

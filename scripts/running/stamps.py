@@ -5,9 +5,9 @@ import hashlib
 import json
 from pathlib import Path
 
-from mmn_bayes.model.design import CODE_VERSION
+from mmn_bayes.engine.design import CODE_VERSION
+from mmn_bayes.model_file.reading import read_spec
 from mmn_bayes.report.store import write_text
-from mmn_bayes.spec.reading import read_spec
 
 from .plan import FITS, ROOT, STUDIES, Part
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from mmn_bayes.cohort.reading import make_cohort
-from mmn_bayes.cohort.recipe import Recipe
-from mmn_bayes.cohort.simulate import simulate_cohort
-from mmn_bayes.cohort.writing import write_cohort
-from mmn_bayes.model.design import make_design
-from mmn_bayes.spec.reading import read_spec
+from mmn_bayes.data.reading import make_cohort
+from mmn_bayes.data.writing import write_cohort
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.simulation.cohort import simulate_cohort
+from mmn_bayes.simulation.recipe import Recipe
 
 HERE = Path(__file__).resolve().parent
 SEED = 40

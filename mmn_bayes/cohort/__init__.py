@@ -1,1 +1,0 @@
-"""The cohort: its data dictionary, its reading and checking, and what is derived from it."""

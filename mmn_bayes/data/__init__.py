@@ -1,0 +1,1 @@
+"""The data: dictionary, reading and checking, response rules, exposure, published figures."""

@@ -1,0 +1,1 @@
+"""Effects of infusions: their course, their dose, other schedules, confounding."""

@@ -1,0 +1,73 @@
+"""Response against the dose: the same schedule at several doses."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from mmn_bayes.data.schedules import courses, no_infusions, schedule
+from mmn_bayes.engine.design import recorded_infusions
+from mmn_bayes.outcomes.response.estimands import response_probability
+from mmn_bayes.posterior.posterior_predictive import design_of_grades, spec_of
+
+
+def dose_response(
+    fit: xr.DataTree,
+    doses_g_per_kg: Sequence[float],
+    *,
+    every_days: float,
+    days_per_course: int = 1,
+    by: str | None = None,
+) -> xr.DataArray:
+    """Draw the response of new patients under one schedule at several doses.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "grade".
+    doses_g_per_kg
+        Doses of a course; 0 is no infusion.
+    every_days, days_per_course
+        As for `schedule`, from day 0 to the day of follow-up.
+    by
+        As for `response_probability`.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `dose_g_per_kg` and, with `by`, that name: the same new patients at
+        each dose. Coordinate `extrapolated` (dose_g_per_kg): whether no patient of the cohort had
+        courses of so little, or so much; attribute `observed_doses`, the smallest and the largest.
+
+    Raises
+    ------
+    ValueError
+        When a dose is below 0 or there is none; as for `schedule` and `response_probability`.
+    """
+    doses, design = np.asarray(doses_g_per_kg, dtype=float), design_of_grades(fit)
+    if doses.size == 0 or not (np.isfinite(doses) & (doses >= 0)).all():
+        raise ValueError("Give one dose or more of 0 g/kg or above.")
+    if not (np.diff(doses) > 0).all():
+        raise ValueError("doses_g_per_kg do not increase; name each once, the smallest first.")
+    until = spec_of(fit).response.follow_up_day
+    had = courses(recorded_infusions(design))["dose_g_per_kg"]
+    low, high = float(had.min()), float(had.max())
+    parts = []
+    for dose in doses:
+        given = no_infusions()
+        if dose > 0:
+            given = schedule(
+                dose_g_per_kg=dose,
+                every_days=every_days,
+                from_day=0,
+                until_day=until,
+                days_per_course=days_per_course,
+            )
+        parts.append(response_probability(fit, patients="population", by=by, scenario=given))
+    drawn = xr.concat(parts, "dose_g_per_kg", combine_attrs="override")
+    # Where the cohort had none, every dose is beyond.
+    beyond = ~((doses >= low - 1e-9) & (doses <= high + 1e-9))
+    drawn = drawn.assign_coords(dose_g_per_kg=doses, extrapolated=("dose_g_per_kg", beyond))
+    drawn.attrs["observed_doses"] = [low, high]
+    drawn.attrs["schedule"] = f"dose of a course (g/kg), every {every_days:g} days from day 0"
+    return drawn.transpose("chain", "draw", "dose_g_per_kg", ...)

@@ -1,0 +1,290 @@
+"""What other schedules of infusions would do, and how far they are from what was seen."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.engine.scenario_design import with_infusions
+from mmn_bayes.exposure.extrapolation import beyond
+from mmn_bayes.outcomes.grade.grade_distribution import SiteDays, mean_cdf
+from mmn_bayes.posterior.groups import Groups, groups_of
+from mmn_bayes.posterior.posterior_predictive import (
+    choose_patients,
+    design_of_grades,
+    drawn_from,
+    spec_of,
+    thinned,
+)
+from mmn_bayes.posterior.summary import PROBABILITY
+
+_DRAWS = 400  # of the fit, evenly spaced
+_NEW_PATIENTS = (
+    200  # a draw and group; the same ones in every scenario, so that contrasts are sharp
+)
+MEANINGS = {
+    "cohort": "mean over the muscles of these patients, each with its own effects",
+    "population": "mean over the muscles of new patients: fresh effects; covariates and muscles as "
+    "in this cohort",
+    "one": "mean over the muscles of patient {label}, with its own effects",
+}
+
+
+def trajectory(
+    fit: xr.DataTree,
+    *,
+    scenario: pd.DataFrame | Mapping[str, pd.DataFrame],
+    patients: str,
+    days: Sequence[float],
+    by: str | None = None,
+    from_day: float = 0.0,
+) -> xr.Dataset:
+    """Draw strength over time under a schedule of infusions.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "grade".
+    scenario
+        Infusions as `schedule` or `no_infusions` gives them, or any table with `day`,
+        `dose_g_per_kg` and, where patients differ, `patient`; or several by their names.
+    patients
+        "cohort", "population" or the identifier of one patient.
+    days
+        Days since inclusion.
+    by
+        As for `groups_of`; not for one patient.
+    from_day
+        From this day on the scenario stands in the place of what was infused. Before it what was
+        recorded stays: who was treated before inclusion was.
+
+    Returns
+    -------
+    Dataset
+        `grade_share` (dims `chain`, `draw`, with several scenarios `scenario`, with `by` that name,
+        `day`, `grade`), `at_least` (the share at each grade or above), `expected_grade` (steps of
+        the scale above its lowest grade) and `expected_sum` (of all muscles graded in a patient,
+        mean over patients), each without dim `grade`; and `extrapolated` (dims `day` and
+        `scenario`): whether the day, or the schedule up to it, lies beyond what the cohort had
+        (`extrapolation`).
+
+    Raises
+    ------
+    ValueError
+        When the fit has no grades, or a scenario, the days, `patients` or `by` are not usable.
+
+    Notes
+    -----
+    A scenario says what the model predicts for a schedule that does not answer to strength. Where
+    doses followed strength in the cohort, that is no effect of the dose alone.
+    """
+    design, asked = design_of_grades(fit), days_asked(days)
+    named = scenario if isinstance(scenario, Mapping) else {"scenario": scenario}
+    if not named:
+        raise ValueError("scenario is empty; name at least one.")
+    chosen, groups, members = _chosen(fit, design, patients, by)
+    # Of new patients those of the cohort that they are like.
+    whose = groups.members if patients == "population" else members
+    parts = []
+    for table in named.values():
+        given = with_infusions(design, table, from_day)
+        own = given if chosen is None else choose_patients(given, chosen)
+        shares = _shares(fit, own, asked, groups, members, patients)
+        parts.append(shares.assign(extrapolated=_flags(design, table, shares, from_day, whose)))
+    whole = xr.concat(parts, pd.Index(list(named), name="scenario"))
+    whole = whole if isinstance(scenario, Mapping) else whole.isel(scenario=0, drop=True)
+    whole.attrs = parts[0].attrs
+    for name in whole.data_vars:
+        whole[name].attrs = {**parts[0][name].attrs, **whole.attrs}
+    return whole
+
+
+def days_asked(days: Sequence[float]) -> np.ndarray:
+    """Return days that were asked about, each once and in their order; an error if they are not."""
+    try:
+        asked = np.asarray(days, dtype=float)
+    except (TypeError, ValueError):
+        asked = np.empty(0)
+    if asked.ndim != 1 or asked.size == 0 or not np.isfinite(asked).all():
+        raise ValueError("days is no list of days; name at least one, in numbers.")
+    if not (np.diff(asked) > 0).all():
+        raise ValueError("days do not increase; name each once, the earliest first.")
+    return asked
+
+
+def _flags(
+    design: xr.Dataset,
+    scenario: pd.DataFrame,
+    shares: xr.Dataset,
+    from_day: float,
+    members: Mapping[Any, np.ndarray],
+) -> xr.DataArray:
+    """What is extrapolated, by day and, where there are groups, by group."""
+    days = shares["day"].to_numpy()
+    flags = [beyond(design, scenario, days, from_day, whose) for whose in members.values()]
+    dims = [d for d in shares["expected_sum"].dims if d not in ("chain", "draw", "day")]
+    return xr.DataArray(flags if dims else flags[0], dims=[*dims, "day"])
+
+
+def _chosen(
+    fit: xr.DataTree, design: xr.Dataset, patients: str, by: str | None
+) -> tuple[np.ndarray | None, Groups, dict[Any, np.ndarray]]:
+    """Positions of the patients meant (None: all as they are), the groups, and their members."""
+    if patients in ("cohort", "population"):
+        groups = groups_of(fit, by)
+        if patients == "cohort":
+            return None, groups, dict(groups.members)
+        rng = np.random.default_rng([int(fit.attrs["seed"]), *b"scenario patients"])
+        who, members, total = [], {}, _NEW_PATIENTS * len(groups.members)
+        for number, (label, member) in enumerate(groups.members.items()):
+            own = np.resize(rng.permutation(np.flatnonzero(member)), _NEW_PATIENTS)
+            who.append(own)
+            members[label] = np.arange(total) // _NEW_PATIENTS == number
+        return np.concatenate(who), groups, members
+    where = np.flatnonzero(design["patient"].to_numpy() == patients)
+    if where.size == 0:
+        raise ValueError(
+            f"patients is {patients!r}; it is 'cohort', 'population' or the identifier of one."
+        )
+    if by is not None:
+        raise ValueError(f"One patient has no groups; leave by={by!r} out.")
+    groups = groups_of(fit, None)
+    only = np.arange(design.sizes["patient"]) == where[0]
+    return None, groups, dict.fromkeys(groups.members, only)
+
+
+def _shares(
+    fit: xr.DataTree,
+    design: xr.Dataset,
+    days: np.ndarray,
+    groups: Groups,
+    members: dict[Any, np.ndarray],
+    patients: str,
+) -> xr.Dataset:
+    spec = spec_of(fit)
+    number = np.full(design.sizes["patient"], -1)
+    for position, member in enumerate(members.values()):
+        number[member] = position
+    group = number[design["patient_of_site"].to_numpy()]
+    site = np.flatnonzero(group >= 0)
+    n_groups, n_cells = len(members), days.size * len(members)
+    day, which = np.repeat(np.arange(days.size), site.size), np.tile(site, days.size)
+    pairs = SiteDays(which, days[day], day * n_groups + group[which], n_cells)
+    posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
+    rng = np.random.default_rng([int(fit.attrs["seed"]), *b"trajectory"])
+    new = patients == "population"
+    below = mean_cdf(spec, design, posterior, pairs, rng, new_members=new)
+    return _laid_out(fit, below, posterior, days, groups, members, design, patients)
+
+
+def _laid_out(
+    fit: xr.DataTree,
+    below: np.ndarray,
+    posterior: xr.Dataset,
+    days: np.ndarray,
+    groups: Groups,
+    members: dict[Any, np.ndarray],
+    design: xr.Dataset,
+    patients: str,
+) -> xr.Dataset:
+    """All that follows from the mean probability of at most each grade; (draw, cell, threshold)."""
+    scale, name = list(spec_of(fit).scale), groups.by or "group"
+    sizes = (posterior.sizes["chain"], posterior.sizes["draw"], days.size, len(members))
+    below = below.reshape(*sizes, len(scale) - 1)
+    coords = {
+        "chain": posterior["chain"].to_numpy(),
+        "draw": posterior["draw"].to_numpy(),
+        "day": days,
+        name: list(members),
+    }
+    dims = ("chain", "draw", "day", name)
+    owner = design["patient_of_site"].to_numpy()
+    per_patient = [member[owner].sum() / max(member.sum(), 1) for member in members.values()]
+    expected = (1.0 - below).sum(axis=-1)
+    one = np.ones_like(below[..., :1])
+    at_least = np.concatenate([one, 1.0 - below], axis=-1)
+    whole = xr.Dataset(
+        {
+            "grade_share": ((*dims, "grade"), np.diff(below, axis=-1, prepend=0.0, append=1.0)),
+            "at_least": ((*dims, "grade"), at_least),
+            "expected_grade": (dims, expected),
+            "expected_sum": (dims, expected * np.array(per_patient)),
+        },
+        coords={**coords, "grade": scale},
+    ).transpose("chain", "draw", name, "day", "grade")
+    kind = patients if patients in ("cohort", "population") else "one"
+    whole.attrs = {
+        "synthetic": bool(fit.attrs["synthetic"]),
+        "distribution": drawn_from(fit),
+        "meaning": MEANINGS[kind].format(label=patients),
+    }
+    quantities = {
+        "grade_share": "share of muscles at each grade",
+        "at_least": "share of muscles at each grade or above",
+        "expected_grade": "expected grade, in steps of the scale above its lowest",
+        "expected_sum": "expected sum score of the muscles graded in a patient",
+    }
+    for variable, words in quantities.items():
+        whole[variable].attrs["quantity"] = words
+        if variable in ("grade_share", "at_least"):
+            whole[variable].attrs["support"] = PROBABILITY
+    return whole if groups.by else whole.isel({name: 0}, drop=True)
+
+
+def patient_course(fit: xr.DataTree, patient: str, days: Sequence[float]) -> xr.DataArray:
+    """Draw the expected grade of every muscle of one patient over time, as infused.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "grade".
+    patient
+        Its identifier.
+    days
+        Days since inclusion.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `site`, `day`: steps of the scale above its lowest grade; coordinates
+        `muscle` and `side` (site). From evenly spaced draws, at most 400.
+
+    Raises
+    ------
+    ValueError
+        When the fit has no grades, the patient is not in it or has no muscle, or no day is named.
+    """
+    spec, design, asked = spec_of(fit), design_of_grades(fit), days_asked(days)
+    label = design["patient"].to_numpy()[design["patient_of_site"].to_numpy()]
+    site = np.flatnonzero(label == patient)
+    if site.size == 0:
+        raise ValueError(
+            "There is no graded muscle of that patient; give the identifier of one of the fit."
+        )
+    posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
+    cell = np.arange(site.size * asked.size)
+    pairs = SiteDays(np.repeat(site, asked.size), np.tile(asked, site.size), cell, cell.size)
+    rng = np.random.default_rng([int(fit.attrs["seed"]), *b"patient course"])
+    expected = (1.0 - mean_cdf(spec, design, posterior, pairs, rng)).sum(axis=-1)
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], site.size, asked.size)
+    return xr.DataArray(
+        expected.reshape(shape),
+        dims=("chain", "draw", "site", "day"),
+        coords={
+            **{name: posterior[name].to_numpy() for name in ("chain", "draw")},
+            "day": asked,
+            "muscle": (
+                "site",
+                design["muscle"].to_numpy()[design["muscle_of_site"].to_numpy()[site]],
+            ),
+            "side": ("site", design["side_of_site"].to_numpy()[site]),
+        },
+        attrs={
+            "synthetic": bool(fit.attrs["synthetic"]),
+            "distribution": drawn_from(fit),
+            "quantity": "expected grade, in steps of the scale above its lowest",
+            "patient": patient,
+        },
+    )

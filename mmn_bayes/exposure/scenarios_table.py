@@ -1,0 +1,232 @@
+"""Tables of scenarios: strength and response under other schedules, and what is extrapolated."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.exposure.extrapolation import extrapolation
+from mmn_bayes.outcomes.response.estimands import response_probability
+from mmn_bayes.posterior.groups import ALL, groups_of
+from mmn_bayes.posterior.posterior_predictive import design_of_grades, spec_of
+from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
+from mmn_bayes.report.side_by_side import group_label
+
+AS_INFUSED = "as infused"
+DAYS_A_YEAR = 365.25
+PUBLISHED = "published: historical placebo"
+
+
+def trajectory_table(
+    drawn: xr.Dataset,
+    quantity: str = "expected_sum",
+    level: float = 0.95,
+    above: float | None = None,
+    below: float | None = None,
+) -> pd.DataFrame:
+    """Summarise a trajectory day by day, and say which days are extrapolated.
+
+    Parameters
+    ----------
+    drawn
+        What `trajectory` gave.
+    quantity
+        One of its variables: "grade_share", "at_least", "expected_grade", "expected_sum".
+    level
+        Probability of the equal-tailed intervals.
+    above, below
+        As for `summarise`.
+
+    Returns
+    -------
+    DataFrame
+        One row a scenario, group, day (and grade), the columns of `summarise`, `quantity` (words)
+        and `extrapolated`.
+
+    Raises
+    ------
+    ValueError
+        When there is no such quantity.
+    """
+    _require_quantity(drawn, quantity)
+    table = summarise(drawn[quantity], level=level, interval="eti", above=above, below=below)
+    flags = drawn["extrapolated"]
+    keys = [str(dim) for dim in flags.dims]
+    beyond = flags.to_dataframe()["extrapolated"].reset_index()[[*keys, "extrapolated"]]
+    table = table.merge(beyond, on=keys, how="left", validate="many_to_one")
+    return table.assign(quantity=str(drawn[quantity].attrs["quantity"]))
+
+
+def _require_quantity(drawn: xr.Dataset, quantity: str) -> None:
+    legal = [str(name) for name in drawn if "chain" in drawn[name].dims]
+    if quantity not in legal:
+        raise ValueError(f"quantity is {quantity!r}; it is one of {', '.join(legal)}.")
+
+
+def scenario_response_table(
+    fit: xr.DataTree,
+    scenarios: Mapping[str, pd.DataFrame],
+    *,
+    by: str | None = "naive",
+    level: float = 0.95,
+    placebo: float | None = None,
+) -> pd.DataFrame:
+    """Return the response of new patients under several schedules, beside a published placebo rate.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "grade".
+    scenarios
+        Infusions from day 0 on, by name, as for `trajectory`; with `no_infusions()` the model's own
+        placebo rate.
+    by, level
+        As for `response_table`.
+    placebo
+        The published rate, which then has a row of its own: without interval, since none was
+        printed.
+
+    Returns
+    -------
+    DataFrame
+        One row a scenario and group, the infusions as they were first: the group, `scenario`,
+        `estimate`, `lower`, `upper`, `level`, `interval`, `ess_bulk`, `ess_tail`, `r_hat`, `mcse`,
+        `extrapolated` and `why` (what of the schedule no patient of the cohort had), `synthetic`.
+
+    Raises
+    ------
+    ValueError
+        As for `response_probability`; when a scenario has the name of the infusions recorded, or
+        `placebo` is no rate.
+    """
+    if AS_INFUSED in scenarios:
+        raise ValueError(f"A scenario is called '{AS_INFUSED}', as the infusions recorded are.")
+    if placebo is not None and not 0 <= placebo <= 1:
+        raise ValueError(f"placebo is {placebo}; it is a rate, from 0 to 1.")
+    column = by or "group"
+    groups = groups_of(fit, by)
+    label = design_of_grades(fit)["patient"].to_numpy()
+    follow_up = spec_of(fit).response.follow_up_day
+    parts = []
+    for name, scenario in {AS_INFUSED: None, **scenarios}.items():
+        draws = response_probability(fit, patients="population", by=by, scenario=scenario)
+        rows = summarise(draws, level=level, interval="eti")
+        labels = [group_label(by, value) for value in rows[by]] if by else [ALL] * len(rows)
+        why = [""] * len(rows)
+        if scenario is not None:
+            # Of each group: who was treated before has had infusions, whatever the scenario.
+            found = [
+                extrapolation(fit, scenario, [follow_up], patients=label[member].tolist())
+                for member in groups.members.values()
+            ]
+            why = [" ".join(table["why"][table["extrapolated"]]) for table in found]
+        rows = rows.assign(**{column: labels}, scenario=name, why=why)
+        parts.append(rows.assign(extrapolated=[bool(text) for text in why]))
+    if placebo is not None:
+        row = {column: "all published", "scenario": PUBLISHED, "estimate": placebo}
+        row |= {"extrapolated": False, "why": "", "synthetic": False, "interval": ""}
+        parts.append(pd.DataFrame([row]))
+    columns = [column, "scenario", "estimate", "lower", "upper", "level", "interval"]
+    columns += ["ess_bulk", "ess_tail", "r_hat", "mcse", "extrapolated", "why", "synthetic"]
+    table = pd.concat(parts, ignore_index=True)
+    return filled_reason(table.reindex(columns=with_reason(columns, table)))
+
+
+def yearly_change_table(
+    drawn: xr.Dataset,
+    periods: Sequence[tuple[float, float]],
+    quantity: str = "expected_sum",
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Return how much strength changes a year between two days, with the probability of a loss.
+
+    Parameters
+    ----------
+    drawn
+        What `trajectory` gave.
+    periods
+        Pairs of its days, the earlier first.
+    quantity, level
+        As for `trajectory_table`.
+
+    Returns
+    -------
+    DataFrame
+        One row a scenario, group and period: `from_day`, `to_day`, the columns of `summarise` with
+        `p_below` (probability of a loss), and `extrapolated` (where either day is).
+
+    Raises
+    ------
+    ValueError
+        When the quantity or a day is not there, or a period does not last.
+    """
+    _require_quantity(drawn, quantity)
+    days = drawn["day"].to_numpy().tolist()
+    wrong = [
+        pair
+        for pair in periods
+        if np.shape(pair) != (2,) or not {*pair} <= {*days} or not pair[0] < pair[1]
+    ]
+    if wrong or not periods:
+        raise ValueError(
+            f"periods are pairs of days of the trajectory, the earlier first; {wrong or 'none'} "
+            "given."
+        )
+    parts = []
+    for first, last in periods:
+        start, end = drawn.sel(day=first, drop=True), drawn.sel(day=[last])
+        change = (end[[quantity]] - start[[quantity]]) / ((last - first) / DAYS_A_YEAR)
+        change[quantity].attrs = drawn[quantity].attrs
+        change["extrapolated"] = end["extrapolated"] | start["extrapolated"]
+        table = trajectory_table(change, quantity, level, below=0.0)
+        parts.append(table.drop(columns=["day", "quantity"]).assign(from_day=first, to_day=last))
+    said = f"{drawn[quantity].attrs['quantity']}, change a year"
+    return pd.concat(parts, ignore_index=True).assign(quantity=said)
+
+
+def contrast_table(
+    drawn: xr.Dataset,
+    pairs: Sequence[tuple[str, str]],
+    quantity: str = "expected_sum",
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Return the differences between schedules on every day, with the probability that one is more.
+
+    Parameters
+    ----------
+    drawn
+        What `trajectory` gave of several scenarios: the same patients in each, so that differences
+        are sharp.
+    pairs
+        Names of two scenarios each: the first less the second.
+    quantity, level
+        As for `trajectory_table`.
+
+    Returns
+    -------
+    DataFrame
+        One row a pair, group and day: `contrast`, the columns of `summarise` with `p_above`
+        (probability above 0), and `extrapolated` (where either is).
+
+    Raises
+    ------
+    ValueError
+        When a scenario or the quantity is not there.
+    """
+    _require_quantity(drawn, quantity)
+    known = drawn["scenario"].to_numpy().tolist() if "scenario" in drawn.dims else []
+    if not pairs or any(len(pair) != 2 for pair in pairs):
+        raise ValueError("pairs is a list of pairs of scenarios; give one pair at least.")
+    absent = sorted({name for pair in pairs for name in pair} - set(known))
+    if absent:
+        raise ValueError(f"There is no scenario {absent[0]!r}; there are {', '.join(known)}.")
+    parts = []
+    for one, other in pairs:
+        first, second = (drawn.sel(scenario=name, drop=True) for name in (one, other))
+        difference = first[[quantity]] - second[[quantity]]
+        difference[quantity].attrs = drawn[quantity].attrs
+        difference["extrapolated"] = first["extrapolated"] | second["extrapolated"]
+        table = trajectory_table(difference, quantity, level, above=0.0)
+        parts.append(table.assign(contrast=f"{one} less {other}"))
+    return pd.concat(parts, ignore_index=True)

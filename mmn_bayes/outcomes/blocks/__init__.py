@@ -1,0 +1,1 @@
+"""Conduction blocks, before treatment and after."""

@@ -1,0 +1,165 @@
+"""Conduction blocks in one table: counted with exact intervals, and as models have them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.data.margins import BLOCK_GROUPS, BLOCK_KINDS, block_counts
+from mmn_bayes.data.schema import Cohort
+from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.outcomes.blocks.estimands import (
+    Patients,
+    block_kinds,
+    expected_block_change,
+    unanswerable,
+)
+from mmn_bayes.outcomes.blocks.observed import MEAN_CHANGE, block_changes, observed_blocks
+from mmn_bayes.posterior.effect_ratios import require_part
+from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS
+
+_COLUMNS = (
+    *("group", "kind", "source", "n", "events", "missing", "estimate", "lower", "upper", "level"),
+    *("interval", "p_value", "test", "ess_bulk", "ess_tail", "r_hat", "mcse", "meaning"),
+    "synthetic",
+)
+
+
+def blocks_table(
+    cohort: Cohort,
+    fits: Sequence[xr.DataTree],
+    *,
+    groups: Sequence[str] = BLOCK_GROUPS,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Set what became of conduction blocks side by side, counted and as models have it.
+
+    Parameters
+    ----------
+    cohort
+        The cohort.
+    fits
+        Of models with blocks and one response rule; of this cohort or of some of its patients
+        (`complete_cases`).
+    groups
+        As for `block_kinds`.
+    level
+        Of all intervals.
+
+    Returns
+    -------
+    DataFrame
+        For each group: the shares with fewer, as many and more blocks and those of fewer or as
+        many, counted with exact intervals, the sign test, and the mean change (nerves); of each
+        model these shares and the mean change of these patients and of new ones. `missing` are
+        those of the group without both counts (observed), or those filled in (these patients).
+        New patients of a joint model cannot be asked for by response, and have no such rows.
+
+    Raises
+    ------
+    DataError
+        As `observed_blocks`.
+    ValueError
+        When there is no fit, their response rules differ, two have one name, they have no blocks or
+        are not of this cohort, or no group is named.
+    """
+    specs = _require_of(cohort, fits)
+    if not groups:
+        raise ValueError(f"Name a group, one at least: {', '.join(BLOCK_GROUPS)}.")
+    names = [spec.name for spec in specs]
+    parts = []
+    for group in groups:
+        observed = observed_blocks(cohort, specs[0], group=group, level=level)
+        parts.append(observed.assign(source=OBSERVED, meaning="of those with both counts"))
+        for fit, name in zip(fits, names, strict=True):
+            parts += [
+                _of_model(fit, name, group, patients, level)
+                for patients in PATIENTS
+                if not (patients == "population" and unanswerable(fit, group))
+            ]
+    table = pd.concat(parts, ignore_index=True)
+    return table.astype(dict.fromkeys(("n", "events", "missing"), "Int64"))[list(_COLUMNS)]
+
+
+def _require_of(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[ModelSpec]:
+    """Raise unless all fits are of the blocks of patients of a cohort; return their models."""
+    if not fits or not all("spec_toml" in getattr(fit, "attrs", ()) for fit in fits):
+        raise ValueError("Give a list of fits of models with blocks, one at least.")
+    specs = [require_part(fit, "blocks") for fit in fits]
+    if any(spec.response != specs[0].response for spec in specs):
+        raise ValueError("The models have different response rules; give those of one.")
+    names = [spec.name for spec in specs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"Two of the models have one name: {', '.join(names)}.")
+    counts = block_counts(cohort, specs[0].response).set_index("patient")
+    change = counts["follow_up"] - counts["baseline"]
+    for fit, name in zip(fits, names, strict=True):
+        design = design_of(fit)
+        seen = design["blocks_after"].to_numpy() >= 0
+        own = (design["blocks_after"] - design["blocks_before"]).to_numpy()
+        theirs = change.reindex(design["patient"].to_numpy()).to_numpy()
+        if not np.array_equal(np.where(seen, own, np.nan), theirs, equal_nan=True):
+            raise ValueError(
+                f"The fit of '{name}' is not of this cohort, nor of some of its patients; give the "
+                "one it is of."
+            )
+    return specs
+
+
+def _of_model(
+    fit: xr.DataTree, name: str, group: str, patients: Patients, level: float
+) -> pd.DataFrame:
+    kinds = block_kinds(fit, patients=patients, group=group)
+    either = kinds.sel(kind=list(BLOCK_KINDS[:2])).sum("kind", skipna=False)
+    change = expected_block_change(fit, patients=patients, group=group)
+    rows = {"fewer or unchanged": either.assign_attrs(kinds.attrs), MEAN_CHANGE: change}
+    drawn = {kind: kinds.sel(kind=kind, drop=True) for kind in BLOCK_KINDS} | rows
+    table = pd.concat(
+        [summarise(d, level=level, interval="eti").assign(kind=kind) for kind, d in drawn.items()]
+    )
+    about = kinds.attrs
+    filled_in = {"missing": about["n"] - about["seen"]} if patients == "cohort" else {}
+    of = {"n": about["n"]} if patients == "cohort" else {}
+    return table.assign(
+        group=group,
+        source=f"{name}, {PATIENTS[patients]}",
+        meaning=about["meaning"],
+        **of,
+        **filled_in,
+    )
+
+
+def blocks_notes(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[str]:
+    """Return what a table of conduction blocks is to be read with.
+
+    Parameters
+    ----------
+    cohort, fits
+        As for `blocks_table`.
+
+    Returns
+    -------
+    list of str
+        Who has no change and why, whose nerves tested differ, and how many patients each model has.
+    """
+    changes = block_changes(cohort, _require_of(cohort, fits)[0])
+    reasons = changes.loc[changes["reason"] != "", "reason"].value_counts()
+    notes = [f"{count} of {len(changes)} patients: {reason}." for reason, count in reasons.items()]
+    other = changes["baseline_nerves"].ne(changes["follow_up_nerves"]).fillna(False)
+    other &= changes["baseline_nerves"].notna() & changes["follow_up_nerves"].notna()
+    notes.append(
+        f"In {int(other.sum())} patients another number of nerves was tested at follow-up: their "
+        "change may be one of the nerves."
+    )
+    for fit in fits:
+        design, spec = design_of(fit), spec_of(fit)
+        both = int((design["blocks_after"] >= 0).sum())
+        notes.append(
+            f"{spec.name}: {design.sizes['patient']} of {len(cohort.patients)} patients have its "
+            f"covariates, {both} of them both counts. Which nerve has a block is not recorded: the "
+            "model sums over what may have become of each."
+        )
+    return notes

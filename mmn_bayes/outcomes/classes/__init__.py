@@ -1,0 +1,1 @@
+"""Long-term classes: the last status of each patient."""

@@ -1,0 +1,145 @@
+"""Long-term classes: their rates among these patients and new ones, and what predictors do."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.stats import rankdata
+
+from mmn_bayes.engine.predicting import predict
+from mmn_bayes.posterior.effect_ratios import require_part
+from mmn_bayes.posterior.groups import groups_of
+from mmn_bayes.posterior.new_patients import new_patients
+from mmn_bayes.posterior.posterior_predictive import blanked, design_of, drawn_from
+from mmn_bayes.posterior.summary import PROBABILITY, summarise
+
+_SAMPLE = ["chain", "draw"]
+MEANINGS = {
+    "cohort": "share of these patients: who is classified is kept, the others are filled in",
+    "population": "probability of a new patient: covariates as in this cohort",
+}
+
+
+def class_probability(
+    fit: xr.DataTree, *, patients: Literal["cohort", "population"], by: str | None = None
+) -> xr.DataArray:
+    """Draw the rate of each long-term class.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "class", or of a joint model with classes.
+    patients
+        "cohort": of the patients of the fit; whose class is known is kept, the others' is filled in
+        as if missing at random given their covariates. "population": of new patients with the
+        covariates of the cohort's.
+    by
+        As for `groups_of`: "naive", the name of a yes/no predictor, or None.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `class` and, with `by`, that name.
+
+    Raises
+    ------
+    ValueError
+        When the fit is of another outcome, or `patients` or `by` is not one of what there is.
+    """
+    if patients not in MEANINGS:
+        raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
+    spec, design = require_part(fit, "class"), design_of(fit)
+    posterior, seed = fit["posterior"].to_dataset(), int(fit.attrs["seed"])
+    groups = groups_of(fit, by)
+    members, chosen = groups.members, design
+    if patients == "population" and spec.sharing:
+        # Their own effects are averaged over: more new patients than there are of these.
+        who, members = new_patients(groups)
+        chosen = design.isel(patient=who)
+    parts, rng = [], np.random.default_rng([seed, 7])
+    for _, (rates,) in predict(
+        *(spec, chosen, posterior, ["class_probability"]),
+        rng=np.random.default_rng([seed, 9]),
+        new_members=patients == "population",
+    ):
+        if patients == "cohort":
+            rates = _filled_in(rates, design["class_code"].to_numpy(), rng)
+        parts.append(np.stack([rates[:, own].mean(axis=1) for own in members.values()], axis=1))
+    values = blanked(fit, np.concatenate(parts))
+    shape = posterior.sizes["chain"], posterior.sizes["draw"], *values.shape[1:]
+    name = by or "group"
+    drawn = xr.DataArray(
+        values.reshape(shape),
+        dims=("chain", "draw", name, "class"),
+        coords={
+            "chain": posterior["chain"].to_numpy(),
+            "draw": posterior["draw"].to_numpy(),
+            name: list(groups.members),
+            "class": design["class"].to_numpy(),
+        },
+        name="class_probability",
+        attrs={
+            "synthetic": bool(fit.attrs["synthetic"]),
+            "distribution": drawn_from(fit),
+            "quantity": "rate of long-term class",
+            "support": PROBABILITY,
+            "meaning": MEANINGS[patients],
+        },
+    )
+    return drawn if by else drawn.isel({name: 0}, drop=True)
+
+
+def _filled_in(rates: np.ndarray, code: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """1 at the class of each patient, drawn where it is not known; shape (draw, patient, class)."""
+    uniform = rng.random(rates.shape[:2])
+    last = rates.shape[2] - 1
+    drawn = np.minimum((uniform[..., None] > rates.cumsum(axis=2)).sum(axis=2), last)
+    own = np.where(code >= 0, code, drawn)
+    return (own[..., None] == np.arange(rates.shape[2])).astype(float)
+
+
+def simultaneous_intervals(draws: xr.DataArray, dim: str, level: float = 0.95) -> pd.DataFrame:
+    """Summarise draws by intervals that hold together.
+
+    Each has the same tails, so narrow that with the level stated all members lie within theirs at
+    once: what equal-tailed intervals of single members do not promise.
+
+    Parameters
+    ----------
+    draws
+        Dims `chain`, `draw` and `dim` alone.
+    dim
+        Whose members are to hold together.
+    level
+        Probability that all do.
+
+    Returns
+    -------
+    DataFrame
+        As `summarise`, `interval` "eti simultaneous".
+
+    References
+    ----------
+    Besag, Green, Higdon and Mengersen, Stat Sci 1995;10:3 (simultaneous credible regions by ranks).
+    """
+    if dim not in draws.dims:
+        raise ValueError(
+            f"The draws have no dim '{dim}'; they have {', '.join(map(str, draws.dims))}."
+        )
+    table = summarise(draws, level=level, interval="eti")
+    flat = draws.stack(sample=_SAMPLE).transpose("sample", dim).to_numpy()
+    n = len(flat)
+    if not np.isfinite(flat).all():
+        raise ValueError("Some draws are no numbers; intervals that hold together need all.")
+    # How far out each draw is, by its most extreme member; of equal ones each is as far in as any,
+    # so that a member that never varies has no say.
+    low, high = (rankdata(flat, method=m, axis=0) for m in ("max", "min"))
+    depth = np.minimum(low - 1, n - high).min(axis=1).astype(int)
+    least = int(np.sort(depth)[int(np.floor((1.0 - level) * n))])
+    ordered = np.sort(flat, axis=0)
+    # Where draws have few values each is as far in as any of its equals, which is generous: an
+    # interval that is to hold together with others is never shorter than the one for itself.
+    lower = np.minimum(ordered[least], table["lower"])
+    upper = np.maximum(ordered[n - 1 - least], table["upper"])
+    return table.assign(lower=lower, upper=upper, interval="eti simultaneous")

@@ -1,0 +1,267 @@
+"""The long run, counted: each patient's last status, what the unclassified could do, other studies.
+
+The printed percentages of long-term classes under every denominator are
+`evidence.observed.recompute`'s.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.proportion import multinomial_proportions_confint
+
+from mmn_bayes.data.aligning import require_columns
+from mmn_bayes.data.schema import Cohort
+from mmn_bayes.data.status_paths import status_rows
+from mmn_bayes.errors import DataError
+from mmn_bayes.outcomes.observed_rates import check_level, rate_interval, rates
+
+EXACT = "clopper-pearson"
+SIMULTANEOUS = "goodman simultaneous"
+EVIDENCE_COLUMNS = (
+    *("study", "year", "disease", "n", "category", "count"),
+    *("follow_up", "read_level", "source", "note"),
+)
+
+
+def observed_classes(
+    cohort: Cohort,
+    *,
+    levels: Sequence[str] | None = None,
+    by: str | Sequence[str] | None = None,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Count each patient's last status, among the classified and among the enrolled.
+
+    Parameters
+    ----------
+    cohort
+        A cohort with `status`; a patient without a row there is unclassified.
+    levels
+        The classes, in the order of the table; None for those of the cohort by name. A class that
+        nobody is in stays, with 0 events.
+    by
+        Column of `patients`, or several, whose values make groups, such as `"naive"`; None for all.
+    level
+        Confidence level: of one class for the exact intervals, of all classes of a group at once
+        for the simultaneous ones.
+
+    Returns
+    -------
+    DataFrame
+        Two rows a denominator, group and class: `denominator` ("classified", "enrolled"), the
+        by-columns (`group` when `by` is None), `class`, `n`, `events`, `missing` (unclassified),
+        `estimate`, `lower`, `upper`, `level`, `interval`, `synthetic`. Limits and estimate are NaN
+        where `n` is 0. Among the enrolled the unclassified are of no class; what they may be is
+        `class_bounds`'s to say.
+
+    Raises
+    ------
+    DataError, ValueError
+        As `status_rows`; a ValueError too when `by` or `level` is not legal.
+
+    References
+    ----------
+    Clopper CJ, Pearson ES. Biometrika 1934;26:404. Goodman LA. Technometrics 1965;7:247: the
+    simultaneous intervals of a multinomial, an approximation that asks for 5 in every class; among
+    the enrolled the unclassified, where there are any, are one class more.
+    """
+    rows = status_rows(cohort, levels)
+    classified = _class_rates(cohort, rows, by, level)
+    enrolled = _class_rates(cohort, rows, by, level, enrolled=True)
+    # Nobody is missing among the enrolled: that column says how many are of no class.
+    enrolled["missing"] = classified["missing"]
+    tables = []
+    for name, table in (("classified", classified), ("enrolled", enrolled)):
+        both = pd.concat([table, _simultaneous(table, level)], keys=[0, 1])
+        both = both.sort_index(level=[2, 1, 0]).reset_index(drop=True)  # group, class, interval
+        both.insert(0, "denominator", name)
+        tables.append(both)
+    return pd.concat(tables, ignore_index=True)
+
+
+def class_bounds(
+    cohort: Cohort,
+    *,
+    levels: Sequence[str] | None = None,
+    by: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Return the share of each class if none, and if all, of the unclassified were of it.
+
+    Parameters
+    ----------
+    cohort, levels, by
+        As for `observed_classes`.
+
+    Returns
+    -------
+    DataFrame
+        One row a group and class: the by-columns (`group` when `by` is None), `class`, `n`
+        (enrolled), `missing` (unclassified), `least_events`, `most_events`, `least`, `most`
+        (shares of n), `synthetic`. The bounds hold for a class alone: the unclassified cannot all
+        be of every class at once.
+
+    Raises
+    ------
+    DataError, ValueError
+        As `observed_classes`.
+
+    References
+    ----------
+    Manski CF. Am Econ Rev 1990;80:319: bounds without any assumption about the missing.
+    """
+    table = _class_rates(cohort, status_rows(cohort, levels), by)
+    table = table.sort_index(level=[1, 0]).reset_index(drop=True)
+    groups = table.loc[:, :"class"]
+    events, missing = table["events"], table["missing"]
+    n = table["n"] + missing
+    return groups.assign(
+        n=n,
+        missing=missing,
+        least_events=events,
+        most_events=events + missing,
+        least=events / n,
+        most=(events + missing) / n,
+        synthetic=cohort.synthetic,
+    )
+
+
+def compare_groups(
+    evidence: pd.DataFrame, *, disease: str | None = "MMN", level: float = 0.95
+) -> pd.DataFrame:
+    """Set out the long-term groups of published studies with exact intervals, for comparison.
+
+    The categories are each study's own: the same word need not mean the same thing in two studies,
+    and how long they were followed differs.
+
+    Parameters
+    ----------
+    evidence
+        The table `data/evidence/longterm_groups.csv`, one row a study and category.
+    disease
+        The disease whose studies are shown; None for all.
+    level
+        Confidence level of one category.
+
+    Returns
+    -------
+    DataFrame
+        One row a study and category, in the order of the file: `study`, `year`, `disease`,
+        `category`, `n`, `events`, `estimate`, `lower`, `upper`, `level`, `interval`, `unlisted`
+        (patients of the study in no category of the table), `follow_up` (as printed), `read_level`,
+        `source`, `note`.
+
+    Raises
+    ------
+    DataError
+        When counts do not make shares of one number of patients a study, or a category is there
+        twice; each row is named.
+    ValueError
+        When a column is absent, the disease unknown or the level not legal.
+    """
+    check_level(level)
+    require_columns(evidence, EVIDENCE_COLUMNS, "evidence")
+    blank = [
+        f"evidence: row {index}, column '{name}': blank; fill it in."
+        for name in ("study", "disease", "category")
+        for index in evidence.index[evidence[name].isna()]
+    ]
+    if blank or evidence.empty:
+        raise DataError(
+            "The evidence cannot be compared (rows count from 0):",
+            blank or ["evidence: the table has no row; give one a study and category."],
+        )
+    known = sorted(evidence["disease"].unique())
+    if disease is not None and disease not in known:
+        raise ValueError(f"No study of '{disease}'; the evidence has {', '.join(known)}.")
+    table = evidence if disease is None else evidence[evidence["disease"] == disease]
+    defects = _evidence_defects(table)
+    if defects:
+        raise DataError("The evidence cannot be compared (rows count from 0):", defects)
+    table = table.reset_index(drop=True)
+    n, events = (pd.to_numeric(table[name]).astype("int64") for name in ("n", "count"))
+    limits = [
+        rate_interval(k, of, method=EXACT, level=level) for k, of in zip(events, n, strict=True)
+    ]
+    lower, upper = np.array(limits).T
+    listed = events.groupby([table["study"], table["disease"]]).transform("sum")
+    return table[["study", "year", "disease", "category"]].assign(
+        n=n,
+        events=events,
+        estimate=events / n,
+        lower=lower,
+        upper=upper,
+        level=float(level),
+        interval=EXACT,
+        unlisted=n - listed,
+        **{name: table[name] for name in ("follow_up", "read_level", "source", "note")},
+    )
+
+
+def _class_rates(
+    cohort: Cohort,
+    rows: pd.DataFrame,
+    by: str | Sequence[str] | None,
+    level: float = 0.95,
+    *,
+    enrolled: bool = False,
+) -> pd.DataFrame:
+    """Rates of every class in every group; the index is (class, group), counted from 0."""
+    clash = {"class", "denominator"} & set([by] if isinstance(by, str) else by or [])
+    if clash:
+        raise ValueError(f"patients: column {', '.join(clash)} has the name of ours; rename it.")
+    last = rows.drop_duplicates("patient", keep="last").set_index("patient")["status"]
+    if enrolled:  # an unclassified patient is of no class, not missing
+        last = last.reindex(cohort.patients["patient"])
+    tables = []
+    for name in last.cat.categories:
+        of_class = (last == name).rename("response").reset_index()
+        table = rates(
+            *(of_class, cohort.patients),
+            by=by,
+            method=EXACT,
+            level=level,
+            synthetic=cohort.synthetic,
+        )
+        table.insert(table.columns.tolist().index("n"), "class", name)
+        tables.append(table)
+    return pd.concat(tables, keys=range(len(tables)))
+
+
+def _simultaneous(table: pd.DataFrame, level: float) -> pd.DataFrame:
+    """The same rows with Goodman's limits, all classes of a group together."""
+    table = table.assign(lower=np.nan, upper=np.nan, interval=SIMULTANEOUS)
+    for _, group in table.groupby(level=1):
+        n = int(group["n"].iloc[0])
+        if n == 0:
+            continue
+        events = group["events"].to_numpy()
+        of_no_class = n - events.sum()
+        counts = [*events, of_no_class] if of_no_class else events
+        limits = multinomial_proportions_confint(counts, alpha=1 - level, method="goodman")
+        # Exactly 0 and 1 at the ends by its formula, but not always in floating point.
+        limits = np.clip(limits[: len(events)], 0.0, 1.0)
+        table.loc[group.index, "lower"] = np.where(events == 0, 0.0, limits[:, 0])
+        table.loc[group.index, "upper"] = np.where(events == n, 1.0, limits[:, 1])
+    return table
+
+
+def _evidence_defects(table: pd.DataFrame) -> list[str]:
+    n, count = (pd.to_numeric(table[name], errors="coerce") for name in ("n", "count"))
+    study = [table["study"], table["disease"]]
+    whole = (n % 1 == 0) & (count % 1 == 0) & (n > 0) & count.between(0, n)
+    problems = {
+        "n and count must be whole numbers, count at most n; correct them": ~whole,
+        "n differs within the study; give one": n.groupby(study).transform("nunique") > 1,
+        "the counts of the study add up to more than n; count every patient once": (
+            count.groupby(study).transform("sum") > n
+        ),
+        "the category is there already; keep one row": table.duplicated(
+            ["study", "disease", "category"]
+        ),
+    }
+    return [
+        f"evidence: row {index}, study '{table.loc[index, 'study']}': {problem}."
+        for problem, wrong in problems.items()
+        for index in table.index[wrong]
+    ]

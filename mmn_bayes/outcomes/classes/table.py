@@ -1,0 +1,263 @@
+"""Long-term classes in one table: counted, as models have them, and in other cohorts."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.data.margins import follow_up_years
+from mmn_bayes.data.schema import Cohort
+from mmn_bayes.model_file.long_run import Classes
+from mmn_bayes.outcomes.classes.design import last_status
+from mmn_bayes.outcomes.classes.estimands import class_probability, simultaneous_intervals
+from mmn_bayes.outcomes.classes.observed import (
+    EXACT,
+    class_bounds,
+    compare_groups,
+    observed_classes,
+)
+from mmn_bayes.outcomes.observed_rates import rate_interval
+from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
+from mmn_bayes.report.side_by_side import OBSERVED, group_label
+
+_FIRST = ["class", "source", "n", "events", "missing", "estimate", "lower", "upper", "level"]
+_KEPT = [*_FIRST, "interval", "distribution", "ess_bulk", "ess_tail", "r_hat", "mcse"]
+_KEPT += ["meaning", "synthetic"]
+
+
+def long_term_table(
+    cohort: Cohort, fits: Sequence[xr.DataTree], *, by: str | None = None, level: float = 0.95
+) -> pd.DataFrame:
+    """Set the rates of long-term classes side by side, counted and as models have them.
+
+    Parameters
+    ----------
+    cohort
+        The cohort.
+    fits
+        Of outcome "class", with one set of levels; of this cohort, or of those of its patients who
+        have all covariates (`complete_cases`).
+    by
+        As for `class_probability`; then the fits need that grouping.
+    level
+        Of all intervals.
+
+    Returns
+    -------
+    DataFrame
+        For each class (and group, a column `group`): the observed rate among the classified and
+        among the enrolled, each with its exact and its simultaneous confidence interval; then of
+        each model that of these patients and that of new ones, equal-tailed and, without `by`,
+        simultaneous. `source` says which; `n` and `missing` are of the observed rows (`events` too)
+        and, without `by`, of the patients of a model, whose unclassified are filled in.
+
+    Raises
+    ------
+    ValueError
+        When there is no fit, their levels differ, two have one name, they are not of this cohort,
+        or it has no such column to group by.
+    """
+    classes = _require_of(cohort, fits)
+    levels = classes.levels
+    named = {p.name: p.column for fit in fits for p in spec_of(fit).predictors}
+    column = named.get(by, by) if by is not None else None
+    counted = _since(cohort, classes)
+    if column is not None and column not in counted.patients:
+        raise ValueError(
+            f"The cohort has no column '{column}' to group by; give the one with it, such as "
+            "`with_early_response` makes."
+        )
+    observed = observed_classes(counted, levels=levels, by=column, level=level)
+    source = f"{OBSERVED}, of the " + observed["denominator"]
+    parts = [observed.assign(source=source, meaning="")]
+    for fit in fits:
+        for patients in ("cohort", "population"):
+            drawn = class_probability(fit, patients=patients, by=by)
+            tables = [summarise(drawn, level=level, interval="eti")]
+            if by is None:
+                tables.append(simultaneous_intervals(drawn, "class", level))
+            whose = {"cohort": "these patients", "population": "new patients"}[patients]
+            said = f"{spec_of(fit).name}, {whose}"
+            own = pd.concat(tables).assign(source=said, meaning=drawn.attrs["meaning"])
+            if by is None and patients == "cohort":
+                code = design_of(fit)["class_code"].to_numpy()
+                own = own.assign(n=code.size, missing=int((code < 0).sum()))
+            parts.append(own)
+    table = pd.concat(parts, ignore_index=True)
+    if by is not None:
+        values = table[by] if column == by else table[by].fillna(table[str(column)])
+        table["group"] = [group_label(by, value) for value in values]
+    table["class"] = pd.Categorical(table["class"], levels, ordered=True)
+    rows = table.sort_values(
+        ["class", *(["group"] if by is not None else [])], kind="stable", ignore_index=True
+    )
+    rows["class"] = rows["class"].astype(str)
+    columns = _KEPT if by is None else [_KEPT[0], "group", *_KEPT[1:]]
+    rows = rows.astype(dict.fromkeys(("n", "events", "missing"), "Int64"))
+    kept = [name for name in columns if name != "distribution" or name in rows]
+    return filled_reason(rows.reindex(columns=with_reason(kept, rows)))
+
+
+def _require_of(cohort: Cohort, fits: Sequence[xr.DataTree]) -> Classes:
+    """Raise unless all fits are of the classes of patients of a cohort; return the classes."""
+    stated = [spec_of(fit).classes for fit in fits]
+    first = stated[0] if stated else None
+    if first is None or any(
+        one is None or (one.levels, one.from_day) != (first.levels, first.from_day)
+        for one in stated
+    ):
+        raise ValueError(
+            "Give fits of outcome 'class' with the same levels and from_day, one at least."
+        )
+    names = [spec_of(fit).name for fit in fits]
+    if len(set(names)) < len(names):
+        raise ValueError(f"Two of the models have one name: {', '.join(names)}.")
+    known = last_status(cohort, first.from_day)
+    for fit in fits:
+        design = design_of(fit)
+        patients = design["patient"].to_numpy()
+        own = pd.Index(known.reindex(patients).to_numpy(dtype=object))
+        code = pd.Index(first.levels).get_indexer(own)
+        every = np.isin(patients, known.index).all()
+        if not every or not np.array_equal(code, design["class_code"].to_numpy()):
+            raise ValueError(
+                f"The fit of '{spec_of(fit).name}' is not of this cohort, nor of some of its "
+                "patients; give the one it is of."
+            )
+    return first
+
+
+def _since(cohort: Cohort, classes: Classes) -> Cohort:
+    """The cohort with the states that count as long-term alone."""
+    if cohort.status is None:
+        return cohort
+    later = cohort.status["day"] >= classes.from_day
+    return replace(cohort, status=cohort.status[later].reset_index(drop=True))
+
+
+def long_term_notes(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[str]:
+    """Return what a table of long-term classes is to be read with.
+
+    Parameters
+    ----------
+    cohort, fits
+        As for `long_term_table`.
+
+    Returns
+    -------
+    list of str
+        The bounds that the unclassified leave, how many patients each model has, and what the
+        intervals are of.
+    """
+    classes = _require_of(cohort, fits)
+    bounds = class_bounds(_since(cohort, classes), levels=classes.levels)
+    earlier = 0 if cohort.status is None else int((cohort.status["day"] < classes.from_day).sum())
+    notes = [f"A state counts from day {classes.from_day:g} on; {earlier} earlier rows do not."]
+    notes += [
+        f"{row['class']}: from {row['least_events']} of {row['n']} ({row['least']:.0%}) if none of "
+        f"the {row['missing']} unclassified is, to {row['most_events']} ({row['most']:.0%}) if all "
+        "are."
+        for row in bounds.to_dict("records")
+    ]
+    for fit in fits:
+        design = design_of(fit)
+        known = int((design["class_code"] >= 0).sum())
+        notes.append(
+            f"{spec_of(fit).name}: {design.sizes['patient']} of {len(cohort.patients)} patients "
+            f"have its covariates, {known} of them a class."
+        )
+    notes.append(
+        "Simultaneous intervals hold for all classes at once with the level stated (Goodman's "
+        "about so: an approximation that asks for 5 patients in each class); the others for one."
+    )
+    return notes
+
+
+def cohorts_table(
+    cohort: Cohort,
+    fit: xr.DataTree,
+    evidence: pd.DataFrame,
+    *,
+    disease: str | None = "MMN",
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Set the long-term classes of this cohort beside those of published ones, with follow-up.
+
+    Parameters
+    ----------
+    cohort, fit
+        The cohort, and a fit of outcome "class" (or a joint one) of it.
+    evidence
+        The table `data/evidence/longterm_groups.csv`, with `our_class`: which of the levels a
+        category is read as; where it is blank the category is left out, and stands in `unlisted`.
+        A study with none of our classes has no row: `compare_groups` has all.
+    disease, level
+        As for `compare_groups`.
+
+    Returns
+    -------
+    DataFrame
+        One row a class and source: of this cohort the share counted among the classified and the
+        rate of new patients, with `ess_bulk`, `ess_tail`, `r_hat` and `mcse`; of each study the
+        share of its patients, exact intervals. `category`
+        has the study's words, `unlisted` its patients of no class of ours, `follow_up` how long
+        patients were followed, as printed.
+
+    Raises
+    ------
+    DataError
+        As `compare_groups`.
+    ValueError
+        As `compare_groups`, when the evidence has no `our_class` or another class there, or the fit
+        is not of this cohort.
+    """
+    classes = _require_of(cohort, [fit])
+    if "our_class" not in evidence:
+        raise ValueError("The evidence has no column 'our_class', which says what a category is.")
+    known = set(evidence["our_class"].dropna()) - {""}
+    if known - set(classes.levels):
+        raise ValueError(
+            f"our_class has {', '.join(sorted(known - set(classes.levels)))}, which is none of "
+            f"classes.levels ({', '.join(classes.levels)})."
+        )
+    read_as = evidence.set_index(["study", "disease", "category"])["our_class"]
+    groups = compare_groups(evidence, disease=disease, level=level)
+    key = pd.MultiIndex.from_frame(groups[["study", "disease", "category"]])
+    groups = groups.assign(our_class=read_as.reindex(key).fillna("").to_numpy())
+    counted = observed_classes(_since(cohort, classes), levels=classes.levels, level=level)
+    counted = counted[(counted["interval"] == EXACT) & (counted["denominator"] == "classified")]
+    rate = summarise(class_probability(fit, patients="population"), level=level, interval="eti")
+    years = follow_up_years(cohort)
+    spread = f" (SD {years.std():.1f})" if years.count() > 1 else ""
+    followed = f"mean {years.mean():.1f}{spread} y"
+    ours = pd.concat(
+        [
+            counted.assign(source=f"this cohort, {OBSERVED}"),
+            rate.assign(source=f"this cohort, {spec_of(fit).name}, new patients"),
+        ]
+    ).assign(follow_up=followed, category="", synthetic=cohort.synthetic)
+    rows = [ours]
+    several = groups["disease"].nunique() > 1
+    for (study, year, of), own in groups.groupby(["study", "year", "disease"], sort=False):
+        for name, same in own[own["our_class"] != ""].groupby("our_class", sort=False):
+            n, events = int(own["n"].iloc[0]), int(same["events"].sum())
+            listed = int(own.loc[own["our_class"] != "", "events"].sum())
+            lower, upper = rate_interval(events, n, method=EXACT, level=level)
+            called = f"{str(study).removesuffix(str(year))} {year}"
+            row = {"class": name, "source": f"{called}, {of}" if several else called}
+            row |= {"n": n, "events": events, "estimate": events / n}
+            row |= {"lower": lower, "upper": upper, "level": level, "interval": EXACT}
+            row |= {"follow_up": own["follow_up"].iloc[0], "unlisted": n - listed}
+            row |= {"category": "; ".join(same["category"]), "synthetic": False}
+            rows.append(pd.DataFrame([row]))
+    table = pd.concat(rows, ignore_index=True)
+    table["class"] = pd.Categorical(table["class"], classes.levels, ordered=True)
+    table = table.sort_values("class", kind="stable", ignore_index=True)
+    table["class"] = table["class"].astype(str)
+    first = ["class", "source", "n", "events", "estimate", "lower", "upper", "level", "interval"]
+    first += ["ess_bulk", "ess_tail", "r_hat", "mcse"]
+    columns = [*first, "follow_up", "category", "unlisted", "synthetic"]
+    return table[columns].astype(dict.fromkeys(("n", "events", "unlisted"), "Int64"))

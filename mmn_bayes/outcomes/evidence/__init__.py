@@ -1,0 +1,1 @@
+"""Counts of responders in other studies: priors made of them, and what papers print."""

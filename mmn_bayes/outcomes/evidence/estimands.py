@@ -1,0 +1,189 @@
+"""Rates of counted events: of the units of the data, of new ones, and standardised over theirs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from mmn_bayes.engine.predicting import predict
+from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.summary import PROBABILITY
+
+# New units a draw where the rate is the mean over them: its Monte Carlo error, at most
+# 0.5 / sqrt(400), is that of the rate of new patients elsewhere.
+_NEW_UNITS = 400
+
+
+def unit_rates(fit: xr.DataTree) -> xr.DataArray:
+    """Draw the rate of every count that a model of events was fitted to.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "events".
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `row` (the labels of the counts): each study's own rate, drawn towards
+        the others.
+    """
+    spec, design = spec_of_events(fit), design_of(fit)
+    rates = _probabilities(fit, spec, design)
+    return (
+        _drawn(fit, rates, "rate of each study")
+        .rename(unit="row")
+        .assign_coords(row=design["label_of_row"].to_numpy())
+    )
+
+
+def new_unit_rate(
+    fit: xr.DataTree, at: Mapping[str, float] | None = None, *, mean: bool = False
+) -> xr.DataArray:
+    """Draw the rate of a new unit (a study, a patient) from a model of events.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "events".
+    at
+        Value of each predictor, in the units of its column; every predictor has one.
+    mean
+        Whether the rate is the mean over many new units, and not that of one: of new patients the
+        response probability, of new studies the mean rate.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`. For studies and without `mean` it is the meta-analytic-predictive
+        distribution.
+
+    Raises
+    ------
+    ValueError
+        When `at` does not have the predictors of the model.
+    """
+    spec, design = spec_of_events(fit), design_of(fit)
+    names = sorted(p.name for p in spec.predictors)
+    at = dict(at or {})
+    if sorted(at) != names:
+        raise ValueError(
+            f"`at` has {', '.join(sorted(at)) or 'nothing'}; the predictors of the model "
+            f"'{spec.name}' are {', '.join(names) or 'none'}."
+        )
+    n = _NEW_UNITS if mean else 1
+    rows = xr.Dataset(
+        {
+            "events": ("row", np.zeros(n, dtype=np.int64)),
+            "n": ("row", np.ones(n, dtype=np.int64)),
+            "unit_of_row": ("row", np.arange(n)),
+            **{
+                f"x_{p.name}": ("row", np.full(n, (at[p.name] - p.centre) / p.per))
+                for p in spec.predictors
+            },
+        },
+        coords={"unit": np.arange(n).astype(str)},
+        attrs=design.attrs,
+    )
+    rng = np.random.default_rng([int(fit.attrs["seed"]), 3])
+    rates = _probabilities(fit, spec, rows, rng)
+    words = "mean rate of new units" if mean else "rate of a new unit"
+    return _drawn(fit, rates.mean(axis=1), words)
+
+
+def standardised_rates(
+    fit: xr.DataTree, name: str, at: Mapping[str, float] | None = None
+) -> xr.DataArray:
+    """Draw the rate of new units under no and yes of a predictor, the others as in the data.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "events".
+    name
+        A yes/no predictor.
+    at
+        Predictors to hold at one value; all others have their values in the rows of the data, each
+        combination as often as it is there.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw` and that predictor (0, 1): the mean over new units, the same for both.
+
+    Raises
+    ------
+    ValueError
+        When a predictor is not one of the model's.
+    """
+    spec, design, at = spec_of_events(fit), design_of(fit), dict(at or {})
+    predictors = {p.name: p for p in spec.predictors}
+    unknown = [given for given in (name, *at) if given not in predictors]
+    if unknown:
+        raise ValueError(
+            f"'{unknown[0]}' is no predictor of the model '{spec.name}', which has "
+            f"{', '.join(predictors) or 'none'}."
+        )
+    others = [p for p in predictors.values() if p.name != name and p.name not in at]
+    columns = [design[f"x_{p.name}"].to_numpy() * p.per + p.centre for p in others]
+    rows = np.array(columns).T if others else np.empty((1, 0))
+    cells, counts = np.unique(rows, axis=0, return_counts=True)
+    parts = []
+    for arm in (0.0, 1.0):
+        total: Any = 0.0
+        for cell, count in zip(cells, counts, strict=True):
+            own = {p.name: float(value) for p, value in zip(others, cell, strict=True)}
+            rates = new_unit_rate(fit, {name: arm, **at, **own}, mean=True)
+            total = total + rates * (count / sum(counts))
+        parts.append(total)
+    attrs = {
+        "synthetic": bool(fit.attrs["synthetic"]),
+        "distribution": "posterior",
+        "quantity": f"rate of new units by {name}",
+        "support": PROBABILITY,
+    }
+    return xr.concat(parts, dim=name).assign_coords({name: [0, 1]}).assign_attrs(attrs)
+
+
+def spec_of_events(fit: xr.DataTree) -> ModelSpec:
+    """Return the specification of a fit of outcome "events"; a ValueError for any other."""
+    spec = spec_of(fit)
+    if spec.unit is None:
+        raise ValueError(
+            f"The fit is of the model '{spec.name}', whose outcome is '{spec.outcome}'; give one "
+            "of outcome 'events'."
+        )
+    return spec
+
+
+def _probabilities(
+    fit: xr.DataTree,
+    spec: ModelSpec,
+    rows: xr.Dataset,
+    rng: np.random.Generator | None = None,
+) -> np.ndarray:
+    """Rates of rows, shape (draw, row); of new units where there is a generator."""
+    posterior = fit["posterior"].to_dataset()
+    blocks = predict(
+        spec, rows, posterior, ["event_probability"], rng=rng, new_members=rng is not None
+    )
+    return np.concatenate([values for _, (values,) in blocks])
+
+
+def _drawn(fit: xr.DataTree, rates: np.ndarray, quantity: str) -> xr.DataArray:
+    posterior = fit["posterior"]
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], *rates.shape[1:])
+    return xr.DataArray(
+        rates.reshape(shape),
+        dims=("chain", "draw", *["unit"][: rates.ndim - 1]),
+        coords={name: posterior[name].to_numpy() for name in ("chain", "draw")},
+        name="rate",
+        attrs={
+            "synthetic": bool(fit.attrs["synthetic"]),
+            "distribution": "posterior",
+            "quantity": quantity,
+            "support": PROBABILITY,
+        },
+    )

@@ -1,0 +1,267 @@
+"""Priors from history: mixtures that stand for the next study, their conflict, and placebo."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.engine.convergence import convergence
+from mmn_bayes.engine.design import MADE_OF
+from mmn_bayes.outcomes.evidence.estimands import new_unit_rate, spec_of_events
+from mmn_bayes.outcomes.evidence.mixtures import (
+    LEAST_DRAWS,
+    cumulative,
+    effective_sample_size,
+    fit_mixture,
+    jackknife_error,
+    moments,
+    narrowest_resolved,
+    predicted_events,
+    quantile,
+    sd_of_log_odds,
+    updated,
+    usable_rates,
+    without_batches,
+)
+
+# Largest distance between the distribution of the draws and its mixture; and what draws that are
+# independent exceed in 1 of 20 times, times the root of their number (Kolmogorov's law).
+ADEQUATE = 0.02
+_BY_CHANCE = 1.36
+
+
+def historical_prior(fit: xr.DataTree, kind: str = "map") -> pd.DataFrame:
+    """Make a prior of a rate from a model of studies: a mixture of betas.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "events" with studies as units.
+    kind
+        "map": the meta-analytic-predictive distribution of the rate of the next study, fitted by
+        maximum likelihood to its draws, with no component that they do not resolve
+        (`check_mixture`). "robust": that mixture with the vague component of the
+        file's `[robust]`, at its weight.
+
+    Returns
+    -------
+    DataFrame
+        One row a component: `component` ("map 1", ..., "vague"), `weight`, `alpha`, `beta`;
+        `model`, `kind`, `ess` (effective sample size of the whole prior, in patients) with its
+        Monte Carlo error `ess_mcse` (by the fits without each of 20 batches of draws), `synthetic`,
+        and `fit_fingerprint`: of which fit it is made, by which fits with it are told apart.
+        `fit(..., historical=)` takes it.
+
+    Raises
+    ------
+    ValueError
+        When the kind is unknown, the units are not studies, the file has no `[robust]`, or draws
+        are no rates.
+
+    References
+    ----------
+    Schmidli et al., Biometrics 2014;70:1023.
+    """
+    spec = spec_of_events(fit)
+    if kind not in ("map", "robust"):
+        raise ValueError(f"kind is {kind!r}; it is 'map' or 'robust'.")
+    if spec.unit is None or spec.unit.by != "study" or spec.predictors:
+        raise ValueError(
+            f"The model '{spec.name}' is not of studies alone; a historical prior is made of the "
+            "rates of studies, without predictors."
+        )
+    vague: dict[str, Any] | None = None
+    if kind == "robust":
+        if spec.robust is None:
+            raise ValueError(f"The model '{spec.name}' has no [robust]; state weight and prior.")
+        share, prior = spec.robust.weight, spec.robust.prior
+        vague = {"component": "vague", "weight": share, **dict(prior.parameters)}
+    rates = new_unit_rate(fit).transpose("chain", "draw").to_numpy()
+    ess = _independent_draws(rates)
+    fitted = fit_mixture(rates, ess=ess)
+    mixture = _with_vague(fitted, vague)
+    others = [_with_vague(other, vague) for other in without_batches(rates, fitted, ess)]
+    return mixture.assign(
+        model=spec.name,
+        kind=kind,
+        ess=effective_sample_size(mixture),
+        ess_mcse=jackknife_error([effective_sample_size(other) for other in others]),
+        synthetic=bool(fit.attrs["synthetic"]),
+        **{MADE_OF: str(fit.attrs["fingerprint"])},
+    )
+
+
+def _with_vague(fitted: pd.DataFrame, vague: dict[str, Any] | None) -> pd.DataFrame:
+    """The mixture with names, and with the vague component at its weight."""
+    mixture = fitted[["weight", "alpha", "beta"]].copy()
+    mixture.insert(0, "component", [f"map {k + 1}" for k in range(len(mixture))])
+    if vague is None:
+        return mixture
+    kept = mixture.assign(weight=mixture["weight"] * (1.0 - vague["weight"]))
+    return pd.concat([kept, pd.DataFrame([vague])], ignore_index=True)
+
+
+def _independent_draws(rates: np.ndarray) -> float:
+    """As how many independent draws these are, shape (chain, draw): of bulk and tails the fewer."""
+    found = convergence(rates[:, :, None])
+    sizes = [size for size in (found.ess_bulk[0], found.ess_tail[0]) if np.isfinite(size)]
+    return float(min([*sizes, rates.size]))
+
+
+def check_mixture(fit: xr.DataTree, mixture: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """Compare the draws of a predictive distribution with the mixture that stands for it.
+
+    Parameters
+    ----------
+    fit, mixture
+        The model of studies, and what `historical_prior(fit, "map")` made of it.
+    level
+        Probability of the interval whose limits are compared.
+
+    Returns
+    -------
+    DataFrame
+        One row a quantity: `quantity`, `draws`, `mixture`, `difference`, `threshold` and `passed`.
+        Mean, sd, median and the limits of the equal-tailed interval have no threshold. The largest
+        distance between the two distribution functions is at most 0.02, and at most what chance
+        makes of so many independent draws in 1 of 20 times. The component that is narrowest beside
+        what the draws resolve (sds of log odds) is not narrower than that, and the lightest one
+        holds at least 50 independent draws: anything else is a bump that chance made, which would
+        be worth patients.
+    """
+    rates = new_unit_rate(fit).transpose("chain", "draw").to_numpy()
+    ess = _independent_draws(rates)
+    draws = usable_rates(rates)
+    tail = (1.0 - level) / 2.0
+    rows = [
+        ("mean", draws.mean(), moments(mixture)[0]),
+        ("sd", draws.std(ddof=1), moments(mixture)[1]),
+        *(
+            (name, float(np.quantile(draws, q)), quantile(mixture, q))
+            for name, q in (("lower", tail), ("median", 0.5), ("upper", 1.0 - tail))
+        ),
+    ]
+    below = cumulative(mixture, draws)
+    steps = np.arange(draws.size + 1) / draws.size
+    distance = max(float((steps[1:] - below).max()), float((below - steps[:-1]).max()))
+    table = pd.DataFrame(rows, columns=["quantity", "draws", "mixture"])
+    table["difference"] = table["mixture"] - table["draws"]
+    table["passed"] = pd.array([pd.NA] * len(table), dtype="boolean")
+    most = min(ADEQUATE, _BY_CHANCE / float(np.sqrt(ess)))
+    of_weight = mixture[mixture["weight"] > 0.0]
+    sd, resolved = sd_of_log_odds(of_weight), narrowest_resolved(of_weight, rates, ess)
+    worst = int(np.argmin(sd / resolved))
+    held = float(of_weight["weight"].min()) * ess
+    # By a thousandth: the search ends on a bound to within so much.
+    checks = pd.DataFrame(
+        {
+            "quantity": ["largest distance", "narrowest component", "draws in a component"],
+            "draws": [np.nan, resolved[worst], ess],
+            "mixture": [np.nan, sd[worst], held],
+            "difference": [distance, sd[worst] - resolved[worst], np.nan],
+            "threshold": [most, 0.0, LEAST_DRAWS],
+            "passed": pd.array(
+                [
+                    distance <= most,
+                    sd[worst] >= 0.999 * resolved[worst],
+                    held >= 0.999 * LEAST_DRAWS or len(of_weight) == 1,
+                ],
+                dtype="boolean",
+            ),
+        }
+    )
+    table = pd.concat([table, checks], ignore_index=True)
+    return table.assign(synthetic=bool(fit.attrs["synthetic"]))
+
+
+def prior_data_conflict(
+    priors: Mapping[str, pd.DataFrame], events: int, n: int, *, synthetic: bool
+) -> pd.DataFrame:
+    """Say for every number of responders how surprising it is to a prior and what it leaves of it.
+
+    Parameters
+    ----------
+    priors
+        Mixtures by name, such as {"map": ..., "robust": ...}.
+    events, n
+        What was observed, and of how many.
+    synthetic
+        Whether those patients are simulated; it is written on every row.
+
+    Returns
+    -------
+    DataFrame
+        One row a prior and number of events 0..n: `prior`, `events`, `n`, `observed` (whether it
+        is what was observed), `probability` (prior predictive), `tail` (probability of a number
+        that is no likelier: small means conflict), `estimate`, `sd` (of the rate afterwards),
+        `vague_weight` (of the vague component afterwards; missing without one).
+
+    Raises
+    ------
+    ValueError
+        When the counts do not make a proportion.
+
+    References
+    ----------
+    Box, J R Stat Soc A 1980;143:383 (predictive checks of a prior).
+    """
+    if n < 1 or not 0 <= events <= n:
+        raise ValueError(f"{events} events of {n} patients; events must lie between 0 and n.")
+    rows = []
+    for name, mixture in priors.items():
+        chance = predicted_events(mixture, n)
+        vague = (mixture["component"] == "vague").to_numpy()
+        for count in range(n + 1):
+            after = updated(mixture, count, n)
+            mean, sd = moments(after)
+            # As likely as the count itself, rounding aside, counts as no likelier.
+            tail = float(chance[chance <= chance[count] * (1.0 + 1e-9)].sum())
+            weight = float(after.loc[vague, "weight"].sum()) if vague.any() else np.nan
+            rows.append(
+                (name, count, n, count == events, float(chance[count]), tail, mean, sd, weight)
+            )
+    columns = ["prior", "events", "n", "observed", "probability", "tail"]
+    table = pd.DataFrame(rows, columns=[*columns, "estimate", "sd", "vague_weight"])
+    simulated = any(bool(mixture["synthetic"].any()) for mixture in priors.values())
+    return table.assign(synthetic=synthetic or simulated)
+
+
+def against_placebo(draws: xr.DataArray, placebo: xr.DataTree, *, seed: int) -> xr.DataArray:
+    """Set a response probability against a placebo rate that is itself uncertain.
+
+    Parameters
+    ----------
+    draws
+        Dims `chain`, `draw` and any others: a response probability under treatment.
+    placebo
+        Fit of the placebo arms of other studies (outcome "events", studies as units). Its rate of
+        a new study is what the patients of `draws` might have had on placebo. The two posteriors
+        share no data, so that their draws are put together at random.
+    seed
+        Of that pairing.
+
+    Returns
+    -------
+    DataArray
+        The dims of `draws` and `measure`: "treated", "placebo", "difference". Above 0 in the
+        difference is P(treated > placebo). No ratio: that to a rate near 0 has no mean.
+    """
+    rates = new_unit_rate(placebo).to_numpy().ravel()
+    shape = (draws.sizes["chain"], draws.sizes["draw"])
+    drawn = np.random.default_rng([seed, 4]).choice(rates, size=shape, replace=True)
+    other = xr.DataArray(drawn, dims=("chain", "draw"))
+    treated = draws.drop_attrs()
+    parts = [treated, other.broadcast_like(treated), treated - other]
+    names = ["treated", "placebo", "difference"]
+    together = xr.concat(parts, dim="measure", coords="minimal", compat="override")
+    together = together.assign_coords(measure=names).transpose("chain", "draw", ...)
+    synthetic = bool(draws.attrs.get("synthetic", False)) or bool(placebo.attrs["synthetic"])
+    return together.assign_attrs(
+        {
+            "synthetic": synthetic,
+            "distribution": "posterior",
+            "quantity": "response against an uncertain placebo rate",
+        }
+    )

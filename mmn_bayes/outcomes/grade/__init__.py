@@ -1,0 +1,1 @@
+"""Grades of muscles: their distribution over time, and the course of one patient."""

@@ -1,0 +1,76 @@
+"""A joint model taken apart: without what its outcomes share, and each outcome by itself."""
+
+from typing import Any
+
+from mmn_bayes.model_file.keys import LONG_RUN
+from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.reading import parse_spec
+
+_TABLES = {"class": "classes", "blocks": "blocks", "state": "states"}
+_SHARED = ("title", "link", "scale", "response", "estimand")
+
+
+def without_sharing(spec: ModelSpec, name: str) -> ModelSpec:
+    """Return a joint model whose outcomes have nothing to do with each other.
+
+    Parameters
+    ----------
+    spec, name
+        The joint model, and the name of the new one.
+
+    Returns
+    -------
+    ModelSpec
+        Each outcome has the posterior that it has by itself.
+
+    Raises
+    ------
+    ValueError
+        When the model shares nothing.
+    """
+    if not spec.sharing:
+        raise ValueError(f"The model '{spec.name}' shares nothing between outcomes.")
+    content = {key: table for key, table in spec.resolved.items() if key != "sharing"}
+    return parse_spec(content, name)
+
+
+def part_of(spec: ModelSpec, outcome: str, name: str) -> ModelSpec:
+    """Return the model of one outcome of a joint model by itself.
+
+    Parameters
+    ----------
+    spec, name
+        The joint model, and the name of the new one.
+    outcome
+        "grade", "class", "blocks" or "state".
+
+    Returns
+    -------
+    ModelSpec
+        With the priors of the joint model, its parameters by the same names, and none of what is
+        shared.
+
+    Raises
+    ------
+    ValueError
+        When the model is no joint one, or has no such outcome.
+    """
+    if len(spec.outcomes) < 2:
+        raise ValueError(f"The model '{spec.name}' is of '{spec.outcome}' alone: it has no parts.")
+    if outcome not in spec.outcomes:
+        raise ValueError(
+            f"The model '{spec.name}' has no outcome '{outcome}'; it has: "
+            f"{', '.join(spec.outcomes)}."
+        )
+    whole: dict[str, Any] = spec.resolved
+    of_grades = outcome == "grade"
+    gone = {"sharing", "predictor", *(_TABLES.values() if of_grades else ())}
+    kept = set(whole) - gone if of_grades else {*_SHARED, _TABLES[outcome]}
+    content = {key: table for key, table in whole.items() if key in kept}
+    predictors = {
+        n: table
+        for n, table in whole.get("predictor", {}).items()
+        if (table["acts_on"] not in LONG_RUN if of_grades else table["acts_on"] == outcome)
+    }
+    content |= {"outcome": outcome} | ({"predictor": predictors} if predictors else {})
+    return parse_spec(content, name)

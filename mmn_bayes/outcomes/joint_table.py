@@ -1,0 +1,216 @@
+"""A joint model beside its parts: the same margins if nothing is shared, and what sharing does."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.outcomes.blocks.estimands import block_kinds, expected_block_change
+from mmn_bayes.outcomes.classes.estimands import class_probability
+from mmn_bayes.outcomes.response.estimands import response_probability
+from mmn_bayes.outcomes.states.estimands import state_occupancy
+from mmn_bayes.posterior.posterior_predictive import spec_of
+from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.report.side_by_side import PATIENTS, group_label
+
+# Draws that are not parameters but standard normals behind them.
+_STANDARD = {"state_varying_z", "relaxed_z"}
+_KEPT = ["estimate", "lower", "upper", "level", "interval", "ess_bulk", "r_hat", "mcse"]
+
+
+def margins_table(
+    parts: Sequence[xr.DataTree], apart: xr.DataTree, joint: xr.DataTree, *, level: float = 0.95
+) -> pd.DataFrame:
+    """Set every parameter side by side: of each outcome alone, together, and with sharing.
+
+    Parameters
+    ----------
+    parts
+        Fits of the outcomes alone (`part_of`).
+    apart, joint
+        Fits of the joint model `without_sharing`, and with it.
+    level
+        Of the equal-tailed credible intervals.
+
+    Returns
+    -------
+    DataFrame
+        One row a parameter and member: `parameter`, `member`, `part` (the model alone), of each
+        of the three `mean_...`, `sd_...`, `lower_...`, `upper_...`, `mcse_...`, with "alone",
+        "apart" and "joint"; `level`, `interval`; `difference_mcse` (apart less alone, over the
+        Monte Carlo standard error of both: of the size of 1 where they are the same posterior), and
+        `moved_sd` (joint less apart, in posterior sds of apart), and `synthetic`.
+
+    Raises
+    ------
+    ValueError
+        When two of the parts have a parameter of one name, or apart lacks one of theirs.
+    """
+    if not parts or not all("spec_toml" in getattr(part, "attrs", ()) for part in parts):
+        raise ValueError("Give a list of the fits of the outcomes alone, one at least.")
+    tables, seen = [], set[str]()
+    for part in parts:
+        posterior = part["posterior"].to_dataset()
+        standard = {f"{group.name}_z" for group in spec_of(part).groups} | _STANDARD
+        names = [n for n in map(str, posterior) if n not in standard]
+        if seen & set(names):
+            raise ValueError(f"Two parts have a parameter '{sorted(seen & set(names))[0]}'.")
+        absent = [n for n in names if n not in apart["posterior"] or n not in joint["posterior"]]
+        if absent:
+            raise ValueError(f"The joint fits have no parameter '{absent[0]}'.")
+        seen |= set(names)
+        for name in names:
+            tables.append(_beside(name, part, apart, joint, level))
+    table = pd.concat(tables, ignore_index=True)
+    error = np.hypot(table["mcse_alone"], table["mcse_apart"])
+    table["difference_mcse"] = (table["mean_apart"] - table["mean_alone"]) / error
+    table["moved_sd"] = (table["mean_joint"] - table["mean_apart"]) / table["sd_apart"]
+    return table.assign(synthetic=bool(joint.attrs["synthetic"]))
+
+
+def _beside(
+    name: str, part: xr.DataTree, apart: xr.DataTree, joint: xr.DataTree, level: float
+) -> pd.DataFrame:
+    """One parameter of three fits; a row a member."""
+    fits = {"alone": part, "apart": apart, "joint": joint}
+    found = {
+        which: summarise(fit["posterior"].to_dataset()[name], level=level, interval="eti")
+        for which, fit in fits.items()
+    }
+    first = found["alone"]
+    dims = list(first.columns[: first.columns.get_loc("estimate")])
+    members = first[dims].astype(str).agg(", ".join, axis=1) if dims else ""
+    table = pd.DataFrame({"parameter": name, "member": members}, index=first.index)
+    table["part"] = spec_of(part).outcome
+    columns = {"estimate": "mean", **{n: n for n in ("sd", "lower", "upper", "mcse")}}
+    for which, own in found.items():
+        for column, said in columns.items():
+            table[f"{said}_{which}"] = own[column].to_numpy()
+    return table.assign(level=level, interval="eti")
+
+
+def sharing_table(
+    fits: Mapping[str, xr.DataTree], *, level: float = 0.95, days: Sequence[float] = ()
+) -> pd.DataFrame:
+    """Set what the outcomes are asked for side by side, by how much is shared.
+
+    Parameters
+    ----------
+    fits
+        Of joint models of one cohort, by what they are called; the first is compared with.
+    level
+        Of all intervals.
+    days
+        Of joint models with states: since their day 0, on which their shares are wanted.
+
+    Returns
+    -------
+    DataFrame
+        `quantity`, `patients`, `group`, `source` (what the fit is called), the estimate with its
+        interval, `change` (of the estimate, less that of the first fit, missing where that has
+        none), `synthetic`.
+
+    Raises
+    ------
+    ValueError
+        When there is no fit.
+    """
+    if not fits:
+        raise ValueError("Give the fits of joint models, by what they are called.")
+    tables = []
+    for source, fit in fits.items():
+        for (quantity, patients, group), drawn in _asked(fit, days).items():
+            row = summarise(drawn, level=level, interval="eti")[[*_KEPT, "synthetic"]]
+            about = {"quantity": quantity, "patients": patients, "group": group, "source": source}
+            tables.append(row.assign(**about))
+    table = pd.concat(tables, ignore_index=True)
+    key = ["quantity", "patients", "group"]
+    of_first = table[table["source"] == next(iter(fits))].set_index(key)["estimate"]
+    first = of_first.reindex(pd.MultiIndex.from_frame(table[key])).to_numpy()
+    table["change"] = table["estimate"] - first
+    order = table.groupby(key, sort=False).ngroup()
+    table = table.assign(order=order).sort_values("order", kind="stable", ignore_index=True)
+    return table[[*key, "source", *_KEPT, "change", "synthetic"]]
+
+
+def _asked(fit: xr.DataTree, days: Sequence[float]) -> dict[tuple[str, str, str], xr.DataArray]:
+    """What the outcomes of a joint model are asked for, each a number in every draw."""
+    spec = spec_of(fit)
+    found: dict[tuple[str, str, str], xr.DataArray] = {}
+    for patients, said in PATIENTS.items():
+        rates = response_probability(fit, patients=patients, by="naive")
+        for value in rates["naive"].to_numpy().tolist():
+            group = group_label("naive", value)
+            found["response", said, group] = rates.sel(naive=value, drop=True)
+        if spec.classes is not None:
+            classes = class_probability(fit, patients=patients)
+            for name in spec.classes.levels:
+                found[f"class {name}", said, "all"] = classes.sel({"class": name}, drop=True)
+        if spec.blocks is not None:
+            # Whether new patients respond goes with what is shared.
+            for group in ("naive responders", "all") if patients == "cohort" else ("naive", "all"):
+                kinds = block_kinds(fit, patients=patients, group=group)
+                for kind in kinds["kind"].to_numpy().tolist():
+                    found[f"{kind} blocks", said, group] = kinds.sel(kind=kind, drop=True)
+                change = expected_block_change(fit, patients=patients, group=group)
+                found["change in number of blocks", said, group] = change
+        if spec.states is not None and len(days):
+            shares = state_occupancy(fit, days=days, patients=patients)
+            for name in spec.states.levels:
+                for number, day in enumerate(days):
+                    own = shares.sel(state=name, drop=True).isel(day=number, drop=True)
+                    found[f"state {name}, day {day:g}", said, "all"] = own
+    return found
+
+
+def relation_table(fit: xr.DataTree, *, level: float = 0.95) -> pd.DataFrame:
+    """Print what the strength of patients and their blocks and classes have to do with each other.
+
+    Parameters
+    ----------
+    fit
+        Of a joint model with sharing.
+    level
+        Of the equal-tailed credible intervals.
+
+    Returns
+    -------
+    DataFrame
+        One row a sharing and member: `sharing`, `group` (whose sd), `acts_on`, `member`, `ratio`
+        ("odds ratio" or "rate ratio" of one sd of the patient's effect), its median as `estimate`
+        and its interval, `p_above` (that it is above 1), `synthetic`.
+
+    Raises
+    ------
+    ValueError
+        When the model shares nothing.
+    """
+    spec = spec_of(fit)
+    if not spec.sharing:
+        raise ValueError(f"The model '{spec.name}' shares nothing between outcomes.")
+    parts = []
+    for shared in spec.sharing:
+        # By the logarithm: its mean is that of a ratio and of its inverse alike.
+        logs = fit["posterior"].to_dataset()[shared.name]
+        logs = logs.assign_attrs(synthetic=bool(fit.attrs["synthetic"]))
+        table = summarise(logs, level=level, interval="eti", above=0.0)
+        dim = table.columns[0]
+        median = logs.median(("chain", "draw")).to_series().reindex(table[dim]).to_numpy()
+        limits = {name: np.exp(table[name]) for name in ("lower", "upper")}
+        counted = spec.blocks is not None and spec.blocks.new != "binomial"
+        of_counts = (counted and shared.acts_on == "blocks") & (table[dim] == "appears")
+        parts.append(
+            table.assign(
+                sharing=shared.name,
+                group=shared.group,
+                acts_on=shared.acts_on,
+                member=table[dim].astype(str),
+                ratio=np.where(of_counts, "rate ratio", "odds ratio"),
+                estimate=np.exp(median),
+                **limits,
+            )
+        )
+    columns = ["sharing", "group", "acts_on", "member", "ratio", "estimate", "lower", "upper"]
+    columns += ["level", "interval", "p_above", "ess_bulk", "ess_tail", "r_hat", "synthetic"]
+    return pd.concat(parts, ignore_index=True)[columns]

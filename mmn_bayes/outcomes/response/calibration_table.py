@@ -1,0 +1,124 @@
+"""How well probabilities of response hold for patients left out: scores, and predicted groups."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from mmn_bayes.outcomes.observed_rates import rate_interval
+from mmn_bayes.posterior.patient_density import log_bernoulli
+
+
+def prediction_scores(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Score probabilities of response of patients left out.
+
+    Parameters
+    ----------
+    predictions
+        What `left_out_response` gave of each model, by its name.
+
+    Returns
+    -------
+    DataFrame
+        One row a model: `model`, `brier` (mean squared distance of probability and response, 0 is
+        best) with `brier_se`, `brier_base` (of the share of the others who responded, which knows
+        no patient), `brier_gain` (base less model: above 0 is better than no model) with
+        `brier_gain_se`, the same of the `log_score` (mean log-probability of what happened, higher
+        is better; `log_score_gain` is model less base), `mean_probability`, `observed`, `n`,
+        `missing` (without a probability, and in none of these),
+        `worst_pareto_k`, `good_k`, `synthetic`. Standard errors are of means over patients.
+
+    References
+    ----------
+    Brier, Mon Weather Rev 1950;78:1; Gneiting and Raftery, JASA 2007;102:359.
+    """
+    rows = []
+    for model, whole in predictions.items():
+        table = whole[whole["probability"].notna()]
+        y = table["response"].to_numpy(dtype=float)
+        p, base = (table[name].to_numpy(dtype=float) for name in ("probability", "base_rate"))
+        brier, brier_base = (y - p) ** 2, (y - base) ** 2
+        log, log_base = (log_bernoulli(own, y == 1.0) for own in (p, base))
+        rows.append(
+            {
+                "model": model,
+                **_mean("brier", brier),
+                "brier_base": brier_base.mean(),
+                **_mean("brier_gain", brier_base - brier),
+                **_mean("log_score", log),
+                "log_score_base": log_base.mean(),
+                **_mean("log_score_gain", log - log_base),
+                "mean_probability": p.mean(),
+                "observed": y.mean(),
+                "n": y.size,
+                "missing": len(whole) - y.size,
+                "worst_pareto_k": table["pareto_k"].max(),
+                "good_k": table["good_k"].max(),
+                "synthetic": bool(table["synthetic"].any()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _mean(name: str, values: np.ndarray) -> dict[str, float]:
+    return {
+        name: float(values.mean()),
+        f"{name}_se": float(values.std(ddof=1) / np.sqrt(values.size)),
+    }
+
+
+def calibration_table(
+    predictions: Mapping[str, pd.DataFrame], *, groups: int = 4, level: float = 0.95
+) -> pd.DataFrame:
+    """Set predicted probabilities of patients left out beside how many of them responded.
+
+    Parameters
+    ----------
+    predictions
+        As for `prediction_scores`.
+    groups
+        Into how many groups of about equal size patients are put by their probability, 2 or more;
+        fewer where many patients have the same one.
+    level
+        Level of the exact confidence intervals.
+
+    Returns
+    -------
+    DataFrame
+        One row a model and group: `model`, `group` (from the lowest), `probability` (mean, of those
+        left out), `events`, `n`, `missing` (of the model, in no group), `estimate` (share who
+        responded), `lower`, `upper`, `level`, `interval`, `synthetic`.
+
+    Raises
+    ------
+    ValueError
+        When fewer than two groups are asked for.
+    """
+    if groups < 2:
+        raise ValueError(f"groups is {groups}; a calibration needs two at least.")
+    rows = []
+    for model, whole in predictions.items():
+        table = whole[whole["probability"].notna()]
+        codes = pd.qcut(table["probability"], groups, labels=False, duplicates="drop")
+        if table["probability"].nunique() == 1:
+            codes = pd.Series(0, index=table.index)
+        for number, (_, own) in enumerate(table.groupby(codes), start=1):
+            events, n = int(own["response"].sum()), len(own)
+            lower, upper = rate_interval(events, n, method="clopper-pearson", level=level)
+            rows.append(
+                {
+                    "model": model,
+                    "group": number,
+                    "probability": float(own["probability"].mean()),
+                    "events": events,
+                    "n": n,
+                    "missing": len(whole) - len(table),
+                    "estimate": events / n,
+                    "lower": lower,
+                    "upper": upper,
+                    "level": level,
+                    "interval": "clopper-pearson",
+                    "synthetic": bool(table["synthetic"].any()),
+                }
+            )
+    return pd.DataFrame(rows)

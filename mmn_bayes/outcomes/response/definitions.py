@@ -1,0 +1,274 @@
+"""The response under other definitions: one set of replicated grades, judged by every rule."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from mmn_bayes.data.definitions import Definition, definition_grid
+from mmn_bayes.data.response import NOT_GRADED, Judged, judge
+from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.outcomes.response.rates import undefined_rate
+from mmn_bayes.posterior.groups import groups_of
+from mmn_bayes.posterior.new_patients import new_patients
+from mmn_bayes.posterior.posterior_predictive import (
+    Occasions,
+    blanked,
+    choose_patients,
+    design_of,
+    planned_occasions,
+    position_in_patient,
+    recorded_occasions,
+    replicate_panels,
+    spec_of,
+    thinned,
+)
+from mmn_bayes.posterior.summary import PROBABILITY
+
+Patients = Literal["cohort", "population", "chance"]
+_DRAWS = 1000  # at most, evenly spaced, as for new patients elsewhere
+MEANINGS = {
+    "cohort": "share of responders among these patients: what was graded is kept, what is missing "
+    "is filled in by the model",
+    "population": "probability of response of a new patient",
+    "chance": "probability of response of a new patient whose strength does not change at all: "
+    "grading noise alone",
+}
+
+
+class Seen(NamedTuple):
+    """Who was judged under a definition, and who responded; shape (patient,)."""
+
+    evaluable: np.ndarray
+    response: np.ndarray
+
+
+def response_by_definition(
+    fit: xr.DataTree,
+    definitions: Sequence[Definition] | None = None,
+    *,
+    patients: Patients,
+    by: str | None = None,
+) -> xr.DataArray:
+    """Draw the response under every definition.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "grade".
+    definitions
+        Those to look at; without them, `definition_grid` of the fit's specification.
+    patients
+        "cohort" and "population" as for `response_probability`, on the visits that each definition
+        chooses; "chance": new patients without infusions, gain, slope or effect of exposure, whose
+        grades differ between the visits by grading noise (and by the day's examiner, where the
+        model has such effects).
+    by
+        As for `response_probability`.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `definition` and, with `by`, that name; from at most 1,000 draws.
+
+    Raises
+    ------
+    ValueError
+        When the fit is of another outcome, two definitions have one label, or `patients`, `by` or a
+        definition is not usable.
+    """
+    spec = spec_of(fit)
+    chosen = _checked(spec, definitions, patients)
+    fit = thinned(fit, _DRAWS)
+    design, posterior = design_of(fit), fit["posterior"].to_dataset()
+    groups = groups_of(fit, by)
+    members = groups.members
+    if patients != "cohort":
+        who, members = new_patients(groups)
+        design = choose_patients(design, who)
+    if patients == "chance":
+        posterior = unchanged(spec, posterior)
+        design = design.isel(infusion=slice(0, 0))
+    n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+    rates = np.full((n_draws, len(chosen), len(members)), np.nan)
+    for same in _sharing_visits(spec, chosen, patients):
+        occasions, _ = _occasions(spec, design, chosen[same[0]], patients)
+        # As for `response_probability`, so that what is stated gets the same numbers.
+        meaning = "cohort" if patients == "cohort" else "population"
+        rng = np.random.default_rng([int(fit.attrs["seed"]), *meaning.encode()])
+        for panels in replicate_panels(
+            spec,
+            design,
+            posterior,
+            occasions,
+            rng,
+            new_members=patients != "cohort",
+            keep_recorded=patients == "cohort",
+        ):
+            for place in same:
+                judged = _judge(spec, chosen[place], panels.baseline, panels.follow_up)
+                evaluable, response = judged.evaluable, judged.response
+                if patients == "cohort":
+                    seen = seen_under(spec, design, chosen[place])
+                    evaluable = evaluable | seen.evaluable
+                    response = np.where(seen.evaluable, seen.response, response)
+                for column, member in enumerate(members.values()):
+                    of = evaluable[:, member].sum(axis=1)
+                    events = (response & evaluable)[:, member].sum(axis=1)
+                    share = np.where(of > 0, events / np.maximum(of, 1), np.nan)
+                    rates[panels.draws, place, column] = share
+    return _as_draws(fit, rates, chosen, groups.by, list(members), patients)
+
+
+def seen_under(spec: ModelSpec, design: xr.Dataset, definition: Definition) -> Seen:
+    """Judge the recorded grades of a design by a definition.
+
+    Parameters
+    ----------
+    spec, design
+        The model of a fit, and its design.
+    definition
+        The definition, with the windows of its own visits.
+
+    Returns
+    -------
+    Seen
+        Of every patient.
+    """
+    occasions, _ = _occasions(spec, design, definition, "cohort")
+    patient = design["patient_of_site"].to_numpy()
+    position = position_in_patient(patient)
+    panels = np.full((2, design.sizes["patient"], int(position.max()) + 1), NOT_GRADED)
+    panels[:, patient, position] = occasions.recorded
+    judged = _judge(spec, definition, panels[0], panels[1])
+    return Seen(judged.evaluable, judged.response)
+
+
+def unchanged(spec: ModelSpec, posterior: xr.Dataset) -> xr.Dataset:
+    """Return draws with everything set to 0 that makes strength differ between two visits.
+
+    Parameters
+    ----------
+    spec, posterior
+        A model of grades and draws of its parameters.
+
+    Returns
+    -------
+    Dataset
+        Gain and slope, the effects of exposures, of predictors on gain or slope, and the sds of
+        groups of gains or slopes are 0.
+    """
+    of_change = [
+        *(["gain"] if spec.gain is not None else []),
+        *(["slope"] if spec.slope is not None else []),
+        *(["time_step"] if spec.time is not None else []),
+        *(exposure.name for exposure in spec.exposures),
+        *(p.name for p in spec.predictors if p.acts_on in ("gain", "slope")),
+        *(f"{group.name}_sd" for group in spec.groups if group.acts_on in ("gain", "slope")),
+        *(["relaxed_sd"] if spec.relaxed is not None and spec.relaxed.by == "gain" else []),
+    ]
+    return posterior.assign({name: xr.zeros_like(posterior[name]) for name in of_change})
+
+
+def _checked(
+    spec: ModelSpec, definitions: Sequence[Definition] | None, patients: str
+) -> tuple[Definition, ...]:
+    if spec.outcome != "grade":
+        raise ValueError(
+            f"The model '{spec.name}' is of outcome '{spec.outcome}'; other definitions need the "
+            "grades, that is a model of outcome 'grade'."
+        )
+    if patients not in MEANINGS:
+        raise ValueError(f"patients is {patients!r}; it is 'cohort', 'population' or 'chance'.")
+    chosen = definition_grid(spec) if definitions is None else tuple(definitions)
+    labels = [definition.label for definition in chosen]
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if not chosen or twice:
+        what = f"'{twice[0]}' is there twice" if twice else "there is none"
+        raise ValueError(f"Of the definitions, {what}; give each once, with a label of its own.")
+    return chosen
+
+
+def _sharing_visits(
+    spec: ModelSpec, definitions: Sequence[Definition], patients: Patients
+) -> Iterator[tuple[int, ...]]:
+    """Places of the definitions that look at the same visits, a tuple for each set."""
+    visits: dict[tuple[object, ...], list[int]] = {}
+    for place, definition in enumerate(definitions):
+        rule = definition.rule
+        key: tuple[object, ...] = (rule.baseline_day, rule.follow_up_day)
+        if patients == "cohort":
+            key = (*key, rule.baseline_window_days, rule.follow_up_window_days)
+        elif patients == "chance" and spec.memory is None:
+            key = ()  # where nothing changes, one day is like another
+        visits.setdefault(key, []).append(place)
+    yield from map(tuple, visits.values())
+
+
+def _occasions(
+    spec: ModelSpec, design: xr.Dataset, definition: Definition, patients: Patients
+) -> tuple[Occasions, ModelSpec]:
+    """The two visits of every patient under a definition."""
+    other = replace(spec, response=definition.rule)
+    if patients != "cohort":
+        return planned_occasions(other, design), other
+    rule = definition.rule
+    chosen = design.assign(
+        baseline_day=("patient", _nearest(design, rule.baseline_day, rule.baseline_window_days)),
+        follow_up_day=("patient", _nearest(design, rule.follow_up_day, rule.follow_up_window_days)),
+    )
+    return recorded_occasions(other, chosen), other
+
+
+def _nearest(design: xr.Dataset, target: float, window: tuple[float, float]) -> np.ndarray:
+    """Day of each patient's graded visit nearest to a day, the earlier of two; NaN without one."""
+    nearest = np.full(design.sizes["patient"], np.nan)
+    patient, day = design["patient_of_visit"].to_numpy(), design["day_of_visit"].to_numpy()
+    inside = (day >= window[0]) & (day <= window[1])
+    # The best is written last.
+    order = np.lexsort((-day, -np.abs(day - target)))
+    order = order[inside[order]]
+    nearest[patient[order]] = day[order]
+    return nearest
+
+
+def _judge(
+    spec: ModelSpec, definition: Definition, baseline: np.ndarray, follow_up: np.ndarray
+) -> Judged:
+    code = definition.code_of(spec.scale)
+    return judge(code[baseline], code[follow_up], definition.rule, definition.scale)
+
+
+def _as_draws(
+    fit: xr.DataTree,
+    rates: np.ndarray,
+    definitions: Sequence[Definition],
+    by: str | None,
+    labels: list[object],
+    patients: Patients,
+) -> xr.DataArray:
+    posterior = fit["posterior"]
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
+    name = by or "group"
+    draws = xr.DataArray(
+        blanked(fit, rates).reshape(*shape, *rates.shape[1:]),
+        dims=("chain", "draw", "definition", name),
+        coords={
+            "chain": posterior["chain"].to_numpy(),
+            "draw": posterior["draw"].to_numpy(),
+            "definition": [definition.label for definition in definitions],
+            name: labels,
+        },
+        name="response_probability",
+        attrs={
+            "synthetic": bool(fit.attrs["synthetic"]),
+            "distribution": "posterior",
+            "quantity": "probability of response by definition",
+            "support": PROBABILITY,
+            "meaning": MEANINGS[patients],
+            "undefined": undefined_rate(fit),
+        },
+    )
+    return draws if by else draws.isel({name: 0}, drop=True)

@@ -1,0 +1,129 @@
+"""The table of definitions: what the answer would be under other rules, and by chance alone."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.data.definitions import Definition, definition_grid
+from mmn_bayes.outcomes.observed_rates import rate_interval
+from mmn_bayes.outcomes.response.definitions import Patients, response_by_definition, seen_under
+from mmn_bayes.posterior.groups import ALL, groups_of
+from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
+from mmn_bayes.report.side_by_side import FIRST_GROUPS, OBSERVED, group_label
+
+SOURCES: dict[Patients, str] = {
+    "cohort": "these patients",
+    "population": "new patients",
+    "chance": "by chance alone",
+}
+_EXACT = "clopper-pearson"
+
+
+def definition_table(
+    fit: xr.DataTree,
+    definitions: Sequence[Definition] | None = None,
+    by: str | None = "naive",
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Estimate the response under every definition, both ways, and by chance alone.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "grade".
+    definitions
+        As for `response_by_definition`.
+    by
+        As for `response_probability`.
+    level
+        Level of every interval: exact for the observed rates, equal-tailed for the posterior.
+
+    Returns
+    -------
+    DataFrame
+        One row a definition, group and source ("observed", "these patients", "new patients", "by
+        chance alone"): `definition`, `gain`, `muscles`, `follow_up_day`, `window_days` (text),
+        `scale`, the group, `source`, `n`, `events`, `missing` (enrolled and not judged under that
+        definition), `estimate`, `lower`, `upper`, `level`, `interval`, `ess_bulk`, `ess_tail`,
+        `r_hat`, `mcse`, `synthetic`; `reason` only where a row of draws has no estimate.
+
+    Raises
+    ------
+    ValueError
+        As for `response_by_definition`.
+    """
+    chosen = tuple(definitions) if definitions is not None else definition_grid(spec_of(fit))
+    column = "group" if by is None else by
+    parts = []
+    for patients, source in SOURCES.items():
+        draws = response_by_definition(fit, chosen, patients=patients, by=by)
+        part = summarise(draws, level=level, interval="eti").assign(source=source)
+        labels = [ALL] * len(part) if by is None else [group_label(by, v) for v in part[by]]
+        parts.append(part.assign(**{column: labels}))
+    table = pd.concat([_observed(fit, chosen, by, column, level), *parts], ignore_index=True)
+    table = table.merge(_described(chosen), on="definition")
+    places = {definition.label: place for place, definition in enumerate(chosen)}
+    sources = [OBSERVED, *SOURCES.values()]
+    table = table.assign(
+        first=table["definition"].map(places),
+        second=~table[column].isin(FIRST_GROUPS),
+        third=table["source"].map(sources.index),
+    ).sort_values(["first", "second", column, "third"], kind="stable")
+    columns = ["definition", "gain", "muscles", "follow_up_day", "window_days", "scale", column]
+    columns += ["source", "n", "events", "missing", "estimate", "lower", "upper", "level"]
+    columns += ["interval", "ess_bulk", "ess_tail", "r_hat", "mcse", "synthetic"]
+    counts = dict.fromkeys(("n", "events", "missing"), "Int64")
+    table = filled_reason(table.reindex(columns=with_reason(columns, table)))
+    table = table.reset_index(drop=True)
+    return table.astype({**counts, "synthetic": "bool"})
+
+
+def _observed(
+    fit: xr.DataTree,
+    definitions: Sequence[Definition],
+    by: str | None,
+    column: str,
+    level: float,
+) -> pd.DataFrame:
+    """Observed rates; missing estimates where a definition judges nobody of a group."""
+    spec, design = spec_of(fit), design_of(fit)
+    rows = []
+    for definition in definitions:
+        seen = seen_under(spec, design, definition)
+        for label, member in groups_of(fit, by).members.items():
+            n = int((seen.evaluable & member).sum())
+            events = int((seen.response & member).sum())
+            row = {
+                "definition": definition.label,
+                column: ALL if by is None else group_label(by, label),
+                "source": OBSERVED,
+                "n": n,
+                "events": events,
+                "missing": int(member.sum()) - n,
+                "level": level,
+                "interval": _EXACT,
+                "synthetic": bool(fit.attrs["synthetic"]),
+            }
+            if n:
+                lower, upper = rate_interval(events, n, method=_EXACT, level=level)
+                row |= {"estimate": events / n, "lower": lower, "upper": upper}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _described(definitions: Sequence[Definition]) -> pd.DataFrame:
+    """What each definition says, one row each."""
+    return pd.DataFrame(
+        {
+            "definition": [d.label for d in definitions],
+            "gain": [d.rule.gain for d in definitions],
+            "muscles": [d.rule.muscles for d in definitions],
+            "follow_up_day": [d.rule.follow_up_day for d in definitions],
+            "window_days": [
+                "{:g} to {:g}".format(*d.rule.follow_up_window_days) for d in definitions
+            ],
+            "scale": [", ".join(d.scale) for d in definitions],
+        }
+    )

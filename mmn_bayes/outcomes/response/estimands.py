@@ -1,0 +1,254 @@
+"""The probability of response: of these patients, and of new patients like them."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.engine.scenario_design import with_infusions
+from mmn_bayes.model_file.keys import LONG_RUN
+from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.outcomes.response.rates import (
+    judged_blocks,
+    rates_of_blocks,
+    rates_of_responses,
+    rates_with,
+    require_responses,
+    setting,
+    undefined_rate,
+)
+from mmn_bayes.posterior.groups import Groups, groups_of
+from mmn_bayes.posterior.new_patients import Patients, new_patients
+from mmn_bayes.posterior.posterior_predictive import (
+    choose_patients,
+    design_of,
+    drawn_from,
+    planned_occasions,
+    recorded_occasions,
+    spec_of,
+    thinned,
+)
+from mmn_bayes.posterior.summary import PROBABILITY, summarise, with_reason
+
+# At most, evenly spaced: each is the work of hundreds of patients, and nearly independent.
+_POPULATION_DRAWS = 2000
+
+MEANINGS = {
+    "cohort": "share of responders among these patients: what was graded is kept, what is missing "
+    "is filled in by the model",
+    "population": "probability of response of a new patient: fresh effects; covariates, muscles "
+    "and infusions as in this cohort",
+    "replicated": "share of responders if these patients were graded again at the same visits",
+}
+
+
+def response_probability(
+    fit: xr.DataTree,
+    *,
+    patients: Patients,
+    by: str | None = None,
+    standardised: bool = False,
+    delta: float = 0.0,
+    scenario: pd.DataFrame | None = None,
+    from_day: float = 0.0,
+) -> xr.DataArray:
+    """Draw the probability of response by the rule of the fit's specification.
+
+    Grades at baseline and follow-up are replicated from the posterior, and the rule that judges
+    recorded grades judges them; a patient whom the rule cannot judge (too few affected muscles) is
+    in neither numerator nor denominator.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "grade" or "response".
+    patients
+        "cohort": the patients of the fit with their own effects. A recorded response is kept, and
+        who has none is judged on the grades that are there and the missing ones filled in: the
+        interval tells how little is unknown about *them*. A patient without any grade is in
+        neither. "population": new patients with fresh effects, and with the covariates, infusions
+        and muscles (all that were ever graded) of the cohort's, each equally often: what a next
+        cohort is to be expected to show on average.
+    by
+        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+    standardised
+        Whether all groups are of the same new patients: those like the whole cohort, with what
+        makes the groups set to each in turn, and other covariates and muscles as they are. The
+        infusions too, but by "naive" those of patients of the group: who was treated before was
+        infused before. "population" with `by` only.
+    delta
+        Added to the strength of every muscle at follow-up of the patients without a visit in its
+        window, in the units of the model: 0 is missing at random. "cohort" and outcome "grade"
+        only.
+    scenario, from_day
+        As for `trajectory`: the infusions instead of those recorded from that day on; with
+        `no_infusions()` the model's own placebo rate. "population" and outcome "grade" only.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw` and, with `by`, that name; attributes `synthetic`, `distribution`,
+        `quantity`, `meaning`.
+
+    Raises
+    ------
+    ValueError
+        When `patients` or `by` is not one of what there is, or `standardised` or `delta` has no
+        meaning.
+
+    References
+    ----------
+    Robins, Math Modelling 1986;7:1393 (standardisation, the g-formula).
+    """
+    if patients not in ("cohort", "population"):
+        raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
+    spec, design = spec_of(fit), design_of(fit)
+    if spec.outcome in LONG_RUN:
+        require_responses(spec)
+    if delta and (patients != "cohort" or spec.outcome != "grade"):
+        raise ValueError(
+            "delta shifts the missed visits of these patients; it needs patients='cohort' and a "
+            "model of outcome 'grade'."
+        )
+    if scenario is not None and (patients != "population" or spec.outcome != "grade"):
+        raise ValueError(
+            "A scenario is of new patients; it needs patients='population' and a model of outcome "
+            "'grade'."
+        )
+    if scenario is None and from_day:
+        raise ValueError("from_day is of a scenario; give one, or leave it out.")
+    if standardised and (patients != "population" or by is None):
+        raise ValueError("standardised rates are of new patients, by a group; give both.")
+    groups = groups_of(fit, by)
+    if spec.outcome == "grade" and patients == "population":
+        fit = thinned(fit, _POPULATION_DRAWS)
+    if scenario is not None:
+        design = with_infusions(design, scenario, from_day)
+        fit = _with_design(fit, design)
+    if standardised:
+        rates = _standardised(spec, fit, groups)
+    elif spec.outcome == "response":
+        rates = rates_of_responses(spec, fit, design, groups.members, patients)
+    elif patients == "cohort":
+        occasions = recorded_occasions(spec, design)
+        unseen = np.isnan(design["follow_up_day"].to_numpy())[design["patient_of_site"].to_numpy()]
+        shift = np.where(unseen, delta, 0.0) if delta else None
+        rates = rates_of_blocks(
+            fit, judged_blocks(fit, design, occasions, "cohort", shift), groups.members
+        )
+    else:
+        who, members = new_patients(groups)
+        chosen = choose_patients(design, who)
+        judged = judged_blocks(fit, chosen, planned_occasions(spec, chosen), "population")
+        rates = rates_of_blocks(fit, judged, members)
+    drawn = _as_draws(fit, rates, groups, patients)
+    if scenario is not None:
+        drawn.attrs["meaning"] = (
+            "probability of response of a new patient: fresh effects; covariates and muscles as in "
+            f"this cohort, infusions from day {from_day:g} on those of the scenario"
+        )
+    return drawn
+
+
+def _with_design(fit: xr.DataTree, design: xr.Dataset) -> xr.DataTree:
+    """The same draws, with another design."""
+    posterior = fit["posterior"].to_dataset()
+    other = xr.DataTree.from_dict({"posterior": posterior, "design": design})
+    other.attrs = fit.attrs
+    return other
+
+
+def replicated_response(fit: xr.DataTree, by: str | None = None) -> xr.DataArray:
+    """Draw the responder rate that the model predicts for the evaluable patients, graded anew.
+
+    Parameters
+    ----------
+    fit, by
+        As for `response_probability`.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw` and, with `by`, that name: posterior predictive, not a probability.
+    """
+    spec, design = spec_of(fit), design_of(fit)
+    if spec.outcome in LONG_RUN:
+        require_responses(spec)
+    groups = groups_of(fit, by)
+    evaluable = design["response"].to_numpy() >= 0
+    members = {label: member & evaluable for label, member in groups.members.items()}
+    groups = groups._replace(members=members)
+    if spec.outcome == "response":
+        rates = rates_of_responses(spec, fit, design, groups.members, "replicated")
+    else:
+        occasions = recorded_occasions(spec, design)
+        rates = rates_of_blocks(
+            fit, judged_blocks(fit, design, occasions, "replicated"), groups.members
+        )
+    return _as_draws(fit, rates, groups, "replicated")
+
+
+def check_response(fit: xr.DataTree, by: str | None = None, level: float = 0.95) -> pd.DataFrame:
+    """Compare the observed responder rate with what the model predicts for the same patients.
+
+    Parameters
+    ----------
+    fit, by
+        As for `response_probability`.
+    level
+        Probability of the equal-tailed predictive interval.
+
+    Returns
+    -------
+    DataFrame
+        One row a group: `observed`, `estimate`, `lower`, `upper`, `level`, `interval`,
+        `distribution` ("predictive"), `covers` (missing where nobody is evaluable), `synthetic`;
+        `reason` only where a row has no estimate.
+    """
+    table = summarise(replicated_response(fit, by), level=level, interval="eti")
+    design = design_of(fit)
+    response = design["response"].to_numpy()
+    observed = [
+        response[member & (response >= 0)].mean() if (response[member] >= 0).any() else np.nan
+        for member in groups_of(fit, by).members.values()
+    ]
+    table["observed"] = observed
+    covers = table["observed"].between(table["lower"], table["upper"]).astype("boolean")
+    table["covers"] = covers.mask(table[["observed", "lower"]].isna().any(axis=1))
+    columns = ["observed", "estimate", "lower", "upper", "level", "interval", "distribution"]
+    columns = [*([by] if by else []), *columns, "covers", "synthetic"]
+    return table[with_reason(columns, table)]
+
+
+def _standardised(spec: ModelSpec, fit: xr.DataTree, groups: Groups) -> np.ndarray:
+    """Rates of new patients like the whole cohort, once in each group; shape (draw, group).
+
+    Each group by itself, so that all have the same random numbers.
+    """
+    named = {p.name: p.column for p in spec.predictors}
+    column = named.get(str(groups.by), "naive")
+    return rates_with(fit, [setting(spec, column, bool(label)) for label in groups.members])
+
+
+def _as_draws(fit: xr.DataTree, rates: np.ndarray, groups: Groups, meaning: str) -> xr.DataArray:
+    posterior = fit["posterior"]
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], rates.shape[1])
+    name = groups.by or "group"
+    draws = xr.DataArray(
+        rates.reshape(shape),
+        dims=("chain", "draw", name),
+        coords={
+            "chain": posterior["chain"].to_numpy(),
+            "draw": posterior["draw"].to_numpy(),
+            name: list(groups.members),
+        },
+        name="response_probability",
+        attrs={
+            "synthetic": bool(fit.attrs["synthetic"]),
+            "distribution": "predictive" if meaning == "replicated" else drawn_from(fit),
+            "quantity": "probability of response",
+            "support": PROBABILITY,
+            "meaning": MEANINGS[meaning],
+            "undefined": undefined_rate(fit),
+        },
+    )
+    return draws if groups.by else draws.isel({name: 0}, drop=True)

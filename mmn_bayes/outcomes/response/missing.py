@@ -1,0 +1,62 @@
+"""Visits missed not at random: the response of these patients under an assumed shift."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from mmn_bayes.outcomes.response.estimands import response_probability
+from mmn_bayes.posterior.posterior_predictive import spec_of, thinned
+
+# At most, evenly spaced: the missing are few, and each delta replicates everybody again.
+_DRAWS = 1000
+
+
+def delta_response(
+    fit: xr.DataTree, deltas: Sequence[float], by: str | None = None
+) -> xr.DataArray:
+    """Draw the response of these patients where those who were not seen are stronger or weaker.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "grade".
+    deltas
+        Shifts of the strength of every muscle at follow-up of the patients without a visit in its
+        window, in the units of the model; 0 is missing at random.
+    by
+        As for `response_probability`.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `delta` and, with `by`, that name, from at most 1,000 draws; the same
+        random numbers at every delta. Coordinate `grades` (delta): the shift as a number of grades,
+        in mean gaps between the cutpoints.
+
+    Raises
+    ------
+    ValueError
+        When the fit is of another outcome, or there is no delta.
+
+    References
+    ----------
+    Carpenter and Kenward, Multiple Imputation and its Application, 2013 (delta adjustment).
+    """
+    if not len(deltas) or not np.isfinite(np.asarray(deltas, dtype=float)).all():
+        raise ValueError(f"deltas is {list(deltas)}; give finite shifts, such as (-1, 0, 1).")
+    spec = spec_of(fit)
+    if spec.outcome != "grade":
+        raise ValueError(
+            f"The model '{spec.name}' is of outcome '{spec.outcome}'; a shift of strength needs a "
+            "model of outcome 'grade'."
+        )
+    few = thinned(fit, _DRAWS)
+    parts = [
+        response_probability(few, patients="cohort", by=by, delta=float(delta)) for delta in deltas
+    ]
+    draws = xr.concat(parts, dim="delta").assign_coords(delta=np.asarray(deltas, dtype=float))
+    gap = float(fit["posterior"]["cutpoints"].diff("threshold").mean(skipna=False))
+    return draws.assign_coords(grades=("delta", draws["delta"].to_numpy() / gap)).transpose(
+        "chain", "draw", "delta", ...
+    )

@@ -1,0 +1,271 @@
+"""Rates of response, draw by draw: who is judged among replicated patients, and who responds."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from mmn_bayes.data.response import judge
+from mmn_bayes.engine.predicting import predict
+from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.posterior.groups import ALL, Groups
+from mmn_bayes.posterior.new_patients import NEW_PATIENTS, new_patients
+from mmn_bayes.posterior.posterior_predictive import (
+    Occasions,
+    blanked,
+    choose_patients,
+    design_of,
+    planned_occasions,
+    replicate_panels,
+    spec_of,
+    thinned,
+    without_numbers,
+)
+
+
+def require_responses(spec: ModelSpec) -> None:
+    """Raise unless a model says of patients whether they respond."""
+    cures = {
+        "events": "use `unit_rates`, `new_unit_rate` or `standardised_rates`",
+        "class": "use `class_probability` or `class_odds_ratios`",
+        "blocks": "use `block_kinds` or `expected_block_change`",
+        "state": "use `state_occupancy`, `time_in_state` or `ever_left`",
+    }
+    if spec.outcome in cures:
+        raise ValueError(
+            f"The model '{spec.name}' is of outcome '{spec.outcome}', not of responses of "
+            f"patients; {cures[spec.outcome]}."
+        )
+
+
+def undefined_rate(fit: xr.DataTree) -> str:
+    """Say why a draw of a rate may be missing: with what `summarise` ends its reason."""
+    if without_numbers(fit).any():
+        return "a parameter of the fit is not a number, or the response rule could judge nobody"
+    return "the response rule could judge nobody"
+
+
+class Counted(NamedTuple):
+    """Who was evaluable and who responded in each draw, shape (draw, patient)."""
+
+    evaluable: np.ndarray
+    response: np.ndarray
+
+
+def judged_blocks(
+    fit: xr.DataTree,
+    design: xr.Dataset,
+    occasions: Occasions,
+    meaning: str,
+    shift: np.ndarray | None = None,
+) -> Iterator[tuple[slice, Counted]]:
+    """Judge replicated patients, block by block of draws; arguments as for `replicate_panels`.
+
+    `meaning` is "cohort" (what is recorded stays), "population" (new patients) or "replicated"
+    (graded again at the same visits).
+    """
+    spec = spec_of(fit)
+    rng = np.random.default_rng([int(fit.attrs["seed"]), *meaning.encode()])
+    for panels in replicate_panels(
+        spec,
+        design,
+        fit["posterior"].to_dataset(),
+        occasions,
+        rng,
+        new_members=meaning == "population",
+        keep_recorded=meaning == "cohort",
+        only_recorded=meaning == "replicated",
+        shift=shift,
+    ):
+        judged = judge(panels.baseline, panels.follow_up, spec.response, spec.scale)
+        evaluable, response = judged.evaluable.copy(), judged.response.copy()
+        if meaning == "cohort":
+            # Who was judged stays judged: a muscle that was not graded at one of the two visits
+            # has no part in a recorded response.
+            known = design["response"].to_numpy() >= 0
+            evaluable[:, known] = True
+            response[:, known] = design["response"].to_numpy()[known] == 1
+        yield panels.draws, Counted(evaluable, response)
+
+
+def rates_of_blocks(
+    fit: xr.DataTree,
+    blocks: Iterator[tuple[slice, Counted]],
+    members: dict[object, np.ndarray],
+) -> np.ndarray:
+    """Responders among the evaluable; shape (draw, group), missing where nobody is evaluable.
+
+    Missing, too, where a parameter is not a number.
+    """
+    posterior = fit["posterior"]
+    rates = np.full((posterior.sizes["chain"] * posterior.sizes["draw"], len(members)), np.nan)
+    for draws, counted in blocks:
+        for column, member in enumerate(members.values()):
+            evaluable = counted.evaluable[:, member].sum(axis=1)
+            responders = counted.response[:, member].sum(axis=1)
+            rates[draws, column] = np.where(
+                evaluable > 0, responders / np.maximum(evaluable, 1), np.nan
+            )
+    return blanked(fit, rates)
+
+
+def rates_of_responses(
+    spec: ModelSpec,
+    fit: xr.DataTree,
+    design: xr.Dataset,
+    members: dict[object, np.ndarray],
+    meaning: str,
+) -> np.ndarray:
+    """Rates from a model of responses; shape (draw, group)."""
+    response = design["response"].to_numpy()
+    # Too few affected muscles is no missing observation: the rule does not apply to such a patient.
+    # Nor can a patient without a single grade be filled in by any model.
+    n_affected, n_sites = design["n_affected"].to_numpy(), design["n_sites"].to_numpy()
+    too_few = (n_affected >= 0) & (n_affected < spec.response.muscles)
+    applies = ~too_few & (n_sites > 0)
+    rng = np.random.default_rng([int(fit.attrs["seed"]), *meaning.encode()])
+
+    def filled(probability: np.ndarray) -> np.ndarray:
+        drawn = rng.random(probability.shape) < probability
+        return np.where(response >= 0, response, drawn) if meaning == "cohort" else drawn
+
+    values: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "population": lambda probability: probability,
+        "cohort": filled,
+        "replicated": filled,
+    }
+    posterior = fit["posterior"].to_dataset()
+
+    def blocks() -> Iterator[tuple[slice, Counted]]:
+        for draws, (probability,) in predict(spec, design, posterior, ["response_probability"]):
+            counted = np.broadcast_to(applies, probability.shape)
+            yield draws, Counted(counted, values[meaning](probability) * applies)
+
+    return rates_of_blocks(fit, blocks(), members)
+
+
+def setting(spec: ModelSpec, column: str, value: float | str) -> dict[str, float]:
+    """Return what everybody has when a column of `patients` has one value, as the model sees it.
+
+    Parameters
+    ----------
+    spec, column
+        The model, and the column: all predictors made of it are set, whatever they act on.
+    value
+        1 and 0 for yes and no, a number, or a level.
+
+    Returns
+    -------
+    dict of float
+        By the variable of the design: `x_<predictor>`, and `naive` for that column.
+
+    Raises
+    ------
+    ValueError
+        When the column has levels for one predictor, of which the value is none.
+    """
+    found: dict[str, float] = {}
+    for p in spec.predictors:
+        if p.column != column:
+            continue
+        if p.levels and value not in p.levels:
+            raise ValueError(
+                f"predictor.{p.name} has the levels {', '.join(p.levels)} of column '{column}', "
+                f"and '{value}' is none of them."
+            )
+        numeric = p.levels.index(str(value)) if p.levels else float(value)
+        found[f"x_{p.name}"] = numeric if p.levels else (numeric - p.centre) / p.per
+    return found | ({"naive": float(value)} if column == "naive" else {})
+
+
+def rates_with(
+    fit: xr.DataTree,
+    settings: Sequence[Mapping[str, float]],
+    *,
+    n_new: int = NEW_PATIENTS,
+) -> np.ndarray:
+    """Rates of response of new patients like the whole cohort, with some variables set for all.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "grade" or "response".
+    settings
+        For each rate variables of the design of patients, with the value that all have
+        (`setting`). Whoever is made naive, or not, has in a model of grades the infusions of a
+        patient who is, drawn from these (where there are any): who was treated before was infused
+        before.
+    n_new
+        How many new patients a draw, at least; of outcome "grade" only.
+
+    Returns
+    -------
+    ndarray
+        Shape (draw, setting); the random numbers are those of the seed of the fit in every setting,
+        so that two rates differ by what was set.
+    """
+    spec, design = spec_of(fit), design_of(fit)
+    everybody: dict[object, np.ndarray] = {ALL: np.full(design.sizes["patient"], True)}
+    if spec.outcome == "response":
+        # All at once: one graph to compile.
+        n = design.sizes["patient"]
+        number = np.repeat(np.arange(len(settings)), n)
+        own = design.isel(patient=np.tile(np.arange(n), len(settings)))
+        for place, values in enumerate(settings):
+            own = _with_values(own, values, number == place)
+        members: dict[object, np.ndarray] = {p: number == p for p in range(len(settings))}
+        return rates_of_responses(spec, fit, own, members, "population")
+    who, of_all = new_patients(Groups(None, everybody), n_new)
+    rates = []
+    for values in settings:
+        chosen = choose_patients(_with_values(design, values), who)
+        donors = design["naive"].to_numpy() == bool(values.get("naive"))
+        if "naive" in values and donors.any():
+            rng = np.random.default_rng([int(fit.attrs["seed"]), 5])
+            donor = rng.choice(np.flatnonzero(donors), size=who.size)
+            # Infusions are found by the label of their patient.
+            chosen = chosen.assign_coords(patient=design["patient"].to_numpy()[donor])
+        judged = judged_blocks(fit, chosen, planned_occasions(spec, chosen), "population")
+        rates.append(rates_of_blocks(fit, judged, of_all)[:, 0])
+    return np.stack(rates, axis=1)
+
+
+def _with_values(
+    design: xr.Dataset, values: Mapping[str, float], who: np.ndarray | None = None
+) -> xr.Dataset:
+    """The design with some variables set to one value, for some patients or for all."""
+    changed = {}
+    for name, value in values.items():
+        own = design[name].to_numpy().copy()
+        own[slice(None) if who is None else who] = value
+        changed[name] = ("patient", own)
+    return design.assign(changed)
+
+
+def rates_by_patient(fit: xr.DataTree, n_draws: int, *, copies: int = 20) -> np.ndarray:
+    """Probability of response of a new patient like each one of the cohort, draw by draw.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "grade" or "response".
+    n_draws
+        Of how many evenly spaced draws, at most.
+    copies
+        New patients like each, of outcome "grade": the share of them who respond.
+
+    Returns
+    -------
+    ndarray
+        Shape (draw, patient); missing where the rule can judge none of the new patients.
+    """
+    spec, design, fit = spec_of(fit), design_of(fit), thinned(fit, n_draws)
+    if spec.outcome == "response":
+        posterior, names = fit["posterior"].to_dataset(), ["response_probability"]
+        return np.concatenate([p for _, (p,) in predict(spec, design, posterior, names)])
+    n = design.sizes["patient"]
+    who = np.tile(np.arange(n), copies)
+    chosen = choose_patients(design, who)
+    judged = judged_blocks(fit, chosen, planned_occasions(spec, chosen), "population")
+    return rates_of_blocks(fit, judged, {patient: who == patient for patient in range(n)})

@@ -1,0 +1,1 @@
+"""States of patients over time: a Markov chain."""

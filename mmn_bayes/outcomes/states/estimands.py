@@ -1,0 +1,364 @@
+"""Histories: who is in which state when, for how long, and who ever leaves one."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from mmn_bayes.data.margins import YEAR
+from mmn_bayes.engine.predicting import predict
+from mmn_bayes.model_file.long_run import States
+from mmn_bayes.outcomes.states.design import at_steps
+from mmn_bayes.posterior.effect_ratios import require_part
+from mmn_bayes.posterior.groups import Groups, groups_of
+from mmn_bayes.posterior.new_patients import new_patients
+from mmn_bayes.posterior.posterior_predictive import blanked, design_of, drawn_from, thinned
+from mmn_bayes.posterior.summary import PROBABILITY
+
+MEANINGS = {
+    "cohort": (
+        "of these patients: a state that was seen is kept; before, between and after, the model "
+        "fills in"
+    ),
+    "population": "of new patients from day 0 on: covariates as in this cohort",
+}
+Patients = Literal["cohort", "population"]
+_DRAWS = 1000  # evenly spaced: a step of a patient has a matrix
+_MOST_STEPS = 2000
+_NEW_PATIENTS = 200  # of a group, where patients have effects of their own to average over
+
+
+def state_occupancy(
+    fit: xr.DataTree, *, days: Sequence[float], patients: Patients, by: str | None = None
+) -> xr.DataArray:
+    """Draw the share of patients in each state on each day.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "state", or of a joint model with states.
+    days
+        Since day 0 of the histories (`states.since`), 0 or more; each is rounded to a step.
+    patients
+        "cohort": of the patients of the fit: a state seen on a step is kept, every other one, those
+        after the last visit too, is filled in given what was seen before and after it.
+        "population": the probability of new patients who begin on day 0, with the covariates of
+        these and effects of their own.
+    by
+        As for `groups_of`.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `by` where it is given, `day`, `state`; of at most 1,000 evenly spaced
+        draws. `attrs["last_day_seen"]` is the last day on which anybody was seen: beyond it the
+        model extrapolates.
+
+    Raises
+    ------
+    ValueError
+        When the fit has no states, or days, patients or by is not one of what there is.
+
+    References
+    ----------
+    Andersen PK, Keiding N. Stat Methods Med Res 2002;11:91 (state occupation); Scott SL. J Am Stat
+    Assoc 2002;97:337 (paths between what was seen, forward filtering and backward sampling).
+    """
+    part = states_of(fit)
+    wanted = _checked(days, "days")
+    step = _steps_at(wanted, part)
+    weight = (step[:, None] == np.arange(step.max() + 1)).astype(float)
+    drawn = _weighted(fit, weight, patients, by, ("day", wanted), "share in each state")
+    return drawn.assign_attrs(support=PROBABILITY)
+
+
+def time_in_state(
+    fit: xr.DataTree,
+    *,
+    years: Sequence[float] = (1.0, 2.0, 5.0),
+    patients: Patients,
+    by: str | None = None,
+) -> xr.DataArray:
+    """Draw the expected time in each state over the first years.
+
+    Parameters
+    ----------
+    fit, patients, by
+        As for `state_occupancy`.
+    years
+        Since day 0, above 0.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `by` where it is given, `year`, `state`; in years, which add up to
+        those that have passed.
+
+    Raises
+    ------
+    ValueError
+        As `state_occupancy`.
+    """
+    part, wanted = states_of(fit), _checked(years, "years")
+    ends = wanted * YEAR
+    # The state of a step is that of the days that are rounded to it.
+    edges = (np.arange(int(_steps_at(ends, part).max()) + 2) - 0.5) * part.step_days
+    inside = np.clip(edges[None, :], 0.0, ends[:, None])
+    weight = np.diff(inside, axis=1) / YEAR
+    return _weighted(fit, weight, patients, by, ("year", wanted), "years in each state")
+
+
+def ever_left(
+    fit: xr.DataTree,
+    *,
+    days: Sequence[float],
+    state: str | None = None,
+    by: str | None = None,
+) -> xr.DataArray:
+    """Draw the probability that a new patient who begins in a state has left it, once or more.
+
+    Parameters
+    ----------
+    fit, days, by
+        As for `state_occupancy`.
+    state
+        The state; by default the first level of the file.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `by` where it is given, `day`.
+
+    Raises
+    ------
+    ValueError
+        As `state_occupancy`, and when there is no such state.
+    """
+    part, wanted = states_of(fit), _checked(days, "days")
+    state = part.levels[0] if state is None else state
+    if state not in part.levels:
+        raise ValueError(f"There is no state '{state}'; take one of {', '.join(part.levels)}.")
+    place = part.levels.index(state)
+    step = _steps_at(wanted, part)
+    fit, groups = thinned(fit, _DRAWS), groups_of(fit, by)
+    found = []
+    for steps, _, members in _transitions(fit, groups, int(step.max()), new=True):
+        stays = np.cumprod(steps[..., place, place], axis=2)
+        began = np.ones((*stays.shape[:2], 1))
+        left = 1.0 - np.concatenate([began, stays], axis=2)[:, :, step]
+        found.append(np.stack([left[:, own].mean(axis=1) for own in members.values()], axis=1))
+    drawn = _drawn(fit, np.concatenate(found), groups, ("day", wanted), (), "population")
+    return drawn.assign_attrs(
+        quantity=f"probability of having left '{state}'", state=state, support=PROBABILITY
+    )
+
+
+def step_probability(fit: xr.DataTree, *, day: float = 0.0, by: str | None = None) -> xr.DataArray:
+    """Draw the transition probabilities of one step of new patients.
+
+    Parameters
+    ----------
+    fit, by
+        As for `state_occupancy`.
+    day
+        Since day 0: the step that begins there.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `by` where it is given, `state`, `next_state`: means over new patients
+        with the covariates of these.
+
+    Raises
+    ------
+    ValueError
+        As `state_occupancy`.
+    """
+    part = states_of(fit)
+    step = int(_steps_at(_checked([day], "day"), part)[0])
+    fit, groups = thinned(fit, _DRAWS), groups_of(fit, by)
+    found = []
+    for steps, _, members in _transitions(fit, groups, step + 1, new=True):
+        at = steps[:, :, step]
+        found.append(np.stack([at[:, own].mean(axis=1) for own in members.values()], axis=1))
+    levels = np.array(part.levels)
+    return _drawn(
+        *(fit, np.concatenate(found), groups, ("state", levels)),
+        *((("next_state", levels),), "population"),
+    ).assign_attrs(
+        quantity="transition probability of a step", support=PROBABILITY, step_days=part.step_days
+    )
+
+
+def states_of(fit: xr.DataTree) -> States:
+    """Return what the model of a fit says of states.
+
+    Raises
+    ------
+    ValueError
+        When the fit has none.
+    """
+    states = require_part(fit, "state").states
+    if states is None:  # unreachable: `require_part` has looked
+        raise ValueError("The fit has no states.")
+    return states
+
+
+def _steps_at(days: np.ndarray, states: States) -> np.ndarray:
+    """The step of each day; an error where that is too far to be computed."""
+    steps = np.round(days / states.step_days)
+    if steps.max() > _MOST_STEPS:
+        raise ValueError(
+            f"Day {days.max():g} is {steps.max():.0f} steps of {states.step_days:g} days away; ask "
+            f"for no more than {_MOST_STEPS}."
+        )
+    return steps.astype(int)
+
+
+def _checked(wanted: Sequence[float], name: str) -> np.ndarray:
+    values = np.asarray(wanted, dtype=float)
+    if values.ndim != 1 or not values.size or not (np.isfinite(values) & (values >= 0)).all():
+        raise ValueError(f"`{name}` is {wanted!r}; list finite numbers of 0 or more, one at least.")
+    return values
+
+
+def _weighted(
+    fit: xr.DataTree,
+    weight: np.ndarray,
+    patients: str,
+    by: str | None,
+    asked: tuple[str, np.ndarray],
+    quantity: str,
+) -> xr.DataArray:
+    """Weighted sums over steps of the share in each state; weights are (asked, step)."""
+    if patients not in MEANINGS:
+        raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
+    fit, groups = thinned(fit, _DRAWS), groups_of(fit, by)
+    n_steps, found = weight.shape[1] - 1, []
+    rng = np.random.default_rng([int(fit.attrs["seed"]), 17])
+    seen = _seen(design_of(fit)) if patients == "cohort" else None
+    # What is seen later tells of the steps that are asked for too.
+    most = n_steps if seen is None else max(n_steps, seen.shape[1] - 1)
+    longer = np.pad(weight, ((0, 0), (0, most - n_steps)))
+    for steps, start, members in _transitions(fit, groups, most, new=seen is None):
+        shares = _forward(steps, start) if seen is None else _filled_in(steps, start, seen, rng)
+        of_groups = [shares[:, own].mean(axis=1) for own in members.values()]
+        found.append(np.einsum("gdtk,qt->dgqk", of_groups, longer))
+    levels = np.array(states_of(fit).levels)
+    drawn = _drawn(
+        *(fit, np.concatenate(found), groups, asked),
+        *((("state", levels),), patients),
+    )
+    return drawn.assign_attrs(quantity=quantity)
+
+
+def _transitions(
+    fit: xr.DataTree, groups: Groups, n_steps: int, *, new: bool
+) -> Iterator[tuple[np.ndarray, np.ndarray, dict[object, np.ndarray]]]:
+    """Matrices of every step, block by block of draws, the start, and the members of each group.
+
+    Shapes (draw, patient, step, state, state) and (draw, state).
+    """
+    spec, design = require_part(fit, "state"), design_of(fit)
+    who, members = np.arange(design.sizes["patient"]), groups.members
+    if new:
+        averaged = spec.sharing or any(group.acts_on == "state" for group in spec.groups)
+        who, members = new_patients(groups, _NEW_PATIENTS if averaged else 1)
+    chosen = at_steps(
+        *(design.isel(patient=who), spec),
+        np.repeat(np.arange(who.size), n_steps),
+        np.tile(np.arange(n_steps), who.size),
+    )
+    posterior = fit["posterior"].to_dataset()
+    start = posterior["start_probability"].to_numpy()
+    start = start.reshape(-1, start.shape[-1])
+    if not n_steps:  # day 0 alone
+        k = start.shape[1]
+        yield np.empty((len(start), who.size, 0, k, k)), start, members
+        return
+    rng = np.random.default_rng([int(fit.attrs["seed"]), 19])
+    names = ["transition_probability"]
+    for draws, (steps,) in predict(spec, chosen, posterior, names, rng=rng, new_members=new):
+        shaped = steps.reshape(len(steps), who.size, n_steps, *steps.shape[2:])
+        yield shaped, start[draws], members
+
+
+def _forward(steps: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Probability of each state at every step; shape (draw, patient, step + 1, state)."""
+    n_draws, n_patients, n_steps, k = steps.shape[:4]
+    path = np.empty((n_draws, n_patients, n_steps + 1, k))
+    path[:, :, 0] = start[:, None]
+    for step in range(n_steps):
+        path[:, :, step + 1] = np.einsum("dpa,dpab->dpb", path[:, :, step], steps[:, :, step])
+    return path
+
+
+def _seen(design: xr.Dataset) -> np.ndarray:
+    """What may be at each step given what was seen there; shape (patient, step, state)."""
+    patient, step, code = (design[f"seen_{n}"].to_numpy() for n in ("patient", "step", "code"))
+    legal = np.ones((design.sizes["patient"], int(step.max()) + 1, design.sizes["state"]))
+    legal[patient, step] = 0.0
+    legal[patient, step, code] = 1.0
+    return legal
+
+
+def _filled_in(
+    steps: np.ndarray, start: np.ndarray, seen: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """1 at the state of each patient at every step, drawn given what was seen of it."""
+    n_draws, n_patients, n_steps, k = steps.shape[:4]
+    legal = np.ones((n_patients, n_steps + 1, k))
+    legal[:, : seen.shape[1]] = seen
+    # How likely what was seen from here on is, in each state; scaled, since only ratios count.
+    later = np.ones((n_draws, n_patients, n_steps + 1, k)) * legal
+    for step in range(n_steps - 1, -1, -1):
+        ahead = np.einsum("dpab,dpb->dpa", steps[:, :, step], later[:, :, step + 1])
+        most = ahead.max(axis=-1, keepdims=True)
+        later[:, :, step] *= ahead / np.where(most > 0, most, 1.0)
+    path = np.zeros(later.shape)
+    weight = start[:, None] * later[:, :, 0]
+    each = np.arange(k)
+    for step in range(n_steps + 1):
+        if step:
+            weight = np.einsum("dpa,dpab->dpb", path[:, :, step - 1], steps[:, :, step - 1])
+            weight = weight * later[:, :, step]
+        below = weight.cumsum(axis=-1)
+        uniform = rng.random((n_draws, n_patients, 1)) * below[..., -1:]
+        drawn = np.minimum((uniform >= below).sum(axis=-1), k - 1)
+        path[:, :, step] = drawn[..., None] == each
+    return path
+
+
+def _drawn(
+    fit: xr.DataTree,
+    values: np.ndarray,
+    groups: Groups,
+    asked: tuple[str, np.ndarray],
+    more: tuple[tuple[str, np.ndarray], ...],
+    patients: str,
+) -> xr.DataArray:
+    """Draws with names; values are (draw, group, asked, ...)."""
+    posterior, name = fit["posterior"], groups.by or "group"
+    states, design = states_of(fit), design_of(fit)
+    drawn = xr.DataArray(
+        blanked(fit, values).reshape(
+            posterior.sizes["chain"], posterior.sizes["draw"], *values.shape[1:]
+        ),
+        dims=("chain", "draw", name, asked[0], *(dim for dim, _ in more)),
+        coords={
+            "chain": posterior["chain"].to_numpy(),
+            "draw": posterior["draw"].to_numpy(),
+            name: list(groups.members),
+            asked[0]: asked[1],
+            **dict(more),
+        },
+        attrs={
+            "synthetic": bool(fit.attrs["synthetic"]),
+            "distribution": drawn_from(fit),
+            "meaning": MEANINGS[patients],
+            "since": states.since,
+            "last_day_seen": float(design["seen_day"].max()),
+        },
+    )
+    return drawn if groups.by else drawn.isel({name: 0}, drop=True)

@@ -1,0 +1,311 @@
+"""Who is in which state when `status` is recorded again: intervals, counts, product-limit shares.
+
+A state holds from its day (`data/README.md`) until the patient's next row; after the last row
+nothing is known of the patient.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+from statsmodels.duration.survfunc import SurvfuncRight
+
+from mmn_bayes.data.schema import Cohort
+from mmn_bayes.data.status_paths import status_rows
+from mmn_bayes.errors import DataError
+from mmn_bayes.outcomes.observed_rates import check_level, rate_interval
+
+NO_ROW = "no status"
+ONE_ROW = "one status only"
+EXACT = "clopper-pearson"
+
+
+def state_intervals(cohort: Cohort, *, levels: Sequence[str]) -> pd.DataFrame:
+    """Return the pairs of consecutive states of every patient, and who has none.
+
+    Parameters
+    ----------
+    cohort
+        A cohort with `status`; days before inclusion are used as any other.
+    levels
+        The states there are, in the order of the categories.
+
+    Returns
+    -------
+    DataFrame
+        One row a pair, by patient (in the cohort's order) and day: `patient`, `from_day`, `to_day`,
+        `days` (between them), `state`, `next_state` (categories: the levels), `reason`,
+        `synthetic`. Of a patient without a pair there is one row, whose `reason` says why; for a
+        pair it is empty.
+
+    Raises
+    ------
+    DataError
+        When the cohort has no status, a state is not one of the levels, or a patient has two states
+        on one day; each row is named.
+    ValueError
+        When `levels` is empty or names a level twice.
+    """
+    rows = status_rows(cohort, levels)
+    following = rows.groupby("patient")
+    rows = rows.assign(to_day=following["day"].shift(-1), next_state=following["status"].shift(-1))
+    # A patient's last row begins no pair; it stays where it is the only one.
+    alone = ~rows["patient"].duplicated(keep=False)
+    rows = rows[rows["to_day"].notna() | alone]
+    rows = rows.rename(columns={"day": "from_day", "status": "state"})
+    table = cohort.patients[["patient"]].merge(rows, on="patient", how="left")
+    reason = np.select([table["from_day"].isna(), table["to_day"].isna()], [NO_ROW, ONE_ROW], "")
+    table = table.assign(
+        days=table["to_day"] - table["from_day"],
+        reason=pd.array(reason, dtype="str"),
+        synthetic=cohort.synthetic,
+    )
+    columns = ["patient", "from_day", "to_day", "days", "state", "next_state"]
+    return table[[*columns, "reason", "synthetic"]]
+
+
+def empirical_occupancy(
+    cohort: Cohort, *, levels: Sequence[str], days: Sequence[float], level: float = 0.95
+) -> pd.DataFrame:
+    """Return the share in each state at each day, of the patients under observation then.
+
+    A patient is under observation from the first to the last row, both included, and in the state
+    of the latest row so far. Where leaving depends on the state, these shares are biased; those of
+    `aalen_johansen` are not, provided that what comes next depends on the state alone.
+
+    Parameters
+    ----------
+    cohort, levels
+        As for `state_intervals`.
+    days
+        Days since inclusion, finite.
+    level
+        Confidence level of one share.
+
+    Returns
+    -------
+    DataFrame
+        One row a day and state, in the order of `days` and `levels`: `day`, `state`, `n` (under
+        observation), `missing` (enrolled, not under observation), `events`, `estimate`, `lower`,
+        `upper`, `level`, `interval`, `synthetic`. Shares are NaN where `n` is 0.
+
+    Raises
+    ------
+    DataError, ValueError
+        As `state_intervals`; a ValueError too when the days or the level are not legal.
+
+    References
+    ----------
+    Clopper CJ, Pearson ES. Biometrika 1934;26:404.
+    """
+    check_level(level)
+    rows = status_rows(cohort, levels)
+    found = []
+    for day in _checked_days(days):
+        counts = _counts_on(rows, day)
+        n = int(counts.sum())
+        for state, count in zip(levels, counts, strict=True):
+            share, limits = np.nan, (np.nan, np.nan)
+            if n:
+                share = count / n
+                limits = rate_interval(int(count), n, method=EXACT, level=level)
+            found.append((day, state, n, len(cohort.patients) - n, int(count), share, *limits))
+    columns = ["day", "state", "n", "missing", "events", "estimate", "lower", "upper"]
+    table = pd.DataFrame(found, columns=columns)
+    return table.assign(level=float(level), interval=EXACT, synthetic=cohort.synthetic)
+
+
+def aalen_johansen(cohort: Cohort, *, levels: Sequence[str], days: Sequence[float]) -> pd.DataFrame:
+    """Estimate the probability of each state at each day by the Aalen-Johansen estimator.
+
+    The shares of the first states are carried on by what those at risk did on each day of a
+    transition: the product of the matrices I + dA, where dA holds the transitions of the day over
+    the patients who were in the state they left.
+
+    Parameters
+    ----------
+    cohort, levels
+        As for `state_intervals`.
+    days
+        Days since inclusion, finite.
+
+    Returns
+    -------
+    DataFrame
+        One row a day and state, in the order of `days` and `levels`: `day`, `state`, `n` (under
+        observation), `missing` (enrolled, not under observation), `estimate`, `synthetic`. The
+        estimate is NaN on a day when nobody is under observation.
+
+    Raises
+    ------
+    DataError
+        As `state_intervals`, and when no patient has two rows.
+    ValueError
+        When the levels or the days are not legal.
+
+    Notes
+    -----
+    Everybody with a row counts in the shares of the first states, whatever its day: where first
+    days differ, those shares are taken for the ones on the earliest, and the others enter late. The
+    estimate also holds where what comes next depends on more than the state, if leaving observation
+    depends on nothing that has to do with the states.
+
+    References
+    ----------
+    Aalen OO, Johansen S. Scand J Stat 1978;5:141. Datta S, Satten GA. Stat Probab Lett 2001;55:403
+    (occupancy without the Markov assumption).
+    """
+    wanted = _checked_days(days)
+    rows, intervals = status_rows(cohort, levels), state_intervals(cohort, levels=levels)
+    pairs = intervals[intervals["reason"] == ""]
+    if pairs.empty:
+        cure = "add later rows, or count the last ones with `observed_classes`"
+        raise DataError(
+            "The probabilities of states over time cannot be estimated:",
+            [f"status: no patient has two rows; {cure}."],
+        )
+    times, path = _product_limit(pairs, _first_shares(rows))
+    at_risk = np.array([_counts_on(rows, day).sum() for day in wanted])
+    shares = path[np.searchsorted(times, wanted, side="right")]
+    shares = np.where(at_risk[:, np.newaxis] > 0, shares, np.nan)
+    n_levels = len(levels)
+    return pd.DataFrame(
+        {
+            "day": np.repeat(wanted, n_levels),
+            "state": pd.array(list(levels) * len(wanted), dtype="str"),
+            "n": np.repeat(at_risk, n_levels),
+            "missing": len(cohort.patients) - np.repeat(at_risk, n_levels),
+            "estimate": shares.ravel(),
+        }
+    ).assign(synthetic=cohort.synthetic)
+
+
+def observed_leaving(
+    cohort: Cohort,
+    *,
+    levels: Sequence[str],
+    state: str,
+    days: Sequence[float],
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Estimate the probability of having left a state by each day, by Kaplan and Meier.
+
+    Of the patients whose first row is in the state, from that row on; a patient has left it on the
+    day of the first row in another, and is censored at the last row otherwise. A state left and
+    entered again between two rows is not seen.
+
+    Parameters
+    ----------
+    cohort, levels
+        As for `state_intervals`.
+    state
+        One of the levels.
+    days
+        Since the first row of each patient, finite.
+    level
+        Confidence level.
+
+    Returns
+    -------
+    DataFrame
+        One row a day: `day`, `state`, `n` (patients who begin in it), `events` (of them who have
+        left it by then), `estimate`, `lower`, `upper`, `level`, `interval`, `synthetic`. Missing
+        beyond the last row of anybody still in the state, and where nobody begins in it; the limits
+        also where nobody, or everybody, has left.
+
+    Raises
+    ------
+    DataError, ValueError
+        As `state_intervals`; a ValueError too when state, days or level are not legal.
+
+    References
+    ----------
+    Kaplan EL, Meier P. J Am Stat Assoc 1958;53:457. Kalbfleisch JD, Prentice RL. The Statistical
+    Analysis of Failure Time Data. Wiley, 1980 (interval on the complementary log-log scale).
+    """
+    check_level(level)
+    wanted = _checked_days(days)
+    rows = status_rows(cohort, levels)
+    if state not in levels:
+        raise ValueError(f"There is no state '{state}'; take one of {', '.join(levels)}.")
+    first = rows.drop_duplicates("patient").set_index("patient")
+    begins = first.index[first["status"] == state]
+    rows = rows[rows["patient"].isin(begins)]
+    began = rows["patient"].map(first["day"]).astype(float)
+    rows = rows.assign(since=rows["day"] - began)
+    elsewhere = rows[rows["status"] != state].groupby("patient")["since"].min()
+    last = rows.groupby("patient")["since"].max()
+    time = elsewhere.reindex(last.index).fillna(last)
+    left = last.index.isin(elsewhere.index)
+    table = pd.DataFrame({"day": wanted, "state": state, "n": len(last)})
+    gone = (time.to_numpy()[None, :] <= wanted[:, None]) & left
+    table["events"] = gone.sum(axis=1)
+    kept, error = _still_there(time.to_numpy(), left, wanted)
+    inside = (kept > 0) & (kept < 1)
+    half = norm.ppf((1 + level) / 2) * error / -np.log(np.where(inside, kept, 0.5))
+    limits = [np.where(inside, 1.0 - kept ** np.exp(sign * half), np.nan) for sign in (-1, 1)]
+    return table.assign(
+        estimate=1.0 - kept,
+        lower=limits[0],
+        upper=limits[1],
+        level=float(level),
+        interval="Kaplan-Meier, log-log",
+        synthetic=cohort.synthetic,
+    )
+
+
+def _still_there(
+    time: np.ndarray, left: np.ndarray, days: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probability of being there still on each day, and the standard error over it."""
+    if not time.size:
+        return np.full(days.size, np.nan), np.full(days.size, np.nan)
+    if not left.any():
+        return np.where(days <= time.max(), 1.0, np.nan), np.zeros(days.size)
+    found = SurvfuncRight(time, left.astype(int))
+    place = np.searchsorted(found.surv_times, days, side="right") - 1
+    kept = np.where(place < 0, 1.0, found.surv_prob[np.maximum(place, 0)])
+    error = np.where(place < 0, 0.0, found.surv_prob_se[np.maximum(place, 0)])
+    # After the last one has left or is lost nothing is known, unless nobody is left to leave.
+    kept = np.where((days > time.max()) & (kept > 0), np.nan, kept)
+    return kept, error / np.where(kept > 0, kept, np.nan)
+
+
+def _product_limit(pairs: pd.DataFrame, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Days of transitions (time,), and the shares before the first and after each (1 + time, k)."""
+    k = start.size
+    before, after = (pairs[name].cat.codes.to_numpy() for name in ("state", "next_state"))
+    from_day, to_day = (pairs[name].to_numpy() for name in ("from_day", "to_day"))
+    times = np.unique(to_day[before != after])
+    path = [start]
+    for time in times:
+        here = (from_day < time) & (time <= to_day)
+        at_risk = np.bincount(before[here], minlength=k)
+        now = (to_day == time) & (before != after)
+        moved = np.zeros((k, k))
+        np.add.at(moved, (before[now], after[now]), 1.0)
+        # Who is left, by counting: in whole numbers, so that no share can fall below 0.
+        stayed = np.where(at_risk > 0, at_risk - moved.sum(axis=1), 1.0)
+        path.append(path[-1] @ ((moved + np.diag(stayed)) / np.maximum(at_risk, 1)[:, np.newaxis]))
+    return times, np.array(path)
+
+
+def _first_shares(rows: pd.DataFrame) -> np.ndarray:
+    codes = rows.drop_duplicates("patient")["status"].cat.codes
+    counts = np.bincount(codes, minlength=len(rows["status"].cat.categories))
+    return counts / counts.sum()
+
+
+def _counts_on(rows: pd.DataFrame, day: float) -> np.ndarray:
+    """How many patients under observation are in each state on a day."""
+    still = rows.groupby("patient")["day"].transform("max") >= day
+    latest = rows[still & (rows["day"] <= day)].drop_duplicates("patient", keep="last")
+    return np.bincount(latest["status"].cat.codes, minlength=len(rows["status"].cat.categories))
+
+
+def _checked_days(days: Sequence[float]) -> np.ndarray:
+    wanted = np.asarray(days, dtype=float)
+    if wanted.ndim != 1 or wanted.size == 0 or not np.isfinite(wanted).all():
+        raise ValueError(f"`days` is {days!r}; list at least one day since inclusion, finite.")
+    return wanted

@@ -1,0 +1,226 @@
+"""Histories in tables: who is in which state when, counted and as a model has it."""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.data.margins import YEAR
+from mmn_bayes.data.schema import Cohort
+from mmn_bayes.data.status_paths import on_clock
+from mmn_bayes.errors import CohortWarning
+from mmn_bayes.model_file.long_run import States
+from mmn_bayes.outcomes.states.design import states_seen
+from mmn_bayes.outcomes.states.estimands import ever_left, state_occupancy, states_of, time_in_state
+from mmn_bayes.outcomes.states.observed import aalen_johansen, empirical_occupancy, observed_leaving
+from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
+from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS
+
+AALEN_JOHANSEN = "Aalen-Johansen"
+KAPLAN_MEIER = "Kaplan-Meier"
+_DAYS = tuple(YEAR * year for year in (0.0, 0.5, 1.0, 2.0, 5.0))
+_COLUMNS = (
+    *("n", "events", "missing", "estimate", "lower", "upper", "level", "interval"),
+    *("ess_bulk", "ess_tail", "r_hat", "mcse", "extrapolated", "meaning", "synthetic"),
+)
+
+
+def occupancy_table(
+    cohort: Cohort,
+    fit: xr.DataTree,
+    *,
+    days: Sequence[float] = _DAYS,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Set the shares in each state side by side, counted and as the model has them.
+
+    Parameters
+    ----------
+    cohort, fit
+        The cohort, and a fit of it with states.
+    days
+        Since day 0 of the histories; by default 0, half a year, 1, 2 and 5 years.
+    level
+        Of all intervals.
+
+    Returns
+    -------
+    DataFrame
+        `day`, `state`, `source`: for each day and state the share counted of those under
+        observation then (exact interval), that of Aalen and Johansen, that of these patients and
+        that of new ones. `extrapolated` says that nobody was seen so late.
+
+    Raises
+    ------
+    DataError
+        As `state_intervals`.
+    ValueError
+        When the fit has no states or is not of this cohort, or the days are not legal.
+    """
+    states = _require_of(cohort, fit)
+    counted = on_clock(cohort, states.since)
+    levels = states.levels
+    empirical = empirical_occupancy(counted, levels=levels, days=days, level=level)
+    product = aalen_johansen(counted, levels=levels, days=days)
+    parts = [
+        empirical.assign(source=OBSERVED, meaning="of those under observation on that day"),
+        product.assign(source=AALEN_JOHANSEN, meaning="carried on by what those at risk did"),
+    ]
+    for patients, whose in PATIENTS.items():
+        drawn = state_occupancy(fit, days=days, patients=patients)
+        table = summarise(drawn, level=level, interval="eti")
+        parts.append(table.assign(source=f"model, {whose}", meaning=drawn.attrs["meaning"]))
+    table = pd.concat(parts, ignore_index=True)
+    table["state"] = pd.Categorical(table["state"], levels, ordered=True)
+    table = table.sort_values(["day", "state"], kind="stable", ignore_index=True)
+    table["state"] = table["state"].astype(str)
+    return _laid_out(table, ["day", "state", "source"], table["day"] > _last_day(fit))
+
+
+def time_table(
+    fit: xr.DataTree,
+    *,
+    years: Sequence[float] = (1.0, 2.0, 5.0),
+    by: str | None = None,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Print the expected time in each state over the first years.
+
+    Parameters
+    ----------
+    fit, years, by
+        As for `time_in_state`.
+    level
+        Of the equal-tailed credible intervals.
+
+    Returns
+    -------
+    DataFrame
+        `year`, `state`, `source` (and `by`), `estimate` in years with its interval, of these
+        patients and of new ones; `extrapolated` says that nobody was seen so long.
+
+    Raises
+    ------
+    ValueError
+        As `time_in_state`.
+    """
+    parts = []
+    for patients, whose in PATIENTS.items():
+        drawn = time_in_state(fit, years=years, patients=patients, by=by)
+        table = summarise(drawn, level=level, interval="eti")
+        parts.append(table.assign(source=f"model, {whose}", meaning=drawn.attrs["meaning"]))
+    table = pd.concat(parts, ignore_index=True)
+    first = [*([by] if by is not None else []), "year", "state", "source"]
+    return _laid_out(table, first, table["year"] * YEAR > _last_day(fit))
+
+
+def leaving_table(
+    cohort: Cohort,
+    fit: xr.DataTree,
+    *,
+    state: str | None = None,
+    days: Sequence[float] = _DAYS[1:],
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Set the probability of having left a state side by side, by Kaplan and Meier and the model.
+
+    Parameters
+    ----------
+    cohort, fit, days, level
+        As for `occupancy_table`.
+    state
+        The state; by default the first level.
+
+    Returns
+    -------
+    DataFrame
+        `day`, `state`, `source`, and the estimate with its interval. The model counts a state that
+        was left and entered again between two visits, which Kaplan and Meier do not see.
+
+    Raises
+    ------
+    DataError, ValueError
+        As `occupancy_table`, and when there is no such state.
+    """
+    states = _require_of(cohort, fit)
+    state = states.levels[0] if state is None else state
+    drawn = ever_left(fit, days=days, state=state)
+    model = summarise(drawn, level=level, interval="eti").assign(
+        source=f"model, {PATIENTS['population']}", state=state, meaning=drawn.attrs["meaning"]
+    )
+    counted = observed_leaving(
+        *(on_clock(cohort, states.since),),
+        levels=states.levels,
+        state=state,
+        days=days,
+        level=level,
+    )
+    observed = counted.assign(source=KAPLAN_MEIER, meaning="of those first seen in it, since then")
+    table = pd.concat([observed, model], ignore_index=True)
+    table = table.sort_values("day", kind="stable", ignore_index=True)
+    return _laid_out(table, ["day", "state", "source"], table["day"] > _last_day(fit))
+
+
+def histories_notes(cohort: Cohort, fit: xr.DataTree) -> list[str]:
+    """Return what tables of histories are to be read with.
+
+    Parameters
+    ----------
+    cohort, fit
+        As for `occupancy_table`.
+
+    Returns
+    -------
+    list of str
+        What day 0 is, how many patients and intervals there are, how long the intervals are, who
+        enters late, how long anybody was seen.
+    """
+    design, states = design_of(fit), states_of(fit)
+    seen = pd.DataFrame({n: design[f"seen_{n}"].to_numpy() for n in ("patient", "step")})
+    first = seen.groupby("patient")["step"].min()
+    gaps = seen.groupby("patient")["step"].diff().dropna()
+    day = "the first infusion" if states.since == "first_infusion" else "inclusion"
+    days = states.step_days
+    return [
+        f"Day 0 is that of {day}. A step has {days:g} days.",
+        f"{first.size} of {len(cohort.patients)} patients have a state, {int((first > 0).sum())} "
+        "of them first seen after day 0: their first state is taken as given, and says nothing of "
+        "how patients begin.",
+        f"{gaps.size} intervals of {gaps.min():.0f} to {gaps.max():.0f} steps (median "
+        f"{gaps.median():g}); what happened within one is summed over.",
+        f"Nobody was seen after day {_last_day(fit):.0f}; beyond it the model extrapolates.",
+        "Who is no longer seen is taken to be like those with the same history who are.",
+    ]
+
+
+def _require_of(cohort: Cohort, fit: xr.DataTree) -> States:
+    """Raise unless a fit is of the histories of a cohort; return what its model says of states."""
+    states, design = states_of(fit), design_of(fit)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CohortWarning)  # what has no part was said at the fit
+        seen = states_seen(spec_of(fit), cohort)
+    names = design["patient"].to_numpy()[design["seen_patient"].to_numpy()]
+    own = pd.DataFrame({n: design[f"seen_{n}"].to_numpy() for n in ("step", "code")})
+    own = own.assign(patient=names).sort_values(["patient", "step"])
+    theirs = seen.sort_values(["patient", "step"])
+    columns = ["patient", "step", "code"]
+    if own[columns].to_numpy().tolist() != theirs[columns].to_numpy().tolist():
+        raise ValueError(
+            f"The fit of '{spec_of(fit).name}' is not of this cohort; give the one it is of."
+        )
+    return states
+
+
+def _last_day(fit: xr.DataTree) -> float:
+    """Last day since day 0 that anybody was seen on."""
+    return float(design_of(fit)["seen_day"].max())
+
+
+def _laid_out(table: pd.DataFrame, first: list[str], extrapolated: pd.Series) -> pd.DataFrame:
+    table = table.assign(extrapolated=np.asarray(extrapolated, dtype=bool))
+    columns = [*first, *(name for name in _COLUMNS if name in table)]
+    counts = {name: "Int64" for name in ("n", "events", "missing") if name in table}
+    return filled_reason(table[with_reason(columns, table)].astype(counts))

@@ -1,0 +1,1 @@
+"""Effects of candidate predictors: estimated, counted, compared, and judged by their margins."""

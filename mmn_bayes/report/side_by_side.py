@@ -1,0 +1,32 @@
+"""What all tables call the same: observed rows, whose rates rows are of, labels of groups."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmn_bayes.posterior.new_patients import Patients
+
+OBSERVED = "observed"
+# What `patients` of `response_probability` is called in a table, in the order of the rows.
+PATIENTS: Mapping[Patients, str] = {"cohort": "these patients", "population": "new patients"}
+NAIVE_LABELS = {True: "naive", False: "previously treated"}
+FIRST_GROUPS = ("naive", "yes")
+
+
+def group_label(by: str | None, value: Any) -> str:
+    """Return the printed label of a group.
+
+    Parameters
+    ----------
+    by, value
+        What makes the groups, and the value of one.
+
+    Returns
+    -------
+    str
+        "naive" or "previously treated"; "yes" or "no" for any other yes/no; a text as it is.
+    """
+    if isinstance(value, str):
+        return value
+    if by == "naive":
+        return NAIVE_LABELS[bool(value)]
+    return "yes" if value else "no"
