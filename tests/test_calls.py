@@ -41,7 +41,7 @@ def test_the_ten_candidates_have_the_priors_of_the_file(models, name):
     spec = ten_candidates(file)
     assert tuple(p.name for p in spec.candidates) == COLUMNS
     assert [p.name for p in spec.predictors if p.margin is None] == ["naive"]
-    like = next(p for p in file.candidates if p.kind == "yes_no")
+    like = next(p for p in file.candidates if p.kind.name == "yes_no")
     assert all(p.prior == like.prior and p.margin == like.margin for p in spec.candidates)
     if file.shrinkage is not None:
         assert spec.shrinkage.of == COLUMNS

@@ -137,9 +137,9 @@ class Answers:
                 continue
             value = self.columns.loc[patient, p.column]
             effect = np.atleast_1d(shrunk.get(p.name, point.get(p.name)))
-            if p.kind == "category":
+            if p.kind.name == "category":
                 total += float(effect[p.levels.index(value) - 1]) if value != p.levels[0] else 0.0
-            elif p.kind == "ordered":
+            elif p.kind.name == "ordered":
                 passed = p.levels.index(value)
                 total += float(effect[0] * np.sum(point[f"{p.name}_steps"][:passed]))
             else:
@@ -423,9 +423,9 @@ def shrunk_by_hand(answers: Answers, point: Point) -> dict[str, np.ndarray]:
         values = columns[p.column]
         if p.name not in spec.shrinkage.of:
             continue
-        if p.kind == "category":
+        if p.kind.name == "category":
             own[p.name] = [(values == level).to_numpy(float) for level in p.levels[1:]]
-        elif p.kind == "ordered":
+        elif p.kind.name == "ordered":
             own[p.name] = [values.map(p.levels.index).to_numpy(float) / (len(p.levels) - 1)]
         else:
             own[p.name] = [values.to_numpy(float) / p.per]
@@ -554,7 +554,9 @@ def some_point(spec: ModelSpec, cohort: Cohort, seed: int) -> dict[str, np.ndarr
             point[name] = SCIPY[prior.distribution](prior).rvs(n, rng)
         elif prior.distribution == "dirichlet":
             point[name] = rng.dirichlet(3.0 + np.array(prior["concentration"]))
-        elif name in (categories := {p.name: p for p in spec.predictors if p.kind == "category"}):
+        elif name in (
+            categories := {p.name: p for p in spec.predictors if p.kind.name == "category"}
+        ):
             n = len(categories[name].levels) - 1
             point[name] = SCIPY[prior.distribution](prior).rvs(n, rng)
         else:
@@ -583,7 +585,7 @@ def some_point(spec: ModelSpec, cohort: Cohort, seed: int) -> dict[str, np.ndarr
 def some_scales(spec: ModelSpec, cohort: Cohort, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """What effects with a common prior are made of, and by how many patients."""
     of = [p for p in spec.predictors if p.name in spec.shrinkage.of]
-    n = sum(len(p.levels) - 1 if p.kind == "category" else 1 for p in of)
+    n = sum(len(p.levels) - 1 if p.kind.name == "category" else 1 for p in of)
     evaluable = len(judged_by_hand(spec, cohort))
     graded = cohort.grades.dropna(subset="grade")["patient"].nunique()
     point = {

@@ -14,7 +14,6 @@ from statsmodels.genmod.generalized_estimating_equations import OrdinalGEE
 from mmn_bayes.data.reading import make_cohort, read_cohort
 from mmn_bayes.data.restricting import of_patients
 from mmn_bayes.errors import CohortWarning, DataError, SpecError
-from mmn_bayes.model_file.labels import effect_labels, effect_meaning
 from mmn_bayes.model_file.reading import parse_spec, read_spec
 from mmn_bayes.predictors import observed_regressions
 from mmn_bayes.predictors.observed import EFFECT_COLUMNS, METHODS, observed_effects
@@ -539,7 +538,7 @@ def test_grades_of_patients_without_the_covariate_are_left_out(spec_of):
 def test_labels_and_meanings(spec_of):
     number = {"kind": "number", "centre": 0, "per": 0.5}
     spec = spec_of(age=AGE, arm=ARM, atrophy=ATROPHY, male=YES_NO, number=number)
-    said = {label: effect_meaning(p, label) for p in spec.candidates for label in effect_labels(p)}
+    said = {label: p.meaning(label) for p in spec.candidates for label in p.labels}
     assert said == {
         "age": "per 10 years",
         "arm: left": "left against right",

@@ -19,7 +19,6 @@ from mmn_bayes.engine.predicting import predict
 from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning, DataError, SpecError
 from mmn_bayes.model_file.candidates import with_candidates
-from mmn_bayes.model_file.labels import effect_meaning
 from mmn_bayes.model_file.reading import parse_spec, read_spec
 from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.outcomes.response.rates import rates_with, setting
@@ -108,7 +107,7 @@ def test_effects_have_the_labels_and_meanings_of_their_kind(models, tables):
         "stage": ("early", "late"),
         "strong": (0, 1),
     }
-    said = [effect_meaning(e.predictor, e.label) for e in candidate_effects(spec)]
+    said = [e.predictor.meaning(e.label) for e in candidate_effects(spec)]
     assert said == [
         *("per 1", "south against north", "east against north"),
         *("late against early", "per 1"),

@@ -7,9 +7,8 @@ import xarray as xr
 from mmn_bayes.data.findings import rows_of_patients
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.errors import DataError
-from mmn_bayes.model_file.columns import effect_columns, predictor_numbers, wrong_column
-from mmn_bayes.model_file.labels import effect_labels
-from mmn_bayes.model_file.model_spec import ModelSpec, Predictor
+from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.predictor_kinds import Predictor, wrong_column
 
 
 def with_covariates(design: xr.Dataset, spec: ModelSpec, patients: pd.DataFrame) -> xr.Dataset:
@@ -34,7 +33,7 @@ def with_covariates(design: xr.Dataset, spec: ModelSpec, patients: pd.DataFrame)
     DataError
         When such a column is the same for all of them: it cannot be standardised.
     """
-    numbers = {p.name: predictor_numbers(p, patients[p.column]) for p in spec.predictors}
+    numbers = {p.name: p.numbers(patients[p.column]) for p in spec.predictors}
     # Places of levels are whole numbers, by which the graph picks effects.
     values = {
         p.name: numbers[p.name].astype(np.int64 if p.levels else float) for p in spec.predictors
@@ -42,13 +41,13 @@ def with_covariates(design: xr.Dataset, spec: ModelSpec, patients: pd.DataFrame)
     design = design.assign({f"x_{n}": ("patient", own) for n, own in values.items()})
     for p in spec.predictors:
         if p.levels:
-            name = f"{'level' if p.kind == 'category' else 'step'}_of_{p.name}"
+            name = f"{p.kind.levels_are}_of_{p.name}"
             design = design.assign_coords({name: np.array(p.levels[1:])})
     if not spec.shrunk:
         return design
     informing = in_likelihood(spec, design)
-    labels = [label for p in spec.shrunk for label in effect_labels(p)]
-    columns = [effect_columns(p, patients[p.column])[informing] for p in spec.shrunk]
+    labels = [label for p in spec.shrunk for label in p.labels]
+    columns = [p.kind.columns(p, numbers[p.name])[informing] for p in spec.shrunk]
     sd = np.concatenate([own.std(axis=0) for own in columns])
     constant = [label for label, own in zip(labels, sd, strict=True) if own == 0.0]
     if constant:

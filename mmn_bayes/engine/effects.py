@@ -8,7 +8,8 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from mmn_bayes.engine.priors import MAKERS, parameter
-from mmn_bayes.model_file.model_spec import ModelSpec, Predictor
+from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.predictor_kinds import CATEGORY, ORDERED, Predictor, PredictorKind
 from mmn_bayes.model_file.prior import Prior
 
 Arrays = Mapping[str, Any]
@@ -35,21 +36,32 @@ def predictor_sum(
 
 def _of_patients(predictor: Predictor, x: Any, known: Mapping[str, Any]) -> Any:
     """What one predictor adds for each patient; shape (patient,)."""
-    name = predictor.name
-    effect = known[name] if name in known else _effect(predictor)
-    if predictor.kind == "category":
-        return pt.concatenate([pt.zeros(1), effect])[x]
-    if predictor.kind == "ordered":
-        steps = known.get(f"{name}_steps")
-        if steps is None:
-            steps = parameter(f"{name}_steps", _stated(predictor.steps), dims=f"step_of_{name}")
-        return effect * pt.concatenate([pt.zeros(1), pt.cumsum(steps)])[x]
-    return effect * x
+    effect = known.get(predictor.name)
+    if effect is None:
+        effect = parameter(predictor.name, _stated(predictor.prior), dims=predictor.effect_dim)
+    if predictor.kind.linear:
+        return effect * x
+    return ADDED[predictor.kind](predictor, effect, x, known)
 
 
-def _effect(predictor: Predictor) -> Any:
-    dims = f"level_of_{predictor.name}" if predictor.kind == "category" else None
-    return parameter(predictor.name, _stated(predictor.prior), dims=dims)
+def _of_levels(predictor: Predictor, effect: Any, x: Any, known: Mapping[str, Any]) -> Any:
+    return pt.concatenate([pt.zeros(1), effect])[x]
+
+
+def _of_steps(predictor: Predictor, effect: Any, x: Any, known: Mapping[str, Any]) -> Any:
+    name = f"{predictor.name}_steps"
+    steps = known.get(name)
+    if steps is None:
+        steps = parameter(name, _stated(predictor.steps), dims=f"step_of_{predictor.name}")
+    return effect * pt.concatenate([pt.zeros(1), pt.cumsum(steps)])[x]
+
+
+# What predictors with levels add, of each kind: of the predictor, its effects, and the places of
+# the patients' levels.
+ADDED: dict[PredictorKind, Callable[[Predictor, Any, Any, Mapping[str, Any]], Any]] = {
+    CATEGORY: _of_levels,
+    ORDERED: _of_steps,
+}
 
 
 def _stated(prior: Prior | None) -> Prior:
@@ -101,10 +113,8 @@ def shrunk_effects(spec: ModelSpec, arrays: Arrays) -> dict[str, Any]:
     for p in spec.shrunk:
         own = every[start : start + p.n_columns]
         start += p.n_columns
-        if p.kind == "category":
-            effects[p.name] = pm.Deterministic(p.name, own, dims=f"level_of_{p.name}")
-        else:
-            effects[p.name] = pm.Deterministic(p.name, own[0])
+        own = own if p.effect_dim else own[0]
+        effects[p.name] = pm.Deterministic(p.name, own, dims=p.effect_dim)
     return effects
 
 

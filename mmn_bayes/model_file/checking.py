@@ -12,6 +12,7 @@ from mmn_bayes.data.toml_text import SHOWN, unwritable, walk
 from mmn_bayes.model_file.checking_long_run import long_run_contradictions
 from mmn_bayes.model_file.checking_predictors import predictor_contradictions
 from mmn_bayes.model_file.keys import Key
+from mmn_bayes.model_file.predictor_kinds import KINDS, linear_kinds
 from mmn_bayes.model_file.vocabulary import (
     DISTRIBUTIONS,
     FILE_KEYS,
@@ -81,7 +82,7 @@ def defects_of(content: Mapping[str, Any]) -> list[str]:
     if unseen := list(_refused_characters(content)):
         return unseen
     outcome = content.get("outcome")
-    legal = KEYS["outcome"].choices
+    legal = tuple(KEYS["outcome"].choices)
     if outcome not in legal:
         return [f"outcome: {_shown(outcome)} is not one of {', '.join(legal)}; state one of them."]
     leaves = dict(_leaves(content))
@@ -181,7 +182,7 @@ def _wrong_value(value: Any, key: Key) -> Iterator[str]:
         yield f"{value} is not a finite number."
         return
     match key.kind:
-        case "choice" if value not in key.choices:
+        case "choice" if value not in tuple(key.choices):  # a list is in no mapping either
             yield f"{_shown(value)} is not one of {', '.join(key.choices)}."
         case "text" | "label" if not isinstance(value, str) or not value.strip():
             yield f"{_shown(value)} is not a text; state it in quotes."
@@ -417,8 +418,8 @@ def _relaxed_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
             f"relaxed.by: '{by}' is neither muscle nor the gain nor a predictor of the model; take "
             f"one of {', '.join(known)}."
         )
-    elif by in predictors and predictors[by]["kind"] not in ("yes_no", "number"):
-        yield f"relaxed.by: '{by}' has levels; only a predictor yes_no or number can be relaxed."
+    elif by in predictors and not KINDS[predictors[by]["kind"]].linear:
+        yield (f"relaxed.by: '{by}' has levels; only a predictor {linear_kinds()} can be relaxed.")
     if (by == "muscle") != ("groups" in content["relaxed"]):
         yield 'relaxed.groups: belongs to by = "muscle", which needs it, and to nothing else.'
     if len(content["scale"]["grades"]) < 3:

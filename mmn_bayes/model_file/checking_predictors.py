@@ -4,16 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmn_bayes.model_file.keys import LONG_RUN
+from mmn_bayes.model_file.predictor_kinds import KINDS, MARGIN_SCALES, linear_kinds
 from mmn_bayes.model_file.vocabulary import KEYS
 
-# The keys of a predictor that belong to some kinds only; those kinds need them, but for the unit.
-_OF_KIND = {
-    "centre": ("number",),
-    "per": ("number",),
-    "unit": ("number",),
-    "levels": ("category", "ordered"),
-    "steps": ("ordered",),
-}
 # What a predictor may act on, by the outcome.
 _ACTED_ON = {
     "grade": ("level", "gain", "slope", "wearing_off"),
@@ -44,21 +37,26 @@ def _of_one(path: str, table: Mapping[str, Any], content: Mapping[str, Any]) -> 
     legal = (*_ACTED_ON[outcome], *(a for t, a in _JOINT.items() if joint and t in content))
     if path == "predictor.naive" and table["column"] != "naive":
         yield f"{path}: this name is that of the column 'naive'; choose another."
-    kind = table["kind"]
-    for key, kinds in _OF_KIND.items():
-        if (key in table) and kind not in kinds:
+    kind = KINDS[table["kind"]]
+    for key in dict.fromkeys(key for k in KINDS.values() for key in (*k.needs, *k.takes)):
+        if key in table and key not in (*kind.needs, *kind.takes):
+            kinds = [k.name for k in KINDS.values() if key in (*k.needs, *k.takes)]
             yield (
                 f"{path}.{key}: belongs to a predictor of kind '{' or '.join(kinds)}', and to no "
                 "other."
             )
-        elif (key not in table) and kind in kinds and key != "unit":
+        elif key not in table and key in kind.needs:
             yield (
-                f"{path}.{key}: belongs to a predictor of kind '{kind}', and to no other; state it."
+                f"{path}.{key}: belongs to a predictor of kind '{kind.name}', and to no other; "
+                "state it."
             )
     of_long_run = table["acts_on"] in LONG_RUN
-    if (outcome == "events" or of_long_run) and kind not in ("yes_no", "number"):
+    if (outcome == "events" or of_long_run) and not kind.linear:
         what = table["acts_on"] if of_long_run else outcome
-        yield f"{path}.kind: '{kind}' has no meaning for outcome '{what}'; take yes_no or number."
+        yield (
+            f"{path}.kind: '{kind.name}' has no meaning for outcome '{what}'; take "
+            f"{linear_kinds()}."
+        )
     if table["acts_on"] not in legal:
         yield (
             f"{path}.acts_on: '{table['acts_on']}' has no meaning for outcome '{outcome}'; take "
@@ -90,7 +88,7 @@ def _margin(path: str, table: Mapping[str, Any], outcome: str) -> Iterator[str]:
     if absent:
         return
     scale, value = margin["scale"], margin["value"]
-    if {"odds_ratio": "response", "grades": "grade"}.get(scale, outcome) != outcome:
+    if MARGIN_SCALES[scale].outcome not in ("", outcome):
         yield f"{path}.margin.scale: '{scale}' has no meaning for outcome '{outcome}'."
     if scale == "odds_ratio" and value <= 1:
         yield f"{path}.margin.value: an odds ratio of {value} is none; give one above 1."
@@ -124,7 +122,7 @@ def _historical(content: Mapping[str, Any]) -> Iterator[str]:
     if historical is None:
         return
     predictors, of = content.get("predictor", {}), historical["of"]
-    yes_no = [name for name, predictor in predictors.items() if predictor["kind"] == "yes_no"]
+    yes_no = [name for name, table in predictors.items() if KINDS[table["kind"]].binary]
     if of not in yes_no:
         known = ", ".join(yes_no) or "none"
         yield f"historical.of: '{of}' is no predictor of kind yes_no; this file has: {known}."
@@ -155,7 +153,7 @@ def _shrinkage(content: Mapping[str, Any]) -> Iterator[str]:
             "units; let those of one share a prior."
         )
     prior = shrinkage["prior"]
-    n = sum(len(t.get("levels", ())) - 1 if t["kind"] == "category" else 1 for t in own)
+    n = sum(len(KINDS[t["kind"]].labels("", tuple(t.get("levels", ())))) for t in own)
     if prior["distribution"] == "horseshoe" and prior["relevant"] >= n:
         yield (
             f"shrinkage.prior: {prior['relevant']:g} of {n} effects are expected to be relevant; "

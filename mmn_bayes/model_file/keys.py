@@ -1,5 +1,6 @@
 """What is said of one key of model files."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 OUTCOMES = ("grade", "response", "events", "class", "blocks", "state")
@@ -31,4 +32,4 @@ class Key:
     text: str
     required: bool = True
     outcomes: tuple[str, ...] = OUTCOMES
-    choices: tuple[str, ...] = ()
+    choices: Collection[str] = ()

@@ -9,6 +9,7 @@ import tomli_w
 
 from mmn_bayes.data.response import ResponseRule
 from mmn_bayes.model_file.long_run import Blocks, Classes, Sharing, States
+from mmn_bayes.model_file.predictor_kinds import Predictor
 from mmn_bayes.model_file.prior import Prior
 
 # What a strategy for an intercurrent event does, as it is printed.
@@ -215,42 +216,6 @@ class Historical:
     model: str
     kind: str
     of: str
-
-
-@dataclass(frozen=True)
-class Margin:
-    """Below which an effect is clinically negligible: on which scale, how much, and why."""
-
-    scale: str
-    value: float
-    why: str
-
-
-@dataclass(frozen=True)
-class Predictor:
-    """An effect of one column of `patients`.
-
-    Of yes against no, of `per` units of a number, of each of the `levels` of a category against the
-    first, or of the last of ordered levels against the first, which `steps` shares out. `prior` is
-    None where the effect follows from a historical prior or is shrunk together with others.
-    """
-
-    name: str
-    column: str
-    kind: str
-    acts_on: str
-    centre: float
-    per: float
-    unit: str
-    levels: tuple[str, ...]
-    steps: Prior | None
-    margin: Margin | None
-    prior: Prior | None
-
-    @property
-    def n_columns(self) -> int:
-        """How many columns of numbers it is to a model: those of a category are its levels."""
-        return len(self.levels) - 1 if self.kind == "category" else 1
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,8 @@ from mmn_bayes.model_file.model_spec import (
     Gain,
     Group,
     Historical,
-    Margin,
     Memory,
     ModelSpec,
-    Predictor,
     Relaxed,
     Robust,
     Shrinkage,
@@ -29,6 +27,7 @@ from mmn_bayes.model_file.model_spec import (
     Time,
     Unit,
 )
+from mmn_bayes.model_file.predictor_kinds import KINDS, Margin, Predictor
 from mmn_bayes.model_file.prior import Prior
 from mmn_bayes.model_file.vocabulary import DISTRIBUTIONS
 
@@ -299,7 +298,7 @@ def _predictor(name: str, table: Mapping[str, Any]) -> Predictor:
     return Predictor(
         name,
         table["column"],
-        table["kind"],
+        KINDS[table["kind"]],
         table["acts_on"],
         float(table.get("centre", 0.0)),
         float(table.get("per", 1.0)),
@@ -333,4 +332,4 @@ def _relaxed_of(by: str, predictors: Mapping[str, Any]) -> str:
     """What has a set of cutpoints of its own, as `Relaxed.of` says."""
     if by == "gain":
         return "visit"
-    return "patient" if by != "muscle" and predictors[by]["kind"] == "number" else "site"
+    return "site" if by == "muscle" or KINDS[predictors[by]["kind"]].binary else "patient"

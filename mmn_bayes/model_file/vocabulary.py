@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mmn_bayes.model_file.keys import OUTCOMES, Key
 from mmn_bayes.model_file.long_run_keys import LONG_RUN_KEYS
+from mmn_bayes.model_file.predictor_kinds import KINDS, MARGIN_SCALES
 
 
 @dataclass(frozen=True)
@@ -332,7 +333,7 @@ KEYS: Mapping[str, Key] = {
         "choice",
         "kind of the column; levels of an ordered one each add to the one before, in one "
         "direction; of responses counted, classes, blocks and states: yes_no or number",
-        choices=("yes_no", "number", "category", "ordered"),
+        choices=KINDS,
     ),
     "predictor.*.acts_on": Key(
         "choice",
@@ -376,7 +377,7 @@ KEYS: Mapping[str, Key] = {
         "in the probability of response",
         required=False,
         outcomes=_PATIENTS,
-        choices=("odds_ratio", "grades", "response"),
+        choices=MARGIN_SCALES,
     ),
     "predictor.*.margin.value": Key(
         "positive number",

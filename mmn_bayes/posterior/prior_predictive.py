@@ -14,7 +14,8 @@ from mmn_bayes.data.schema import Cohort
 from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.predicting import predict
-from mmn_bayes.model_file.model_spec import ModelSpec, Predictor, spec_to_toml
+from mmn_bayes.model_file.model_spec import ModelSpec, spec_to_toml
+from mmn_bayes.model_file.predictor_kinds import Predictor
 from mmn_bayes.outcomes.blocks.estimands import block_kinds, expected_block_change
 from mmn_bayes.outcomes.classes.estimands import class_probability
 from mmn_bayes.outcomes.states.estimands import ever_left, state_occupancy
@@ -199,9 +200,8 @@ def _grade_quantities(
 
 def _as_recorded(predictor: Predictor, value: float) -> str:
     """A value of the design as the table of patients has it."""
-    if predictor.levels:
-        return predictor.levels[int(value)]
-    return f"{value * predictor.per + predictor.centre:g}"
+    recorded = predictor.value(value)
+    return recorded if isinstance(recorded, str) else f"{recorded:g}"
 
 
 def _as_fit(spec: ModelSpec, design: xr.Dataset, prior: xr.Dataset, seed: int) -> xr.DataTree:

@@ -8,6 +8,7 @@ import xarray as xr
 
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.predictor_kinds import MARGIN_SCALES
 from mmn_bayes.posterior.posterior_predictive import design_of, history_of, is_fit_of, spec_of
 from mmn_bayes.predictors.effects import CONDITIONAL
 from mmn_bayes.predictors.observed import observed_effects
@@ -16,7 +17,6 @@ from mmn_bayes.report.formatting import ABSENT
 
 POSTERIOR, OBSERVED = "posterior", "observed"
 _WHO = ("patient", "response")
-SCALES = {"odds_ratio": "odds ratio", "grades": "grades", "response": "change in response"}
 
 
 def compare_predictors(
@@ -144,7 +144,8 @@ def predictor_notes(table: pd.DataFrame, fits: Sequence[xr.DataTree]) -> list[st
     for fit in fits:
         for p in spec_of(fit).candidates:
             if p.margin is not None:
-                words = f"Margin, {SCALES[p.margin.scale]} {p.margin.value:g}: {p.margin.why}"
+                scale = MARGIN_SCALES[p.margin.scale].words
+                words = f"Margin, {scale} {p.margin.value:g}: {p.margin.why}"
                 notes += [words] if words not in notes else []
     own = table[table["source"] == POSTERIOR]
     counts = own["verdict"].value_counts()
@@ -199,7 +200,7 @@ def shown_predictors(table: pd.DataFrame) -> pd.DataFrame:
     columns = {
         "candidate": named,
         "by": table["model"],
-        "scale": table["scale"].map(SCALES),
+        "scale": table["scale"].map({n: scale.words for n, scale in MARGIN_SCALES.items()}),
         **{name: table[name] for name in ("estimate", "lower", "upper", "level", "interval")},
         "prior interval": _limits(table, "prior_lower", "prior_upper"),
         "P(> none)": table["p_above"],

@@ -7,8 +7,8 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.engine.covariates import in_likelihood
-from mmn_bayes.model_file.labels import effect_labels
-from mmn_bayes.model_file.model_spec import ModelSpec, Predictor
+from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.predictor_kinds import Predictor
 from mmn_bayes.outcomes.response.rates import rates_with, setting
 from mmn_bayes.posterior.posterior_predictive import (
     design_of,
@@ -61,15 +61,11 @@ def candidate_effects(spec: ModelSpec) -> list[Effect]:
             else "a predictor with a margin is one"
         )
         raise ValueError(f"The model '{spec.name}' has no candidates: {cure}.")
-    effects = []
-    for p in spec.candidates:
-        for place, label in enumerate(effect_labels(p), start=1):
-            if p.levels:
-                high = p.levels[place if p.kind == "category" else -1]
-                effects.append(Effect(label, p, p.levels[0], high))
-            else:
-                effects.append(Effect(label, p, p.centre, p.centre + p.per))
-    return effects
+    return [
+        Effect(label, p, *p.contrast(place))
+        for p in spec.candidates
+        for place, label in enumerate(p.labels, start=1)
+    ]
 
 
 def predictor_effects(fit: xr.DataTree, scale: Scale = "odds_ratio") -> xr.DataArray:
@@ -83,7 +79,7 @@ def predictor_effects(fit: xr.DataTree, scale: Scale = "odds_ratio") -> xr.DataA
         "odds_ratio" of response: for the logit of a model of responses that of a patient, whatever
         else is the same; otherwise that of the rates below. "response": change in the probability
         of response of new patients like the whole cohort when all have the one value of the column
-        and then the other (`effect_meaning`), by whatever the model makes of that column.
+        and then the other (`Predictor.meaning`), by whatever the model makes of that column.
         "grades": effect on strength over the mean gap between cutpoints.
         "model": as the model has it, log odds or units of strength.
 
@@ -139,11 +135,11 @@ def _stacked(spec: ModelSpec, posterior: xr.Dataset) -> xr.DataArray:
     parts = []
     for p in spec.candidates:
         own = posterior[p.name]
-        if p.kind == "category":
-            own = own.rename({f"level_of_{p.name}": "predictor"})
+        if p.effect_dim:
+            own = own.rename({p.effect_dim: "predictor"})
         else:
             own = own.expand_dims("predictor", axis=-1)
-        parts.append(own.assign_coords(predictor=effect_labels(p)))
+        parts.append(own.assign_coords(predictor=p.labels))
     return xr.concat(parts, "predictor").transpose("chain", "draw", "predictor")
 
 

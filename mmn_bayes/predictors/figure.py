@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from mmn_bayes.model_file.predictor_kinds import MARGIN_SCALES
 from mmn_bayes.predictors.comparison_table import OBSERVED, POSTERIOR, with_source
 from mmn_bayes.report.formatting import interval_in_words
 from mmn_bayes.report.style import (
@@ -105,7 +106,7 @@ def _n_lines(own: pd.DataFrame) -> dict[str, int]:
 def _draw(
     panel: Axes, own: pd.DataFrame, looks: Mapping[str, tuple[str, str]], scale: str, acts_on: str
 ) -> None:
-    logarithm = scale == "odds_ratio"
+    logarithm = MARGIN_SCALES[scale].ratio
     none = 1.0 if logarithm else 0.0
     low, high = _limits(own, logarithm)
     panel.axvline(none, color="0.4", linewidth=0.6, zorder=1)

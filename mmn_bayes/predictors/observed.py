@@ -13,9 +13,8 @@ from mmn_bayes.data.response import responses as judge_responses
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.data.tables import text_of
 from mmn_bayes.errors import DataError, SpecError
-from mmn_bayes.model_file.columns import effect_columns, wrong_column
-from mmn_bayes.model_file.labels import effect_labels, effect_meaning
-from mmn_bayes.model_file.model_spec import ModelSpec, Predictor
+from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.predictor_kinds import Predictor, wrong_column
 from mmn_bayes.outcomes.observed_rates import check_level
 from mmn_bayes.predictors.observed_regressions import (
     Estimate,
@@ -93,7 +92,7 @@ def observed_effects(cohort: Cohort, spec: ModelSpec, *, level: float = 0.95) ->
     Returns
     -------
     DataFrame
-        One row an effect, in the order of the model: `predictor` (as `effect_labels`), `effect`
+        One row an effect, in the order of the model: `predictor` (its label), `effect`
         (what it compares), `acts_on`, `method`, `adjusted_for` (what else the regression has),
         `estimate` (odds ratio), `lower`, `upper`, `level`, `interval`, `one_grade` (of grades: mean
         gap between the thresholds, log odds), `p_value`, `p_holm` (Holm over all rows with a
@@ -162,12 +161,12 @@ def _rows_of(
 ) -> Iterator[dict[str, object]]:
     """Fit the regression of one candidate; yield a row for each of its effects."""
     patients = cohort.patients
-    others = [p for p in spec.predictors if p.margin is None and p.kind in ("yes_no", "number")]
+    others = [p for p in spec.predictors if p.margin is None and p.kind.linear]
     others = [p for p in others if patients[p.column].nunique() > 1]
     asked = list(dict.fromkeys(p.column for p in (candidate, *others)))
     used = _among(outcomes, patients[asked].notna().all(axis=1).to_numpy())
     method, interval = METHODS[spec.outcome]
-    labels, adjusted_for = effect_labels(candidate), ""
+    labels, adjusted_for = candidate.labels, ""
     if candidate.acts_on == "wearing_off":
         method, interval = "none", ""
         note = "a regression of grades has no effect on how fast that of infusions wears off"
@@ -181,7 +180,7 @@ def _rows_of(
         with np.errstate(over="ignore"):  # odds beyond the largest number are infinite
             ratios = np.exp([each.estimate, each.lower, each.upper])
         yield {
-            **{"predictor": label, "effect": effect_meaning(candidate, label)},
+            **{"predictor": label, "effect": candidate.meaning(label)},
             **{"acts_on": candidate.acts_on, "method": method, "adjusted_for": adjusted_for},
             **dict(zip(("estimate", "lower", "upper"), ratios, strict=True)),
             **{"interval": interval, "one_grade": each.one_grade},
@@ -245,7 +244,7 @@ def _terms(
 ) -> list[tuple[str, np.ndarray]]:
     """Name a predictor's columns, shape (row, effect); the last term is what it acts by."""
     name = predictor.column
-    main = effect_columns(predictor, patients[name])[used.who]
+    main = predictor.kind.columns(predictor, predictor.numbers(patients[name]))[used.who]
     if predictor.acts_on not in _TIME_OF:
         return [(name, main)]
     time = _TIME_OF[predictor.acts_on]
@@ -299,7 +298,7 @@ def _obstacle(
         return f"every patient used {'responded' if used.value[0] else 'did not respond'}"
     if np.ptp(used.value) == 0:
         return f"every grade used is {spec.scale[used.value[0]]}"
-    if candidate.kind == "category" and candidate.levels[0] not in there:
+    if candidate.kind.nominal and candidate.levels[0] not in there:
         return f"no patient used is '{candidate.levels[0]}', which the others are compared with"
     time = _TIME_OF.get(candidate.acts_on)
     if time is not None and np.ptp(used.times[time]) == 0:

@@ -12,9 +12,9 @@ from mmn_bayes.data.response import NOT_GRADED, judged_patients, visit_pair
 from mmn_bayes.data.restricting import of_patients
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.errors import DataError
-from mmn_bayes.model_file.columns import predictor_numbers, wrong_column
 from mmn_bayes.model_file.keys import LONG_RUN
-from mmn_bayes.model_file.model_spec import ModelSpec, Predictor
+from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.predictor_kinds import Predictor, wrong_column
 
 # How many patients with the nearest predictions a missing value is drawn from. The 20 that
 # statsmodels has as its default are half of a cohort of 40, whoever they are like.
@@ -104,7 +104,7 @@ def impute_cohorts(
         raise ValueError("No covariate of the model is missing for anybody; fit the cohort itself.")
     if defects := [d for each in asked.values() for d in _unusable(each, patients)]:
         raise DataError(_CANNOT, defects)
-    codes = {name: predictor_numbers(each, patients[name]) for name, each in asked.items()}
+    codes = {name: each.numbers(patients[name]) for name, each in asked.items()}
     numbers, name_of = _numbers(cohort, spec, asked, codes)
     regressors = _regressors(numbers, name_of)
     sets = []
@@ -267,7 +267,7 @@ def _asked(cohort: Cohort, spec: ModelSpec) -> dict[str, Predictor]:
         raise DataError(f"The model '{spec.name}' does not fit this cohort.", absent)
     asked: dict[str, Predictor] = {}
     for each in spec.predictors:
-        if each.column not in asked or asked[each.column].kind == "category":
+        if each.column not in asked or asked[each.column].kind.nominal:
             asked[each.column] = each
     return asked
 
@@ -288,8 +288,7 @@ def _unusable(predictor: Predictor, patients: pd.DataFrame) -> Iterator[str]:
         )
         return
     yield from wrong_column(predictor, patients)
-    many = predictor.kind == "category" and len(predictor.levels) > 2
-    if many and len(values) < len(patients):
+    if predictor.n_columns > 1 and len(values) < len(patients):
         yield (
             f"{place} is blank for {len(patients) - len(values)} patients, and its "
             f"{len(predictor.levels)} levels have no order that matching could go by; write the "
@@ -306,9 +305,9 @@ def _numbers(
     name_of = {name: f"x{place}" for place, name in enumerate(asked)}
     columns = {}
     for name, each in asked.items():
-        if each.kind == "category" and len(each.levels) > 2:  # complete, or it was refused
-            for place in range(1, len(each.levels)):
-                columns[f"{name_of[name]}_{place}"] = (codes[name] == place).astype(float)
+        if each.n_columns > 1:  # complete, or it was refused
+            for place, column in enumerate(each.kind.columns(each, codes[name]).T, start=1):
+                columns[f"{name_of[name]}_{place}"] = column
         else:
             columns[name_of[name]] = codes[name]
     if "naive" not in asked:

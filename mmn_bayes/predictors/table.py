@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmn_bayes.model_file.labels import effect_meaning
 from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.predictor_kinds import MARGIN_SCALES
 from mmn_bayes.posterior.posterior_predictive import spec_of
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.predictors.effects import (
@@ -94,7 +94,7 @@ def table_of_effects(
         rows.append(
             {
                 "predictor": e.label,
-                "effect": effect_meaning(e.predictor, e.label),
+                "effect": e.predictor.meaning(e.label),
                 "acts_on": e.predictor.acts_on,
                 **main,
                 "variance_removed": 1.0 - float(units.var(ddof=1) / prior_units.var(ddof=1))
@@ -124,7 +124,7 @@ def _of_margin(
     margin = effect.predictor.margin
     if margin is None:  # unreachable: candidates have one
         raise ValueError(f"'{effect.label}' has no margin.")
-    logarithm = margin.scale == "odds_ratio"
+    logarithm = MARGIN_SCALES[margin.scale].ratio
     nearest = float(np.log(margin.value)) if logarithm else margin.value
     of = summarise(own, level, "eti", above=0.0, within=(-nearest, nearest)).iloc[0]
     before = summarise(prior, level, "eti", within=(-nearest, nearest)).iloc[0]

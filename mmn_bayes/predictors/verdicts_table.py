@@ -41,7 +41,7 @@ def judged_effects(
     rows = []
     for p in spec.candidates:
         margin = p.margin
-        if p.kind not in ("yes_no", "number") or margin is None or margin.scale == "response":
+        if not p.kind.linear or margin is None or margin.scale == "response":
             raise ValueError(f"'{p.name}' is not judged here; margins are odds ratios or grades.")
         own = units.sel(predictor=p.name)
         of = summarise(own, level, "eti").iloc[0]

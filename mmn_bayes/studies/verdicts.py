@@ -11,6 +11,7 @@ import pandas as pd
 
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.predictor_kinds import linear_kinds
 from mmn_bayes.model_file.reading import parse_spec
 from mmn_bayes.predictors.observed import observed_effects
 from mmn_bayes.predictors.verdicts_table import judged_effects
@@ -57,10 +58,10 @@ def ten_candidates(spec: ModelSpec) -> ModelSpec:
         Named as the file.
     """
     content = spec.resolved
-    plain = [p for p in spec.candidates if p.kind in ("yes_no", "number")]
+    plain = [p for p in spec.candidates if p.kind.linear]
     if not plain:
-        raise ValueError(f"'{spec.name}' has no candidate of kind yes_no or number to be like.")
-    like = min(plain, key=lambda p: p.kind != "yes_no").name
+        raise ValueError(f"'{spec.name}' has no candidate of kind {linear_kinds()} to be like.")
+    like = min(plain, key=lambda p: not p.kind.binary).name
     of_one = {k: v for k, v in content["predictor"][like].items() if k not in ("column", "kind")}
     others = {p.name for p in spec.candidates}
     kept = {name: t for name, t in content["predictor"].items() if name not in others}

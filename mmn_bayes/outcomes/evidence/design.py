@@ -9,7 +9,8 @@ import xarray as xr
 
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.errors import DataError
-from mmn_bayes.model_file.model_spec import Evidence, ModelSpec, Predictor, Unit
+from mmn_bayes.model_file.model_spec import Evidence, ModelSpec, Unit
+from mmn_bayes.model_file.predictor_kinds import Predictor
 
 # Columns of a table of counts, by whose counts they are.
 _COUNTED = {"study": ("study", "n", "responders"), "patient": ("patient", "responder")}
@@ -155,10 +156,7 @@ def _set_out(spec: ModelSpec, unit: Unit, table: pd.DataFrame) -> xr.Dataset:
         "n": n.to_numpy(dtype=np.int64),
         "unit_of_row": number.astype(np.int64),
         "label_of_row": names.to_numpy(dtype=object).astype(str),
-        **{
-            f"x_{p.name}": (table[p.column].to_numpy(dtype=float) - p.centre) / p.per
-            for p in spec.predictors
-        },
+        **{f"x_{p.name}": p.numbers(table[p.column]) for p in spec.predictors},
     }
     synthetic = bool(table["synthetic"].any()) if "synthetic" in table else False
     return xr.Dataset(
@@ -203,8 +201,11 @@ def _unusable(predictors: tuple[Predictor, ...], table: pd.DataFrame) -> Iterato
         values = pd.to_numeric(table[predictor.column], errors="coerce")
         if values.isna().any():
             yield f"{where}: column '{predictor.column}' has cells without a number; fill them."
-        elif predictor.kind == "yes_no" and not values.isin([0, 1]).all():
-            yield f"{where}: column '{predictor.column}' is not all 0 and 1; write yes as 1."
+        elif not predictor.kind.fits(values.astype(float)):
+            yield (
+                f"{where}: column '{predictor.column}' does not hold {predictor.kind.holds} as "
+                "numbers (yes is 1)."
+            )
 
 
 def unit_of(spec: ModelSpec) -> Unit:

@@ -79,10 +79,7 @@ def new_unit_rate(
             "events": ("row", np.zeros(n, dtype=np.int64)),
             "n": ("row", np.ones(n, dtype=np.int64)),
             "unit_of_row": ("row", np.arange(n)),
-            **{
-                f"x_{p.name}": ("row", np.full(n, (at[p.name] - p.centre) / p.per))
-                for p in spec.predictors
-            },
+            **{f"x_{p.name}": ("row", np.full(n, p.number(at[p.name]))) for p in spec.predictors},
         },
         coords={"unit": np.arange(n).astype(str)},
         attrs=design.attrs,
@@ -127,7 +124,7 @@ def standardised_rates(
             f"{', '.join(predictors) or 'none'}."
         )
     others = [p for p in predictors.values() if p.name != name and p.name not in at]
-    columns = [design[f"x_{p.name}"].to_numpy() * p.per + p.centre for p in others]
+    columns = [p.value(design[f"x_{p.name}"].to_numpy()) for p in others]
     rows = np.array(columns).T if others else np.empty((1, 0))
     cells, counts = np.unique(rows, axis=0, return_counts=True)
     parts = []

@@ -174,8 +174,7 @@ def setting(spec: ModelSpec, column: str, value: float | str) -> dict[str, float
                 f"predictor.{p.name} has the levels {', '.join(p.levels)} of column '{column}', "
                 f"and '{value}' is none of them."
             )
-        numeric = p.levels.index(str(value)) if p.levels else float(value)
-        found[f"x_{p.name}"] = numeric if p.levels else (numeric - p.centre) / p.per
+        found[f"x_{p.name}"] = p.number(value)
     return found | ({"naive": float(value)} if column == "naive" else {})
 
 
