@@ -169,7 +169,7 @@ def test_the_curve_of_the_shift_passes_through_missing_at_random(tree):
 def test_a_model_of_responses_has_no_strength_to_shift(models, cohort):
     plain = read_spec(models / "response.toml")
     other = fit(plain, cohort, seed=1, chains=1, draws=20, tune=50, progress="off")
-    with pytest.raises(ValueError, match="a shift of strength needs a model of outcome 'grade'"):
+    with pytest.raises(ValueError, match="is of outcome 'response', not of grades"):
         delta_response(other, [0.0])
     table = missing_table(other, rate=0.2)
     total = (table["n"] + table["missing"] + table["not_judged"]).groupby(table["naive"]).nunique()

@@ -143,7 +143,7 @@ def test_odds_ratios_and_changes_are_those_computed_by_hand(fitted, cohort):
     without = eta - late * part[..., place] + strong * x["strong"].to_numpy()
     by_hand = expit(without + late).mean(-1) - expit(without).mean(-1)
     assert change.sel(predictor="stage").to_numpy() == pytest.approx(by_hand)
-    with pytest.raises(ValueError, match="are not of grades: its outcome is 'response'"):
+    with pytest.raises(ValueError, match="is of outcome 'response', not of grades"):
         predictor_effects(fitted, "grades")
     with pytest.raises(ValueError, match="scale is 'odds'; it is one of model, grades"):
         predictor_effects(fitted, "odds")

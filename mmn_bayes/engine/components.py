@@ -314,8 +314,7 @@ def in_usual_units(exposure: Exposure) -> bool:
 
 def wearing_off_factor(spec: ModelSpec, arrays: Arrays) -> Any:
     """What the half-life of wearing-off is multiplied by; shape (patient,), or 1."""
-    acting = [p for p in spec.predictors if p.acts_on == "wearing_off"]
-    if not acting:
+    if not spec.acting_on("wearing_off"):
         return 1.0
     known = pm.modelcontext(None).named_vars  # several compartments share these effects
     return pt.exp(predictor_sum(spec, "wearing_off", arrays, known))

@@ -27,7 +27,7 @@ def predictor_sum(
     `known` has the effects, by the names of their predictors, that follow from something else.
     """
     known = dict(known or {})
-    acting = [p for p in spec.predictors if p.acts_on == acts_on]
+    acting = spec.acting_on(acts_on)
     if any(p in spec.shrunk and p.name not in known for p in acting):
         known |= shrunk_effects(spec, arrays)
     parts = [_of_patients(p, arrays[f"x_{p.name}"], known) for p in acting]
@@ -179,9 +179,8 @@ def long_run_shifts(spec: ModelSpec, acts_on: str, arrays: Arrays, dim: str) -> 
         effects, shape (dim,).
     """
     found = {}
-    for p in spec.predictors:
-        if p.acts_on == acts_on:
-            found[p.name] = arrays[f"x_{p.name}"], parameter(p.name, _stated(p.prior), dims=dim)
+    for p in spec.acting_on(acts_on):
+        found[p.name] = arrays[f"x_{p.name}"], parameter(p.name, _stated(p.prior), dims=dim)
     for shared in spec.sharing:
         if shared.acts_on == acts_on:
             effect = parameter(shared.name, shared.prior, dims=dim)

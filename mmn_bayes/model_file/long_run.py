@@ -36,6 +36,11 @@ class Blocks:
     overdispersion: Prior | None
 
     @property
+    def binomial(self) -> bool:
+        """Whether new blocks are of so many nerves; if not, they are counts."""
+        return self.new == "binomial"
+
+    @property
     def priors(self) -> dict[str, Prior]:
         """Priors by the names of their parameters in the fit."""
         stated = {"block_stays": self.stays, "block_appears": self.appears}

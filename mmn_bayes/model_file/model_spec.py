@@ -299,6 +299,10 @@ class ModelSpec:
         """The predictors with a margin: those that are reported as candidates."""
         return tuple(p for p in self.predictors if p.margin is not None)
 
+    def acting_on(self, *what: str) -> tuple[Predictor, ...]:
+        """Return the predictors that act on one of some things."""
+        return tuple(p for p in self.predictors if p.acts_on in what)
+
     @property
     def shrunk(self) -> tuple[Predictor, ...]:
         """The predictors that share a prior."""
@@ -338,6 +342,39 @@ class ModelSpec:
         found |= {predictor.name: predictor.prior for predictor in self.predictors}
         found |= {f"{p.name}_steps": p.steps for p in self.predictors}
         return {name: prior for name, prior in found.items() if prior is not None}
+
+
+# What an outcome is of, in words.
+OUTCOME_WORDS = {
+    **{"grade": "grades", "response": "responses of patients", "events": "events"},
+    **{"class": "classes", "blocks": "blocks", "state": "states"},
+}
+_OUTCOMES = {Classes: "class", Blocks: "blocks", States: "state", Unit: "events"}
+
+
+def require_outcome(spec: ModelSpec, *outcomes: str, cure: str = "") -> ModelSpec:
+    """Return a model of one of some outcomes at least, as its own or as part of a joint one.
+
+    Raises
+    ------
+    ValueError
+        When it has none of them: that it is not of the first, and the `cure`.
+    """
+    if not set(outcomes) & set(spec.outcomes):
+        raise ValueError(
+            f"The model '{spec.name}' is of outcome '{spec.outcome}', not of "
+            f"{OUTCOME_WORDS[outcomes[0]]}{cure}."
+        )
+    return spec
+
+
+def section_of[Section: (Classes, Blocks, States, Unit)](
+    spec: ModelSpec, section: type[Section]
+) -> Section:
+    """Return what a model says of classes, blocks, states or events; raise for one without."""
+    require_outcome(spec, _OUTCOMES[section])
+    parts = (spec.classes, spec.blocks, spec.states, spec.unit)
+    return next(part for part in parts if isinstance(part, section))
 
 
 def spec_to_toml(spec: ModelSpec) -> str:

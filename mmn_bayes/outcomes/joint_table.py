@@ -198,7 +198,7 @@ def relation_table(fit: xr.DataTree, *, level: float = 0.95) -> pd.DataFrame:
         dim = table.columns[0]
         median = logs.median(("chain", "draw")).to_series().reindex(table[dim]).to_numpy()
         limits = {name: np.exp(table[name]) for name in ("lower", "upper")}
-        counted = spec.blocks is not None and spec.blocks.new != "binomial"
+        counted = spec.blocks is not None and not spec.blocks.binomial
         of_counts = (counted and shared.acts_on == "blocks") & (table[dim] == "appears")
         parts.append(
             table.assign(

@@ -3,24 +3,14 @@
 import numpy as np
 import xarray as xr
 
-from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.long_run import Blocks
+from mmn_bayes.model_file.model_spec import OUTCOME_WORDS, require_outcome, section_of
 from mmn_bayes.posterior.posterior_predictive import drawn_from, spec_of
 from mmn_bayes.posterior.summary import POSITIVE
 
 _SAMPLE = ("chain", "draw")
-# By what acts on it: the dim of an effect, and what a model without is said not to be of.
+# By what they act on: the dim of effects.
 _DIMS = {"class": "contrast", "blocks": "fate", "state": "contrast"}
-_WHAT = {"class": "classes", "blocks": "blocks", "state": "states"}
-
-
-def require_part(fit: xr.DataTree, acts_on: str) -> ModelSpec:
-    """Return the specification of a fit that has classes, blocks or states; else raise."""
-    spec = spec_of(fit)
-    if acts_on not in spec.outcomes:
-        raise ValueError(
-            f"The fit of '{spec.name}' is of outcome '{spec.outcome}', not of {_WHAT[acts_on]}."
-        )
-    return spec
 
 
 def _ratios(fit: xr.DataTree, acts_on: str, quantity: str) -> xr.DataArray:
@@ -28,11 +18,11 @@ def _ratios(fit: xr.DataTree, acts_on: str, quantity: str) -> xr.DataArray:
 
     Those of blocks and states share no dim with each other, so that each has its own function.
     """
-    spec, dim = require_part(fit, acts_on), _DIMS[acts_on]
-    names = [p.name for p in spec.predictors if p.acts_on == acts_on]
+    spec, dim = require_outcome(spec_of(fit), acts_on), _DIMS[acts_on]
+    names = [p.name for p in spec.acting_on(acts_on)]
     names += [shared.name for shared in spec.sharing if shared.acts_on == acts_on]
     if not names:
-        raise ValueError(f"The model '{spec.name}' has no predictors of {_WHAT[acts_on]}.")
+        raise ValueError(f"The model '{spec.name}' has no predictors of {OUTCOME_WORDS[acts_on]}.")
     posterior = fit["posterior"].to_dataset()
     drawn = xr.concat([posterior[name] for name in names], "predictor")
     drawn = drawn.assign_coords(predictor=names).transpose(*_SAMPLE, "predictor", dim)
@@ -109,6 +99,5 @@ def block_ratios(fit: xr.DataTree) -> xr.DataArray:
     ValueError
         When the fit has no blocks, or the model has no predictor of them.
     """
-    blocks = require_part(fit, "blocks").blocks
-    binomial = blocks is not None and blocks.new == "binomial"
+    binomial = section_of(spec_of(fit), Blocks).binomial
     return _ratios(fit, "blocks", "odds ratio" if binomial else "odds or rate ratio")

@@ -1,6 +1,7 @@
 """New patients like those of a cohort: whom they are like, and of which group they are."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -40,3 +41,11 @@ def new_patients(
 
 
 Patients = Literal["cohort", "population"]
+
+
+def require_patients(patients: object, legal: Sequence[str] = ()) -> None:
+    """Raise unless the patients asked for may be: those of `Patients`, or the `legal` ones."""
+    legal = legal or get_args(Patients)
+    if patients not in legal:
+        *others, last = map(repr, legal)
+        raise ValueError(f"patients is {patients!r}; it is {', '.join(others)} or {last}.")

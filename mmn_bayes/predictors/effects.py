@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.engine.covariates import in_likelihood
-from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome
 from mmn_bayes.model_file.predictor_kinds import Predictor
 from mmn_bayes.outcomes.response.rates import rates_with, setting
 from mmn_bayes.posterior.posterior_predictive import (
@@ -145,10 +145,7 @@ def _stacked(spec: ModelSpec, posterior: xr.Dataset) -> xr.DataArray:
 
 def _in_grades(fit: xr.DataTree, labels: Sequence[str]) -> xr.DataArray:
     spec = spec_of(fit)
-    if spec.outcome != "grade":
-        raise ValueError(
-            f"The effects of '{spec.name}' are not of grades: its outcome is '{spec.outcome}'."
-        )
+    require_outcome(spec, "grade")
     other = [p.name for p in spec.candidates if p.acts_on == "wearing_off" and p.name in labels]
     if other:
         raise ValueError(f"'{other[0]}' acts on a half-life: its effect is not of grades.")

@@ -8,7 +8,7 @@ from mmn_bayes.data.margins import block_counts
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.errors import DataError
 from mmn_bayes.model_file.long_run import Blocks
-from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.model_spec import ModelSpec, section_of
 
 UNKNOWN = -1
 FATES = ("stays", "appears")
@@ -53,8 +53,9 @@ def with_blocks(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
         )
     # Who was not seen at follow-up would have been tested as before.
     tested = np.where(np.isfinite(after), nerves["follow_up"], nerves["baseline"])
+    binomial = section_of(spec, Blocks).binomial
     unknown = np.isfinite(before) & ~np.isfinite(tested)
-    if section_of(spec).new == "binomial" and unknown.any():
+    if binomial and unknown.any():
         who = rows_of_patients(cohort.patients, counts.loc[unknown, "patient"])
         defects.append(
             f"blocks: column 'n_nerves' is blank for {unknown.sum()} patients with blocks ("
@@ -62,7 +63,7 @@ def with_blocks(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
             "'negative_binomial'."
         )
     none = both & (tested == 0)
-    if section_of(spec).new == "binomial" and none.any():
+    if binomial and none.any():
         who = rows_of_patients(cohort.patients, counts.loc[none, "patient"])
         defects.append(
             f"blocks: column 'n_nerves' is 0 at follow-up for {none.sum()} patients ("
@@ -71,7 +72,7 @@ def with_blocks(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
     if defects:
         raise DataError(headline, defects)
     known = nerves["baseline"].fillna(nerves["follow_up"]).fillna(UNKNOWN).to_numpy()
-    if section_of(spec).new != "binomial":
+    if not binomial:
         tested = np.full_like(tested, np.inf)
     blocked = np.minimum(np.nan_to_num(before), tested)
     free = np.where(np.isfinite(tested), np.maximum(tested - np.nan_to_num(before), 0.0), 0.0)
@@ -85,10 +86,3 @@ def with_blocks(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
     return design.assign(
         {name: ("patient", values.astype(np.int64)) for name, values in numbers.items()}
     ).assign_coords(fate=np.array(FATES))
-
-
-def section_of(spec: ModelSpec) -> Blocks:
-    """Return `[blocks]` of a model; raise for a model without."""
-    if spec.blocks is None:
-        raise ValueError(f"The model '{spec.name}' is of outcome '{spec.outcome}', not of blocks.")
-    return spec.blocks

@@ -1,7 +1,7 @@
 """Conduction blocks: who has fewer, as many and more at follow-up, and the expected change."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -9,11 +9,11 @@ from scipy.stats import binom, nbinom
 
 from mmn_bayes.data.margins import BLOCK_KINDS, block_group
 from mmn_bayes.engine.predicting import predict
-from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.posterior.effect_ratios import require_part
+from mmn_bayes.model_file.long_run import Blocks
+from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome, section_of
 from mmn_bayes.posterior.groups import Groups
-from mmn_bayes.posterior.new_patients import new_patients
-from mmn_bayes.posterior.posterior_predictive import blanked, design_of, drawn_from
+from mmn_bayes.posterior.new_patients import Patients, new_patients, require_patients
+from mmn_bayes.posterior.posterior_predictive import blanked, design_of, drawn_from, spec_of
 from mmn_bayes.posterior.summary import PROBABILITY
 
 MEANINGS = {
@@ -26,7 +26,6 @@ MEANINGS = {
         "nerves tested again"
     ),
 }
-Patients = Literal["cohort", "population"]
 
 
 def block_kinds(fit: xr.DataTree, *, patients: Patients, group: str = "all") -> xr.DataArray:
@@ -95,7 +94,7 @@ class _Fates:
         self.before, self.blocked, self.free = (
             design[name].to_numpy() for name in ("blocks_before", "blocked_nerves", "free_nerves")
         )
-        self.binomial = spec.blocks is not None and spec.blocks.new == "binomial"
+        self.binomial = section_of(spec, Blocks).binomial
         # Of the gamma distribution of expected numbers; none where they are of so many nerves.
         self.shape = 1.0 / spread[0][:, None] ** 2 if spread else np.ones((1, 1))
 
@@ -145,8 +144,7 @@ def _of_known(change: np.ndarray, what: Any) -> np.ndarray:
 
 def _mean_of(fit: xr.DataTree, patients: str, group: str, what: Any) -> np.ndarray:
     """Mean over the patients of a group of what is asked; shape (draw, ...)."""
-    if patients not in MEANINGS:
-        raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
+    require_patients(patients)
     found = []
     for design, fates, rng in _fates_of(fit, patients, group):
         if patients == "population":
@@ -165,7 +163,7 @@ def _fates_of(
     fit: xr.DataTree, patients: str, group: str
 ) -> Iterator[tuple[xr.Dataset, _Fates, np.random.Generator]]:
     """The patients of a group (or new ones like them), block by block of draws."""
-    spec, design = require_part(fit, "blocks"), design_of(fit)
+    spec, design = require_outcome(spec_of(fit), "blocks"), design_of(fit)
     members = np.flatnonzero(_members(design, group))
     if not members.size:
         return
@@ -204,7 +202,7 @@ def unanswerable(fit: xr.DataTree, group: str) -> bool:
     Whether a new patient responds goes with the effects that act on blocks too; a group by response
     would have to be judged by them.
     """
-    return bool(require_part(fit, "blocks").sharing) and "responders" in group
+    return bool(require_outcome(spec_of(fit), "blocks").sharing) and "responders" in group
 
 
 def _as_at_baseline(design: xr.Dataset) -> xr.Dataset:

@@ -14,8 +14,9 @@ from scipy.special import gammaln
 
 from mmn_bayes.engine.effects import long_run_shifts
 from mmn_bayes.engine.priors import parameter
-from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.outcomes.blocks.design import FATES, section_of
+from mmn_bayes.model_file.long_run import Blocks
+from mmn_bayes.model_file.model_spec import ModelSpec, section_of
+from mmn_bayes.outcomes.blocks.design import FATES
 
 
 def blocked(spec: ModelSpec, arrays: Mapping[str, Any], purpose: str) -> None:
@@ -25,14 +26,14 @@ def blocked(spec: ModelSpec, arrays: Mapping[str, Any], purpose: str) -> None:
     (probability that a nerve without gets one, or the expected number of new blocks), dim patient,
     in place of the likelihood.
     """
-    own = section_of(spec)
+    own = section_of(spec, Blocks)
     shift: Any = pt.zeros((arrays["blocks_after"].shape[0], len(FATES)))
     for x, effect in long_run_shifts(spec, "blocks", arrays, "fate").values():
         shift = shift + x[:, None] * effect[None, :]
     probability = parameter("block_stays", own.stays)
     stays = pt.log(probability) - pt.log1p(-probability) + shift[:, 0]
     rate = parameter("block_appears", own.appears)
-    binomial = own.new == "binomial"
+    binomial = own.binomial
     appears = pt.log(rate) - (pt.log1p(-rate) if binomial else 0.0) + shift[:, 1]
     spread: Any = None
     if own.overdispersion is not None:

@@ -8,7 +8,7 @@ import xarray as xr
 
 from mmn_bayes.data.margins import BLOCK_GROUPS, BLOCK_KINDS, block_counts
 from mmn_bayes.data.schema import Cohort
-from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome
 from mmn_bayes.outcomes.blocks.estimands import (
     Patients,
     block_kinds,
@@ -16,7 +16,6 @@ from mmn_bayes.outcomes.blocks.estimands import (
     unanswerable,
 )
 from mmn_bayes.outcomes.blocks.observed import MEAN_CHANGE, block_changes, observed_blocks
-from mmn_bayes.posterior.effect_ratios import require_part
 from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS
@@ -88,7 +87,7 @@ def _require_of(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[ModelSpec]:
     """Raise unless all fits are of the blocks of patients of a cohort; return their models."""
     if not fits or not all("spec_toml" in getattr(fit, "attrs", ()) for fit in fits):
         raise ValueError("Give a list of fits of models with blocks, one at least.")
-    specs = [require_part(fit, "blocks") for fit in fits]
+    specs = [require_outcome(spec_of(fit), "blocks") for fit in fits]
     if any(spec.response != specs[0].response for spec in specs):
         raise ValueError("The models have different response rules; give those of one.")
     names = [spec.name for spec in specs]

@@ -8,7 +8,7 @@ from mmn_bayes.data.findings import row_positions
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.errors import DataError
 from mmn_bayes.model_file.long_run import Classes
-from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.model_spec import ModelSpec, section_of
 
 UNCLASSIFIED = -1
 
@@ -55,7 +55,7 @@ def with_classes(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Data
     DataError
         When there is no table of status, nobody has one, or one is not of the levels.
     """
-    levels, from_day = section_of(spec).levels, section_of(spec).from_day
+    levels, from_day = section_of(spec, Classes).levels, section_of(spec, Classes).from_day
     status = last_status(cohort, from_day)
     defects = []
     if status.isna().all():
@@ -77,10 +77,3 @@ def with_classes(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Data
     return design.assign(class_code=("patient", code.astype(np.int64))).assign_coords(
         {"class": np.array(levels), "contrast": np.array(levels[1:])}
     )
-
-
-def section_of(spec: ModelSpec) -> Classes:
-    """Return `[classes]` of a model; raise for a model without."""
-    if spec.classes is None:
-        raise ValueError(f"The model '{spec.name}' is of outcome '{spec.outcome}', not of classes.")
-    return spec.classes

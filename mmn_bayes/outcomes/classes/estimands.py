@@ -1,17 +1,15 @@
 """Long-term classes: their rates among these patients and new ones, and what predictors do."""
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy.stats import rankdata
 
 from mmn_bayes.engine.predicting import predict
-from mmn_bayes.posterior.effect_ratios import require_part
+from mmn_bayes.model_file.model_spec import require_outcome
 from mmn_bayes.posterior.groups import groups_of
-from mmn_bayes.posterior.new_patients import new_patients
-from mmn_bayes.posterior.posterior_predictive import blanked, design_of, drawn_from
+from mmn_bayes.posterior.new_patients import Patients, new_patients, require_patients
+from mmn_bayes.posterior.posterior_predictive import blanked, design_of, drawn_from, spec_of
 from mmn_bayes.posterior.summary import PROBABILITY, summarise
 
 _SAMPLE = ["chain", "draw"]
@@ -22,7 +20,7 @@ MEANINGS = {
 
 
 def class_probability(
-    fit: xr.DataTree, *, patients: Literal["cohort", "population"], by: str | None = None
+    fit: xr.DataTree, *, patients: Patients, by: str | None = None
 ) -> xr.DataArray:
     """Draw the rate of each long-term class.
 
@@ -47,9 +45,8 @@ def class_probability(
     ValueError
         When the fit is of another outcome, or `patients` or `by` is not one of what there is.
     """
-    if patients not in MEANINGS:
-        raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
-    spec, design = require_part(fit, "class"), design_of(fit)
+    require_patients(patients)
+    spec, design = require_outcome(spec_of(fit), "class"), design_of(fit)
     posterior, seed = fit["posterior"].to_dataset(), int(fit.attrs["seed"])
     groups = groups_of(fit, by)
     members, chosen = groups.members, design

@@ -21,7 +21,7 @@ from mmn_bayes.outcomes.classes.observed import (
 from mmn_bayes.outcomes.observed_rates import rate_interval
 from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
-from mmn_bayes.report.side_by_side import OBSERVED, group_label
+from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS, group_label
 
 _FIRST = ["class", "source", "n", "events", "missing", "estimate", "lower", "upper", "level"]
 _KEPT = [*_FIRST, "interval", "distribution", "ess_bulk", "ess_tail", "r_hat", "mcse"]
@@ -74,12 +74,11 @@ def long_term_table(
     source = f"{OBSERVED}, of the " + observed["denominator"]
     parts = [observed.assign(source=source, meaning="")]
     for fit in fits:
-        for patients in ("cohort", "population"):
+        for patients, whose in PATIENTS.items():
             drawn = class_probability(fit, patients=patients, by=by)
             tables = [summarise(drawn, level=level, interval="eti")]
             if by is None:
                 tables.append(simultaneous_intervals(drawn, "class", level))
-            whose = {"cohort": "these patients", "population": "new patients"}[patients]
             said = f"{spec_of(fit).name}, {whose}"
             own = pd.concat(tables).assign(source=said, meaning=drawn.attrs["meaning"])
             if by is None and patients == "cohort":

@@ -9,7 +9,7 @@ import xarray as xr
 
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.errors import DataError
-from mmn_bayes.model_file.model_spec import Evidence, ModelSpec, Unit
+from mmn_bayes.model_file.model_spec import Evidence, ModelSpec, Unit, section_of
 from mmn_bayes.model_file.predictor_kinds import Predictor
 
 # Columns of a table of counts, by whose counts they are.
@@ -128,7 +128,7 @@ def events_design(spec: ModelSpec, table: pd.DataFrame | Cohort) -> xr.Dataset:
     DataError
         Every reason why the model cannot use the table, at once.
     """
-    unit = unit_of(spec)
+    unit = section_of(spec, Unit)
     if not isinstance(table, pd.DataFrame):
         raise DataError(
             f"The model '{spec.name}' cannot be fitted to this cohort.",
@@ -206,10 +206,3 @@ def _unusable(predictors: tuple[Predictor, ...], table: pd.DataFrame) -> Iterato
                 f"{where}: column '{predictor.column}' does not hold {predictor.kind.holds} as "
                 "numbers (yes is 1)."
             )
-
-
-def unit_of(spec: ModelSpec) -> Unit:
-    """Return `[unit]` of a model; raise for a model without."""
-    if spec.unit is None:
-        raise ValueError(f"The model '{spec.name}' is of outcome '{spec.outcome}', not of events.")
-    return spec.unit

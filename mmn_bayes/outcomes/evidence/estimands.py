@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.engine.predicting import predict
-from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome
 from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 from mmn_bayes.posterior.summary import PROBABILITY
 
@@ -30,7 +30,7 @@ def unit_rates(fit: xr.DataTree) -> xr.DataArray:
         Dims `chain`, `draw`, `row` (the labels of the counts): each study's own rate, drawn towards
         the others.
     """
-    spec, design = spec_of_events(fit), design_of(fit)
+    spec, design = require_outcome(spec_of(fit), "events"), design_of(fit)
     rates = _probabilities(fit, spec, design)
     return (
         _drawn(fit, rates, "rate of each study")
@@ -65,7 +65,7 @@ def new_unit_rate(
     ValueError
         When `at` does not have the predictors of the model.
     """
-    spec, design = spec_of_events(fit), design_of(fit)
+    spec, design = require_outcome(spec_of(fit), "events"), design_of(fit)
     names = sorted(p.name for p in spec.predictors)
     at = dict(at or {})
     if sorted(at) != names:
@@ -115,7 +115,7 @@ def standardised_rates(
     ValueError
         When a predictor is not one of the model's.
     """
-    spec, design, at = spec_of_events(fit), design_of(fit), dict(at or {})
+    spec, design, at = require_outcome(spec_of(fit), "events"), design_of(fit), dict(at or {})
     predictors = {p.name: p for p in spec.predictors}
     unknown = [given for given in (name, *at) if given not in predictors]
     if unknown:
@@ -142,17 +142,6 @@ def standardised_rates(
         "support": PROBABILITY,
     }
     return xr.concat(parts, dim=name).assign_coords({name: [0, 1]}).assign_attrs(attrs)
-
-
-def spec_of_events(fit: xr.DataTree) -> ModelSpec:
-    """Return the specification of a fit of outcome "events"; a ValueError for any other."""
-    spec = spec_of(fit)
-    if spec.unit is None:
-        raise ValueError(
-            f"The fit is of the model '{spec.name}', whose outcome is '{spec.outcome}'; give one "
-            "of outcome 'events'."
-        )
-    return spec
 
 
 def _probabilities(

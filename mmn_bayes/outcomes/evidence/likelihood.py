@@ -8,9 +8,8 @@ import pytensor.tensor as pt
 
 from mmn_bayes.engine.effects import predictor_sum
 from mmn_bayes.engine.priors import folded, may_be_folded, parameter
-from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.model_spec import ModelSpec, Unit, section_of
 from mmn_bayes.model_file.prior import Prior
-from mmn_bayes.outcomes.evidence.design import unit_of
 
 
 def counted_events(spec: ModelSpec, arrays: dict[str, Any], purpose: str) -> None:
@@ -18,7 +17,7 @@ def counted_events(spec: ModelSpec, arrays: dict[str, Any], purpose: str) -> Non
 
     For "predict" the deterministic `event_probability` (dim row) in place of the likelihood.
     """
-    unit = unit_of(spec)
+    unit = section_of(spec, Unit)
     mean = parameter("intercept", spec.priors["intercept"])
     effects = _unit_effects(arrays, unit.sd, sampled=purpose == "sample")
     log_odds = mean + predictor_sum(spec, "response", arrays) + effects[arrays["unit_of_row"]]

@@ -9,7 +9,8 @@ import xarray as xr
 
 from mmn_bayes.engine.convergence import convergence
 from mmn_bayes.engine.design import MADE_OF
-from mmn_bayes.outcomes.evidence.estimands import new_unit_rate, spec_of_events
+from mmn_bayes.model_file.model_spec import Unit, require_outcome, section_of
+from mmn_bayes.outcomes.evidence.estimands import new_unit_rate
 from mmn_bayes.outcomes.evidence.mixtures import (
     LEAST_DRAWS,
     cumulative,
@@ -25,6 +26,7 @@ from mmn_bayes.outcomes.evidence.mixtures import (
     usable_rates,
     without_batches,
 )
+from mmn_bayes.posterior.posterior_predictive import spec_of
 
 # Largest distance between the distribution of the draws and its mixture; and what draws that are
 # independent exceed in 1 of 20 times, times the root of their number (Kolmogorov's law).
@@ -64,10 +66,10 @@ def historical_prior(fit: xr.DataTree, kind: str = "map") -> pd.DataFrame:
     ----------
     Schmidli et al., Biometrics 2014;70:1023.
     """
-    spec = spec_of_events(fit)
+    spec = require_outcome(spec_of(fit), "events")
     if kind not in ("map", "robust"):
         raise ValueError(f"kind is {kind!r}; it is 'map' or 'robust'.")
-    if spec.unit is None or spec.unit.by != "study" or spec.predictors:
+    if section_of(spec, Unit).by != "study" or spec.predictors:
         raise ValueError(
             f"The model '{spec.name}' is not of studies alone; a historical prior is made of the "
             "rates of studies, without predictors."

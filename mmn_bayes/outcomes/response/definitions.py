@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import xarray as xr
 
 from mmn_bayes.data.definitions import Definition, definition_grid
 from mmn_bayes.data.response import NOT_GRADED, Judged, judge
-from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome
 from mmn_bayes.outcomes.response.rates import undefined_rate
 from mmn_bayes.posterior.groups import groups_of
-from mmn_bayes.posterior.new_patients import new_patients
+from mmn_bayes.posterior.new_patients import new_patients, require_patients
 from mmn_bayes.posterior.posterior_predictive import (
     Occasions,
     blanked,
@@ -165,7 +165,7 @@ def unchanged(spec: ModelSpec, posterior: xr.Dataset) -> xr.Dataset:
         *(["slope"] if spec.slope is not None else []),
         *(["time_step"] if spec.time is not None else []),
         *(exposure.name for exposure in spec.exposures),
-        *(p.name for p in spec.predictors if p.acts_on in ("gain", "slope")),
+        *(p.name for p in spec.acting_on("gain", "slope")),
         *(f"{group.name}_sd" for group in spec.groups if group.acts_on in ("gain", "slope")),
         *(["relaxed_sd"] if spec.relaxed is not None and spec.relaxed.by == "gain" else []),
     ]
@@ -175,13 +175,8 @@ def unchanged(spec: ModelSpec, posterior: xr.Dataset) -> xr.Dataset:
 def _checked(
     spec: ModelSpec, definitions: Sequence[Definition] | None, patients: str
 ) -> tuple[Definition, ...]:
-    if spec.outcome != "grade":
-        raise ValueError(
-            f"The model '{spec.name}' is of outcome '{spec.outcome}'; other definitions need the "
-            "grades, that is a model of outcome 'grade'."
-        )
-    if patients not in MEANINGS:
-        raise ValueError(f"patients is {patients!r}; it is 'cohort', 'population' or 'chance'.")
+    require_outcome(spec, "grade")
+    require_patients(patients, get_args(Patients))
     chosen = definition_grid(spec) if definitions is None else tuple(definitions)
     labels = [definition.label for definition in chosen]
     twice = sorted({label for label in labels if labels.count(label) > 1})

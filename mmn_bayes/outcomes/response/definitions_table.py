@@ -11,11 +11,11 @@ from mmn_bayes.outcomes.response.definitions import Patients, response_by_defini
 from mmn_bayes.posterior.groups import ALL, groups_of
 from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
-from mmn_bayes.report.side_by_side import FIRST_GROUPS, OBSERVED, group_label
+from mmn_bayes.report.side_by_side import FIRST_GROUPS, OBSERVED, PATIENTS, group_label
 
 SOURCES: dict[Patients, str] = {
-    "cohort": "these patients",
-    "population": "new patients",
+    "cohort": PATIENTS["cohort"],
+    "population": PATIENTS["population"],
     "chance": "by chance alone",
 }
 _EXACT = "clopper-pearson"

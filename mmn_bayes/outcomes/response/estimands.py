@@ -17,7 +17,7 @@ from mmn_bayes.outcomes.response.rates import (
     undefined_rate,
 )
 from mmn_bayes.posterior.groups import Groups, groups_of
-from mmn_bayes.posterior.new_patients import Patients, new_patients
+from mmn_bayes.posterior.new_patients import Patients, new_patients, require_patients
 from mmn_bayes.posterior.posterior_predictive import (
     choose_patients,
     design_of,
@@ -99,8 +99,7 @@ def response_probability(
     ----------
     Robins, Math Modelling 1986;7:1393 (standardisation, the g-formula).
     """
-    if patients not in ("cohort", "population"):
-        raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
+    require_patients(patients)
     spec, design = spec_of(fit), design_of(fit)
     if spec.outcome in LONG_RUN:
         require_responses(spec)

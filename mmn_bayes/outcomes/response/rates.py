@@ -8,7 +8,7 @@ import xarray as xr
 
 from mmn_bayes.data.response import judge
 from mmn_bayes.engine.predicting import predict
-from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome
 from mmn_bayes.posterior.groups import ALL, Groups
 from mmn_bayes.posterior.new_patients import NEW_PATIENTS, new_patients
 from mmn_bayes.posterior.posterior_predictive import (
@@ -32,11 +32,7 @@ def require_responses(spec: ModelSpec) -> None:
         "blocks": "use `block_kinds` or `expected_block_change`",
         "state": "use `state_occupancy`, `time_in_state` or `ever_left`",
     }
-    if spec.outcome in cures:
-        raise ValueError(
-            f"The model '{spec.name}' is of outcome '{spec.outcome}', not of responses of "
-            f"patients; {cures[spec.outcome]}."
-        )
+    require_outcome(spec, "response", "grade", cure=f"; {cures.get(spec.outcome)}")
 
 
 def undefined_rate(fit: xr.DataTree) -> str:

@@ -12,7 +12,7 @@ from mmn_bayes.data.schema import Cohort
 from mmn_bayes.data.status_paths import days_zero, status_rows
 from mmn_bayes.errors import CohortWarning, DataError
 from mmn_bayes.model_file.long_run import States
-from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.model_file.model_spec import ModelSpec, section_of
 
 UNKNOWN = -1
 _MOST_STEPS = 1_000_000
@@ -45,7 +45,8 @@ def states_seen(spec: ModelSpec, cohort: Cohort) -> pd.DataFrame:
     CohortWarning
         When rows lie before day 0, or fall on one step, of which the nearest to its day counts.
     """
-    part, headline = section_of(spec), f"The model '{spec.name}' cannot be fitted to this cohort."
+    part = section_of(spec, States)
+    headline = f"The model '{spec.name}' cannot be fitted to this cohort."
     try:
         rows = status_rows(cohort, part.levels)
     except DataError as error:
@@ -127,7 +128,7 @@ def with_states(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
     DataError
         As `states_seen`.
     """
-    part, seen = section_of(spec), states_seen(spec, cohort)
+    part, seen = section_of(spec, States), states_seen(spec, cohort)
     same = seen["patient"].eq(seen["patient"].shift(-1)).to_numpy()
     start = seen[same].reset_index(drop=True)
     end = seen.shift(-1)[same].astype({"step": int, "code": int}).reset_index(drop=True)
@@ -164,7 +165,7 @@ def with_states(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
         period=np.array([f"from day {day:g}" for day in part.periods_days]),
     )
     if part.varying_sd is not None:
-        names = [p.name for p in spec.predictors if p.acts_on == "state"]
+        names = [p.name for p in spec.acting_on("state")]
         names += ["time"] if part.change is not None else []
         design = design.assign_coords(effect=np.array(names))
     steps = np.repeat(start["step"].to_numpy(), n_steps) + within
@@ -188,7 +189,7 @@ def at_steps(
     Dataset
         With `patient_of_step`, `period_of_step` and `doublings_of_step`, of 1 + years since day 0.
     """
-    part = section_of(spec)
+    part = section_of(spec, States)
     day = step * part.step_days
     period = np.searchsorted(part.periods_days, day, side="right") - 1
     return design.drop_dims("step", errors="ignore").assign(
@@ -216,10 +217,3 @@ def _products(n_steps: np.ndarray) -> dict[str, tuple[str, np.ndarray]]:
         rounds[f"right_{number}"] = f"round_{number}", right
         n_steps = half
     return rounds
-
-
-def section_of(spec: ModelSpec) -> States:
-    """Return `[states]` of a model; raise for a model without."""
-    if spec.states is None:
-        raise ValueError(f"The model '{spec.name}' is of outcome '{spec.outcome}', not of states.")
-    return spec.states

@@ -1,7 +1,6 @@
 """Histories: who is in which state when, for how long, and who ever leaves one."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -9,11 +8,17 @@ import xarray as xr
 from mmn_bayes.data.margins import YEAR
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.long_run import States
+from mmn_bayes.model_file.model_spec import require_outcome, section_of
 from mmn_bayes.outcomes.states.design import at_steps
-from mmn_bayes.posterior.effect_ratios import require_part
 from mmn_bayes.posterior.groups import Groups, groups_of
-from mmn_bayes.posterior.new_patients import new_patients
-from mmn_bayes.posterior.posterior_predictive import blanked, design_of, drawn_from, thinned
+from mmn_bayes.posterior.new_patients import Patients, new_patients, require_patients
+from mmn_bayes.posterior.posterior_predictive import (
+    blanked,
+    design_of,
+    drawn_from,
+    spec_of,
+    thinned,
+)
 from mmn_bayes.posterior.summary import PROBABILITY
 
 MEANINGS = {
@@ -23,7 +28,6 @@ MEANINGS = {
     ),
     "population": "of new patients from day 0 on: covariates as in this cohort",
 }
-Patients = Literal["cohort", "population"]
 _DRAWS = 1000  # evenly spaced: a step of a patient has a matrix
 _MOST_STEPS = 2000
 _NEW_PATIENTS = 200  # of a group, where patients have effects of their own to average over
@@ -65,7 +69,7 @@ def state_occupancy(
     Andersen PK, Keiding N. Stat Methods Med Res 2002;11:91 (state occupation); Scott SL. J Am Stat
     Assoc 2002;97:337 (paths between what was seen, forward filtering and backward sampling).
     """
-    part = states_of(fit)
+    part = section_of(spec_of(fit), States)
     wanted = _checked(days, "days")
     step = _steps_at(wanted, part)
     weight = (step[:, None] == np.arange(step.max() + 1)).astype(float)
@@ -100,7 +104,7 @@ def time_in_state(
     ValueError
         As `state_occupancy`.
     """
-    part, wanted = states_of(fit), _checked(years, "years")
+    part, wanted = section_of(spec_of(fit), States), _checked(years, "years")
     ends = wanted * YEAR
     # The state of a step is that of the days that are rounded to it.
     edges = (np.arange(int(_steps_at(ends, part).max()) + 2) - 0.5) * part.step_days
@@ -135,7 +139,7 @@ def ever_left(
     ValueError
         As `state_occupancy`, and when there is no such state.
     """
-    part, wanted = states_of(fit), _checked(days, "days")
+    part, wanted = section_of(spec_of(fit), States), _checked(days, "days")
     state = part.levels[0] if state is None else state
     if state not in part.levels:
         raise ValueError(f"There is no state '{state}'; take one of {', '.join(part.levels)}.")
@@ -175,7 +179,7 @@ def step_probability(fit: xr.DataTree, *, day: float = 0.0, by: str | None = Non
     ValueError
         As `state_occupancy`.
     """
-    part = states_of(fit)
+    part = section_of(spec_of(fit), States)
     step = int(_steps_at(_checked([day], "day"), part)[0])
     fit, groups = thinned(fit, _DRAWS), groups_of(fit, by)
     found = []
@@ -189,20 +193,6 @@ def step_probability(fit: xr.DataTree, *, day: float = 0.0, by: str | None = Non
     ).assign_attrs(
         quantity="transition probability of a step", support=PROBABILITY, step_days=part.step_days
     )
-
-
-def states_of(fit: xr.DataTree) -> States:
-    """Return what the model of a fit says of states.
-
-    Raises
-    ------
-    ValueError
-        When the fit has none.
-    """
-    states = require_part(fit, "state").states
-    if states is None:  # unreachable: `require_part` has looked
-        raise ValueError("The fit has no states.")
-    return states
 
 
 def _steps_at(days: np.ndarray, states: States) -> np.ndarray:
@@ -232,8 +222,7 @@ def _weighted(
     quantity: str,
 ) -> xr.DataArray:
     """Weighted sums over steps of the share in each state; weights are (asked, step)."""
-    if patients not in MEANINGS:
-        raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
+    require_patients(patients)
     fit, groups = thinned(fit, _DRAWS), groups_of(fit, by)
     n_steps, found = weight.shape[1] - 1, []
     rng = np.random.default_rng([int(fit.attrs["seed"]), 17])
@@ -245,7 +234,7 @@ def _weighted(
         shares = _forward(steps, start) if seen is None else _filled_in(steps, start, seen, rng)
         of_groups = [shares[:, own].mean(axis=1) for own in members.values()]
         found.append(np.einsum("gdtk,qt->dgqk", of_groups, longer))
-    levels = np.array(states_of(fit).levels)
+    levels = np.array(section_of(spec_of(fit), States).levels)
     drawn = _drawn(
         *(fit, np.concatenate(found), groups, asked),
         *((("state", levels),), patients),
@@ -260,7 +249,7 @@ def _transitions(
 
     Shapes (draw, patient, step, state, state) and (draw, state).
     """
-    spec, design = require_part(fit, "state"), design_of(fit)
+    spec, design = require_outcome(spec_of(fit), "state"), design_of(fit)
     who, members = np.arange(design.sizes["patient"]), groups.members
     if new:
         averaged = spec.sharing or any(group.acts_on == "state" for group in spec.groups)
@@ -340,7 +329,7 @@ def _drawn(
 ) -> xr.DataArray:
     """Draws with names; values are (draw, group, asked, ...)."""
     posterior, name = fit["posterior"], groups.by or "group"
-    states, design = states_of(fit), design_of(fit)
+    states, design = section_of(spec_of(fit), States), design_of(fit)
     drawn = xr.DataArray(
         blanked(fit, values).reshape(
             posterior.sizes["chain"], posterior.sizes["draw"], *values.shape[1:]
