@@ -33,13 +33,9 @@ def undoubled(predictor: Predictor, number: float) -> float:
     return predictor.centre * 2.0**number
 
 
-def per_doubling(predictor: Predictor, label: str) -> str:
-    return f"per doubling of {predictor.column}"
-
-
 LOG2 = PredictorKind(
     "log2",
-    per_doubling,
+    "per doubling of {p.column}",
     needs=("centre",),
     takes=("unit",),
     holds="numbers above 0",

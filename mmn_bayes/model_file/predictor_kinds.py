@@ -74,7 +74,8 @@ class Predictor:
 
     def meaning(self, label: str) -> str:
         """Say in words what the effect of this label compares."""
-        return self.kind.meaning(self, label)
+        low, high = self.contrast(self.labels.index(label) + 1)
+        return self.kind.meaning.format(p=self, low=low, high=high).strip()
 
     def numbers(self, column: pd.Series) -> np.ndarray:
         """Return a column as numbers, NaN where blank; shape (patient,)."""
@@ -92,9 +93,6 @@ class Predictor:
         """Return the values of the column that an effect compares; `place` counts labels from 1."""
         last = len(self.levels) - 1 if self.levels else 1
         return self.value(0), self.value(place if self.kind.nominal else last)
-
-
-# --- what kinds have in common --------------------------------------------------------------------
 
 
 def _scaled(predictor: Predictor, column: pd.Series) -> np.ndarray:
@@ -118,10 +116,6 @@ def _one_column(predictor: Predictor, numbers: np.ndarray) -> np.ndarray:
     return numbers[:, None]
 
 
-def _one_label(name: str, levels: tuple[str, ...]) -> list[str]:
-    return [name]
-
-
 def _anything(values: pd.Series) -> bool:
     return True
 
@@ -134,8 +128,9 @@ class PredictorKind:
     ----------
     name : str
         As in a model file.
-    meaning : callable
-        Of the predictor and one of its labels: what the effect compares, in words.
+    meaning : str
+        What an effect compares, in words, with the predictor as `{p}` and the values of its column
+        as `{low}` and `{high}`.
     needs, takes : tuple of str
         Keys of a model file that belong to this kind: those that it needs, and those it may have.
     holds, fits : str and callable
@@ -146,8 +141,6 @@ class PredictorKind:
     columns : callable
         Of the predictor and its numbers what the effects are of in a regression; shape (patient,
         effect), in the order of the labels.
-    labels : callable
-        Of the predictor's name and levels: what its effects are called.
     levels_are : str
         With levels, which are whole numbers, what each one but the first is: `<levels_are>_of_
         <name>` is a dim of the design. Without, the effect times the number is what it adds to the
@@ -159,7 +152,7 @@ class PredictorKind:
     """
 
     name: str
-    meaning: Callable[[Predictor, str], str]
+    meaning: str
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     holds: str = "values"
@@ -167,18 +160,18 @@ class PredictorKind:
     numbers: Callable[[Predictor, pd.Series], np.ndarray] = _scaled
     value: Callable[[Predictor, Any], Any] = _unscaled
     columns: Callable[[Predictor, np.ndarray], np.ndarray] = _one_column
-    labels: Callable[[str, tuple[str, ...]], list[str]] = _one_label
     levels_are: str = ""
     nominal: bool = False
     binary: bool = False
+
+    def labels(self, name: str, levels: tuple[str, ...]) -> list[str]:
+        """Name the effects of a predictor of this kind."""
+        return [f"{name}: {level}" for level in levels[1:]] if self.nominal else [name]
 
     @property
     def linear(self) -> bool:
         """Whether it adds one effect times its number."""
         return not self.levels_are
-
-
-# --- the kinds ------------------------------------------------------------------------------------
 
 
 def _is_yes_no(values: pd.Series) -> bool:
@@ -191,22 +184,6 @@ def _is_number(values: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
 
 
-def _yes_against_no(predictor: Predictor, label: str) -> str:
-    return "yes against no"
-
-
-def _per_unit(predictor: Predictor, label: str) -> str:
-    return f"per {predictor.per:g} {predictor.unit}".strip()
-
-
-def _against_first(predictor: Predictor, label: str) -> str:
-    return f"{label.removeprefix(f'{predictor.name}: ')} against {predictor.levels[0]}"
-
-
-def _last_against_first(predictor: Predictor, label: str) -> str:
-    return f"{predictor.levels[-1]} against {predictor.levels[0]}"
-
-
 def _indicators(predictor: Predictor, numbers: np.ndarray) -> np.ndarray:
     own = (numbers[:, None] == np.arange(1, len(predictor.levels))).astype(float)
     return np.where(np.isnan(numbers)[:, None], np.nan, own)
@@ -216,15 +193,11 @@ def _equal_steps(predictor: Predictor, numbers: np.ndarray) -> np.ndarray:
     return numbers[:, None] / (len(predictor.levels) - 1)
 
 
-def _one_a_level(name: str, levels: tuple[str, ...]) -> list[str]:
-    return [f"{name}: {level}" for level in levels[1:]]
-
-
-YES_NO = PredictorKind("yes_no", _yes_against_no, holds="yes or no", fits=_is_yes_no, binary=True)
+YES_NO = PredictorKind("yes_no", "yes against no", holds="yes or no", fits=_is_yes_no, binary=True)
 # `per` units of it.
 NUMBER = PredictorKind(
     "number",
-    _per_unit,
+    "per {p.per:g} {p.unit}",
     needs=("centre", "per"),
     takes=("unit",),
     holds="numbers",
@@ -233,19 +206,18 @@ NUMBER = PredictorKind(
 # Each of its levels against the first.
 CATEGORY = PredictorKind(
     "category",
-    _against_first,
+    "{high} against {low}",
     needs=("levels",),
     numbers=_places,
     value=_level,
     columns=_indicators,
-    labels=_one_a_level,
     levels_are="level",
     nominal=True,
 )
 # The last of its levels against the first, which `steps` shares out; to a regression all are equal.
 ORDERED = PredictorKind(
     "ordered",
-    _last_against_first,
+    "{high} against {low}",
     needs=("levels", "steps"),
     numbers=_places,
     value=_level,
