@@ -1,7 +1,7 @@
 """The only writer of results: every file is written whole under another name, then put in place.
 
-Nothing else in the package writes to `results/` but `fit_files`, fits; a reader never sees half a file, and a write that
-fails leaves the old file as it was.
+Nothing else in the package writes to `results/` but `fit_files`, which writes fits; a reader never
+sees half a file, and a write that fails leaves the old file as it was.
 """
 
 import datetime
