@@ -8,7 +8,7 @@ from mmn_bayes.posterior.diagnostics import LEAST_ESS
 from mmn_bayes.studies.differences import Differences, Where
 from mmn_bayes.studies.table_pairs import WORDS, shortened
 
-VERSION = re.compile(r"\b([A-Za-z_]+|chains of) (?:\d+\.\d+\.\d+|\d+(?= draws))")
+_VERSION = re.compile(r"\b([A-Za-z_]+|chains of) (?:\d+\.\d+\.\d+|\d+(?= draws))")
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
@@ -18,7 +18,7 @@ def compare_words(
     """Text: the same words, and numbers as far apart as those of the row may be."""
     if old == new:
         return
-    if VERSION.sub(r"\1", old) == VERSION.sub(r"\1", new):
+    if _VERSION.sub(r"\1", old) == _VERSION.sub(r"\1", new):
         found.tell("versions", _versions(old), _versions(new))
         return
     drawn = re.fullmatch(WORDS, where[2]) is not None and np.isfinite(error)
@@ -49,7 +49,7 @@ def compare_printed(
 
 
 def _versions(text: str) -> str:
-    return ", ".join(found[0] for found in VERSION.finditer(text))
+    return ", ".join(found[0] for found in _VERSION.finditer(text))
 
 
 def value_of(printed: str) -> float:
