@@ -237,7 +237,7 @@ _HOMES = {
         "univariable_tests",
     ),
     "mmn_bayes.predictors.table": ("predictor_table",),
-    "mmn_bayes.report.store": (
+    "mmn_bayes.report.fit_files": (
         "load",
         "save",
     ),

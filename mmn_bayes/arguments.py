@@ -10,222 +10,27 @@ import dataclasses
 import functools
 import inspect
 import os
-import types
 import typing
-from collections.abc import Callable, Collection, Mapping, Sequence
-from numbers import Integral, Real
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import ArrayLike
 
-_UNIONS = (typing.Union, types.UnionType)
-
-# --- nouns ---------------------------------------------------------------------------------------
-
-# How a noun is called and where it comes from, by the name of its class: the classes live above.
-_NOUNS: Mapping[str, str] = {
-    "Cohort": "a cohort, as `read_cohort` or `make_cohort` gives it",
-    "ModelSpec": "a model, as `read_spec` gives it",
-    "Recipe": "a Recipe",
-    "HistoryRecipe": "a HistoryRecipe",
-    "ResponseRule": "a ResponseRule",
-    "Definition": "a Definition",
-    "Task": "a Task",
-    "DataTree": "a fit, as `fit` or `load` gives it",
-    "DataFrame": "a table (pandas.DataFrame)",
-    "DataArray": "draws with the dims chain and draw (xarray.DataArray)",
-    "Dataset": "draws with the dims chain and draw (xarray.Dataset)",
-    "ndarray": "an array (numpy.ndarray)",
-    "str": "text",
-    "bool": "True or False",
-    "int": "a whole number",
-    "float": "a number",
-    "PathLike": "a path",
-    "Path": "a path",
-    "HasResponseRule": "a model, as `read_spec` gives it",
-    "Callable": "a function",
-    "NoneType": "None",
-}
-# More than one of them, where the plural is not the name and an s.
-_MANY: Mapping[str, str] = {
-    "Cohort": "cohorts",
-    "Definition": "Definitions",
-    "Task": "Tasks",
-    "DataTree": "fits",
-    "DataFrame": "tables (pandas.DataFrame)",
-    "DataArray": "draws (xarray.DataArray)",
-    "str": "texts",
-    "int": "whole numbers",
-    "float": "numbers",
-}
-
-
-def _kind(value: object) -> str:
-    """Say what a value is, never what it holds: it may be the identifier of a patient."""
-    if value is None:
-        return "None"
-    if _is_fit(value):
-        return "a fit"
-    if isinstance(value, xr.DataTree):
-        return "a DataTree without posterior and model"
-    if isinstance(value, bool | np.bool_):
-        return str(bool(value))
-    if isinstance(value, Real):
-        return f"the number {_shortly(value)}"
-    if isinstance(value, str):
-        return "text"
-    if isinstance(value, os.PathLike):
-        return "a path"
-    if isinstance(value, type):
-        return "a class"
-    if callable(value):
-        return "a function"
-    name = type(value).__name__
-    known = {
-        "Cohort": "a cohort",
-        "ModelSpec": "a model",
-        "DataFrame": "a table (DataFrame)",
-        "DataArray": "an xarray.DataArray",
-        "Dataset": "an xarray.Dataset",
-    }
-    if name in known:
-        return known[name]
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
-
-
-def _is_fit(value: object) -> bool:
-    return (
-        isinstance(value, xr.DataTree)
-        and {"posterior", "design"} <= set(value.children)
-        and "spec_toml" in value.attrs
-    )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
-
-
-def _is_instance(value: object, wanted: Any) -> bool:
-    """Whether a value is of a class, in the sense of this package."""
-    if wanted is xr.DataTree:
-        return _is_fit(value)
-    if wanted is xr.DataArray or wanted is xr.Dataset:
-        return isinstance(value, wanted) and {"chain", "draw"} <= {str(dim) for dim in value.dims}
-    if wanted is bool:
-        return isinstance(value, bool | np.bool_)
-    if wanted is int:
-        return _is_whole(value)
-    if wanted is float:
-        return _is_number(value)
-    if wanted is os.PathLike or wanted.__name__ == "Path":
-        return isinstance(value, str | os.PathLike)
-    return isinstance(value, wanted)
-
-
-def _class(annotation: Any) -> Any:
-    """Return the class that an annotation names, its parameters aside."""
-    return typing.get_origin(annotation) or annotation
-
-
-def _fits(value: object, annotation: Any) -> bool:
-    """Whether a value is of an annotation: of one of its kinds, with items of the right kinds."""
-    wanted, inner = _class(annotation), typing.get_args(annotation)
-    if annotation is Any or annotation is object:
-        return True
-    if annotation == ArrayLike:
-        return _is_list(value) and all(map(_is_number, _items(value)))
-    if wanted in _UNIONS:
-        return any(_fits(value, one) for one in inner)
-    if annotation is None or annotation is types.NoneType:
-        return value is None
-    if wanted is Literal:
-        return isinstance(value, str) and value in inner
-    if wanted is Callable:
-        return callable(value)
-    if wanted is tuple and inner[-1:] == (...,):
-        return isinstance(value, list | tuple) and all(_fits(one, inner[0]) for one in value)
-    if wanted is tuple:
-        return (
-            isinstance(value, list | tuple)
-            and len(value) == len(inner)
-            and all(map(_fits, value, inner))
-        )
-    if wanted is Mapping:
-        return _is_mapping(value) and all(
-            _fits(key, inner[0]) and _fits(one, inner[1])
-            for key, one in typing.cast(Mapping[Any, Any], value).items()
-        )
-    if wanted is Sequence or wanted is Collection:
-        listed = _is_list(value) or (wanted is Collection and isinstance(value, set | frozenset))
-        return listed and all(_fits(one, inner[0]) for one in _items(value))
-    return _is_instance(value, wanted)
-
-
-def _is_list(value: object) -> bool:
-    """Whether a value is a list of things: text is none, nor is a table or a fit."""
-    if isinstance(value, np.ndarray | xr.DataArray | pd.Series | pd.Index):
-        return value.ndim == 1
-    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
-
-
-def _takes_list(annotation: Any) -> bool:
-    """Whether an annotation asks for a list: an array given for one is made one."""
-    kinds = typing.get_args(annotation) if _class(annotation) in _UNIONS else (annotation,)
-    return annotation != ArrayLike and any(_class(one) in (Sequence, Collection) for one in kinds)
-
-
-def _is_mapping(value: object) -> bool:
-    """Whether a value has values by name: a fit or a set of draws is a noun, not its parts."""
-    return isinstance(value, Mapping) and not isinstance(value, xr.Dataset | xr.DataTree)
-
-
-def _items(value: Any) -> Sequence[object]:
-    plain = isinstance(value, np.ndarray | xr.DataArray)
-    return np.asarray(value).tolist() if plain else list(value)
-
-
-def _name(annotation: Any) -> str:
-    if annotation is None:
-        return "NoneType"
-    return str(getattr(_class(annotation), "__name__", annotation))
-
-
-def _said(annotation: Any) -> str:
-    """Say what an annotation asks for."""
-    wanted, inner = _class(annotation), typing.get_args(annotation)
-    if annotation == ArrayLike:
-        return "a list of numbers"
-    if wanted in _UNIONS:
-        said = dict.fromkeys(_said(one) for one in inner)
-        return " or ".join(said)
-    if wanted is Literal:
-        return "one of " + ", ".join(f"'{one}'" for one in inner)
-    if wanted is tuple and inner[-1:] != (...,):
-        return f"{len(inner)} values, {' and '.join(_said(one) for one in inner)}"
-    if wanted is Mapping:
-        key = "names" if inner[0] is str else "keys"
-        return f"a mapping (dict) of {key} to {_many(inner[1])}"
-    if wanted in (tuple, Sequence, Collection):
-        return f"a list of {_many(inner[0])}"
-    return _NOUNS.get(_name(annotation), f"a {_name(annotation)}")
-
-
-def _many(annotation: Any) -> str:
-    wanted, inner = _class(annotation), typing.get_args(annotation)
-    if wanted is tuple:
-        return f"lists of {len(inner)} values"
-    if wanted in (typing.Union, types.UnionType, Literal) or annotation in (Any, object):
-        return "values"
-    return _MANY.get(_name(annotation), f"{_name(annotation)}s")
-
+from mmn_bayes.argument_kinds import (
+    fits,
+    in_words,
+    is_fit,
+    is_list,
+    is_mapping,
+    is_number,
+    items_of,
+    kind_of,
+    shortly,
+    takes_list,
+)
 
 # --- values --------------------------------------------------------------------------------------
 
@@ -365,20 +170,13 @@ _MAY_BE_EMPTY = frozenset({"at", "lengths"})
 
 def _numbers(value: Any) -> list[Any]:
     """All numbers of an argument: itself, its items, or those of its pairs."""
-    if _is_number(value):
+    if is_number(value):
         return [value]
-    if _is_mapping(value):
+    if is_mapping(value):
         return [number for one in value.values() for number in _numbers(one)]
-    if _is_list(value):
-        return [number for one in _items(value) for number in _numbers(one)]
+    if is_list(value):
+        return [number for one in items_of(value) for number in _numbers(one)]
     return []
-
-
-def _shortly(number: Any) -> str:
-    """Write a number, however long."""
-    if isinstance(number, int) and abs(number) >= 10**20:
-        return "a number of more than 20 digits"
-    return f"{number:.10g}"
 
 
 def _about(verb: str, name: str, table: Mapping[str, Any]) -> Any:
@@ -387,26 +185,26 @@ def _about(verb: str, name: str, table: Mapping[str, Any]) -> Any:
 
 def _wrong_value(verb: str, name: str, value: object) -> str | None:
     """Say what is wrong with a value of the right kind, or None."""
-    listed = _is_list(value) or _is_mapping(value)
+    listed = is_list(value) or is_mapping(value)
     if listed and name not in _MAY_BE_EMPTY and not len(typing.cast(Collection[Any], value)):
         return f"{name} is empty; give one at least"
     if name in ("path", "folder") and value == "":
         return f"{name} is empty; give a path"
     if isinstance(value, str | os.PathLike) and not str(value).isprintable():
         return f"{name} has a control character; give it without"
-    if _is_fit(value):
+    if is_fit(value):
         return _wrong_fit(verb, name, typing.cast(xr.DataTree, value))
     ends = (limits for end, limits in _RANGES_BY_END.items() if name.endswith(end))
     asked = _about(verb, name, _RANGES) or next(ends, _FINITE)
     numbers = [] if name in _ANYTHING else _numbers(value)
     out = [number for number in numbers if not asked.has(number)]
     if out:
-        return f"{name} {'is' if _is_number(value) else 'has'} {_shortly(out[0])}; {asked}"
+        return f"{name} {'is' if is_number(value) else 'has'} {shortly(out[0])}; {asked}"
     stated = _about(verb, name, _TABLES)
     if stated is None:
         return None
     columns, source = stated
-    tables = typing.cast(Any, value).values() if _is_mapping(value) else [value]
+    tables = typing.cast(Any, value).values() if is_mapping(value) else [value]
     for table in tables:
         if isinstance(table, pd.DataFrame) and (lost := set(columns) - set(table.columns)):
             said = ", ".join(f"'{column}'" for column in columns if column in lost)
@@ -433,8 +231,8 @@ def _wrong(verb: str, parameter: inspect.Parameter, annotation: Any, value: obje
         return None
     if parameter.default is value or f"{verb}.{name}" in _OF_THE_VERB:
         return None
-    if not _fits(value, annotation):
-        return f"{name} is {_kind(value)}; give {_said(annotation)}"
+    if not fits(value, annotation):
+        return f"{name} is {kind_of(value)}; give {in_words(annotation)}"
     return _wrong_value(verb, name, value)
 
 
@@ -469,13 +267,13 @@ def checked[**P, R](verb: Callable[P, R]) -> Callable[P, R]:
             if (said := _wrong(name, signature.parameters[each], hints.get(each, Any), value))
         }
         if wrong:
-            kinds = [each for each in wrong if not _fits(bound.arguments[each], hints[each])]
+            kinds = [each for each in wrong if not fits(bound.arguments[each], hints[each])]
             words = f"{name}: {'; '.join(wrong.values())}.{_swapped(kinds, bound, hints)}"
             raise (TypeError if kinds else ValueError)(words)
         for each, value in list(given):
             if isinstance(value, str) and hints[each] is Path:
                 bound.arguments[each] = Path(value)
-            if isinstance(value, np.ndarray | pd.Series | pd.Index) and _takes_list(hints[each]):
+            if isinstance(value, np.ndarray | pd.Series | pd.Index) and takes_list(hints[each]):
                 bound.arguments[each] = value.tolist()
         return verb(*bound.args, **bound.kwargs)
 
@@ -503,9 +301,9 @@ def check_fields(record: Any) -> None:
     hints: Mapping[str, Any] = _hints(type(record))
     values = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
     kinds = {
-        field: f"{field} is {_kind(value)}; give {_said(hints[field])}"
+        field: f"{field} is {kind_of(value)}; give {in_words(hints[field])}"
         for field, value in values.items()
-        if not _fits(value, hints[field])
+        if not fits(value, hints[field])
     }
     if kinds:
         raise TypeError(f"{name}: {'; '.join(kinds.values())}.")
@@ -538,11 +336,7 @@ def _swapped(names: list[str], bound: inspect.BoundArguments, hints: Mapping[str
     for first in names:
         for second in names:
             values = bound.arguments[first], bound.arguments[second]
-            if (
-                first < second
-                and _fits(values[0], hints[second])
-                and _fits(values[1], hints[first])
-            ):
+            if first < second and fits(values[0], hints[second]) and fits(values[1], hints[first]):
                 one, other = (n for n in bound.arguments if n in (first, second))
                 return f" Are {one} and {other} the wrong way round?"
     return ""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 
-def printable(text: str) -> str:
+def _printable(text: str) -> str:
     r"""A text with whatever a terminal would act on, or nobody would see, written out as `\x1b`."""
     return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
 
@@ -13,8 +13,8 @@ class _Defects(ValueError):
 
     def __init__(self, headline: str, defects: Iterable[str] = ()) -> None:
         # What stands in a message was read from files: it is shown, and never acts.
-        self.headline = printable(headline)
-        self.defects: tuple[str, ...] = tuple(map(printable, defects))
+        self.headline = _printable(headline)
+        self.defects: tuple[str, ...] = tuple(map(_printable, defects))
         super().__init__(self.headline, self.defects)
 
     def __str__(self) -> str:

@@ -13,7 +13,8 @@ from stored import ROOT
 
 from mmn_bayes.outcomes.evidence.mixtures import moments
 from mmn_bayes.report.formatting import to_markdown
-from mmn_bayes.studies.comparing_results import compare_results, most_errors
+from mmn_bayes.studies.comparing_results import compare_results
+from mmn_bayes.studies.differences import most_errors
 from mmn_bayes.studies.monte_carlo import errors_of
 from mmn_bayes.studies.sides import Committed, Folder, WorkingTree
 from mmn_bayes.studies.table_pairs import TablePair

@@ -42,8 +42,8 @@ from mmn_bayes.posterior.posterior_predictive import (
 )
 from mmn_bayes.posterior.prior_predictive import draw_prior, implied_by_prior
 from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.report.fit_files import load, save
 from mmn_bayes.report.formatting import format_table
-from mmn_bayes.report.store import load, save
 from mmn_bayes.studies.known_truth import simulated
 
 SEED_SHIFT = int(os.environ.get("SEED_SHIFT", "0"))

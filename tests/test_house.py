@@ -21,7 +21,8 @@ _GROUND = {"errors", "arguments", "data"}
 _TABLES = {*_GROUND, "model_file", "engine", "posterior", "report", "outcomes"}
 BELOW = {
     "errors": set(),
-    "arguments": set(),
+    "argument_kinds": set(),
+    "arguments": {"argument_kinds"},
     "data": {"errors", "arguments"},
     "model_file": _GROUND,
     "simulation": _GROUND,
@@ -84,7 +85,9 @@ BAYESIAN = {
     "pymc",
     "pytensor",
 }
-BANNED = dict.fromkeys(("errors", "arguments", "data", "model_file", "simulation"), BAYESIAN)
+BANNED = dict.fromkeys(
+    ("errors", "argument_kinds", "arguments", "data", "model_file", "simulation"), BAYESIAN
+)
 # Rooms that know no draws: all that what is counted may import, beside other counts.
 WITHOUT_DRAWS = {"errors", "arguments", "data", "model_file"}
 OUTSIDE = {"scripts", "tests", "conftest"}  # roots of the repository that no module may import

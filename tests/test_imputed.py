@@ -111,8 +111,9 @@ def test_covariates_are_blanked_by_themselves(cohort):
 
 
 @pytest.mark.slow
-def test_a_failed_set_is_named(spec, cohort, tmp_path):
-    with pytest.raises(RuntimeError, match=r"2 fits failed; set 001: .*unexpected keyword"):
+def test_a_failed_set_is_numbered(spec, cohort, tmp_path):
+    said = r"2 fits failed; the first, task 1 of 2: .*unexpected keyword"
+    with pytest.raises(RuntimeError, match=said):
         imputed_predictors(
             spec, cohort, tmp_path, seed=5, n_sets=2, lengths={"draw": 5}, progress=False
         )

@@ -20,10 +20,10 @@ from mmn_bayes.studies import runner as running
 from mmn_bayes.studies.known_truth import simulated
 from mmn_bayes.studies.runner import Task, run_tasks, task_seed
 from mmn_bayes.studies.workers import interruptions_held
+from scripts.drilling.looks import MARK, marked
 
 ROOT = Path(HERE).parent
 LENGTHS = {"chains": 1, "draws": 20, "tune": 30}
-MARK = "MARK_OF_A_TEST"
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ def test_a_killed_worker_is_tried_again_and_a_second_time_is_a_row(models, tmp_p
     )
     assert len(list((tmp_path / "kept").iterdir())) == 2
     assert len(list((tmp_path / "always").iterdir())) in (2, 3)
-    assert "A worker was killed; again: " in capfd.readouterr().err
+    assert "A worker was killed; again, by itself each: " in capfd.readouterr().err
 
 
 def test_a_damaged_result_is_made_again(models, tmp_path, monkeypatch):
@@ -111,18 +111,6 @@ if __name__ == "__main__":
         print("interrupted", time.time(), len(children), flush=True)
         time.sleep(60)
 """
-
-
-def marked(mark: str) -> list[psutil.Process]:
-    """The processes that were started with a mark in their environment, whoever is their parent."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
 
 
 def until(happened, seconds):

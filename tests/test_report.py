@@ -19,7 +19,7 @@ from mmn_bayes.model_file.model_spec import spec_to_toml
 from mmn_bayes.model_file.reading import parse_spec, read_spec
 from mmn_bayes.outcomes.response import table as tables
 from mmn_bayes.posterior.posterior_predictive import spec_of
-from mmn_bayes.report import formatting, store, style
+from mmn_bayes.report import fit_files, formatting, store, style
 
 ROOT = Path(__file__).resolve().parents[1]
 ESTIMATE_COLUMNS = ["estimate", "lower", "upper", "level", "interval"]
@@ -120,8 +120,8 @@ def assert_same_tree(left, right):
 
 
 def test_a_fit_reads_back_as_it_was(fit, tmp_path):
-    path = store.save(fit, tmp_path / "new" / "fit.nc")
-    loaded = store.load(path)
+    path = fit_files.save(fit, tmp_path / "new" / "fit.nc")
+    loaded = fit_files.load(path)
     expected = fit.copy(deep=True)
     expected["posterior"]["gain"].attrs["synthetic"] = 1  # a yes/no attribute is kept as a number
     assert_same_tree(loaded, expected)
@@ -134,10 +134,10 @@ def test_a_fit_reads_back_as_it_was(fit, tmp_path):
 
 def test_saving_leaves_the_fit_alone_and_saving_what_was_loaded_changes_nothing(fit, tmp_path):
     before = fit.copy(deep=True)
-    first = store.load(store.save(fit, tmp_path / "fit.nc"))
+    first = fit_files.load(fit_files.save(fit, tmp_path / "fit.nc"))
     assert_same_tree(fit, before)
     assert fit["posterior"]["gain"].attrs["synthetic"] is True
-    part = store.load(store.save(first, tmp_path / "again.nc"))
+    part = fit_files.load(fit_files.save(first, tmp_path / "again.nc"))
     assert_same_tree(part, first)
 
 
@@ -145,29 +145,29 @@ def test_a_saved_fit_is_compressed(tmp_path):
     fit = make_fit()
     zeros = np.zeros((2, 50, 2000))
     fit["posterior"] = fit["posterior"].to_dataset().assign(zeros=(("chain", "draw", "x"), zeros))
-    assert store.save(fit, tmp_path / "fit.nc").stat().st_size < zeros.nbytes / 10
+    assert fit_files.save(fit, tmp_path / "fit.nc").stat().st_size < zeros.nbytes / 10
 
 
 def test_what_is_not_a_fit_is_neither_saved_nor_loaded(fit, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no fit '.*absent\.nc'"):
-        store.load(tmp_path / "absent.nc")
+        fit_files.load(tmp_path / "absent.nc")
     (tmp_path / "text.nc").write_text("text")
     with pytest.raises(ValueError, match="not a netCDF file"):
-        store.load(tmp_path / "text.nc")
+        fit_files.load(tmp_path / "text.nc")
     xr.Dataset({"a": 1}).to_netcdf(tmp_path / "other.nc", engine="h5netcdf")
     with pytest.raises(ValueError, match="no group 'posterior', no group 'design'"):
-        store.load(tmp_path / "other.nc")
+        fit_files.load(tmp_path / "other.nc")
     with pytest.raises(ValueError, match="not a fit"):
-        store.save(xr.DataTree(), tmp_path / "empty.nc")
+        fit_files.save(xr.DataTree(), tmp_path / "empty.nc")
     bad = fit.copy()
     bad.attrs = {**fit.attrs, "cohort": None}
     with pytest.raises(ValueError, match="attribute 'cohort' is None"):
-        store.save(bad, tmp_path / "bad.nc")
+        fit_files.save(bad, tmp_path / "bad.nc")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other.nc", "text.nc"]
 
 
 def test_a_failing_write_leaves_the_old_file_and_nothing_else(fit, tmp_path, monkeypatch):
-    path = store.save(fit, tmp_path / "fit.nc")
+    path = fit_files.save(fit, tmp_path / "fit.nc")
     text = store.write_text("old", tmp_path / "a.txt")
     figure = store.save_figure(Figure(), tmp_path / "a.png")
     old = {file: file.read_bytes() for file in (path, text, figure)}
@@ -180,7 +180,7 @@ def test_a_failing_write_leaves_the_old_file_and_nothing_else(fit, tmp_path, mon
     monkeypatch.setattr(Figure, "savefig", half)
     monkeypatch.setattr(Path, "write_bytes", lambda file, _: half(None, file))
     for write, thing, file in (
-        (store.save, fit, path),
+        (fit_files.save, fit, path),
         (store.write_text, "new", text),
         (store.save_figure, Figure(), figure),
     ):

@@ -13,7 +13,7 @@ from mmn_bayes.errors import CohortWarning
 from mmn_bayes.model_file.model_spec import spec_to_toml
 from mmn_bayes.model_file.reading import read_spec
 from mmn_bayes.outcomes.response.observed import observed_response
-from mmn_bayes.studies.comparing_results import most_errors
+from mmn_bayes.studies.differences import most_errors
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "leger2008"

@@ -22,7 +22,7 @@ from mmn_bayes.engine import sampling
 from mmn_bayes.engine.completeness import incomplete
 from mmn_bayes.errors import DataError, SamplingError
 from mmn_bayes.model_file.reading import read_spec
-from mmn_bayes.report import store
+from mmn_bayes.report import fit_files, store
 from mmn_bayes.report.content import content_checksum
 from scripts.running import damage, stored
 from scripts.running.damage import CHANGED, EDITS, RAW, REFUSED, SAME
@@ -35,7 +35,7 @@ def kept(tmp_path_factory):
     """A fit of few variables, since it is read a hundred times."""
     fit = make_fit()
     fit["design"] = xr.DataTree(fit["design"].to_dataset()[["response", "naive", "x_naive"]])
-    return store.save(fit, tmp_path_factory.mktemp("kept") / "fit.nc")
+    return fit_files.save(fit, tmp_path_factory.mktemp("kept") / "fit.nc")
 
 
 def stated_anew(file, edit, to):
@@ -43,8 +43,8 @@ def stated_anew(file, edit, to):
     with xr.open_datatree(file, engine="h5netcdf", decode_times=False) as opened:
         tree = opened.load()
     edit(tree)
-    del tree.attrs[store.CHECKSUM]
-    tree.attrs[store.CHECKSUM] = content_checksum(tree)
+    del tree.attrs[fit_files.CHECKSUM]
+    tree.attrs[fit_files.CHECKSUM] = content_checksum(tree)
     tree.to_netcdf(to, engine="h5netcdf")
     return to
 
@@ -67,7 +67,7 @@ def test_a_damaged_file_is_refused_or_holds_what_it_held(kept):
 
 
 def test_the_drill_sees_what_is_loaded_changed_and_errors_of_libraries(kept, tmp_path, monkeypatch):
-    original, file = store.load(kept), tmp_path / "other.nc"
+    original, file = fit_files.load(kept), tmp_path / "other.nc"
     content = stated_anew(kept, EDITS["seed"], tmp_path / "seed.nc").read_bytes()
     assert damage.loaded(kept.read_bytes(), file, original) == SAME
     assert damage.loaded(content, file, original) == CHANGED
@@ -87,7 +87,7 @@ def test_the_checksum_is_of_the_content_and_not_of_the_file(kept, tmp_path):
     plain = tmp_path / "plain.nc"
     xr.DataTree.from_dict(groups).to_netcdf(plain, engine="h5netcdf")
     assert plain.read_bytes() != kept.read_bytes()
-    assert store.load(plain).identical(store.load(kept))
+    assert fit_files.load(plain).identical(fit_files.load(kept))
 
 
 def reordered(dataset):
@@ -117,12 +117,12 @@ def test_an_older_file_is_told_from_a_changed_one(kept, tmp_path):
     EDITS["checksum removed"](tree)
     tree.to_netcdf(old, engine="h5netcdf")
     with pytest.raises(DataError, match=r"old\.nc' was saved by an earlier version.*fit again"):
-        store.load(old)
+        fit_files.load(old)
     EDITS["seed"](tree)
-    tree.attrs[store.CHECKSUM] = "0" * 64
+    tree.attrs[fit_files.CHECKSUM] = "0" * 64
     tree.to_netcdf(old, engine="h5netcdf")
     with pytest.raises(DataError, match=r"is not as it was saved.*fit again"):
-        store.load(old)
+        fit_files.load(old)
 
 
 def test_one_changed_bit_does_not_fill_the_memory(kept, tmp_path):
@@ -132,7 +132,7 @@ def test_one_changed_bit_does_not_fill_the_memory(kept, tmp_path):
     with h5py.File(file, "a") as opened:
         opened.create_dataset("design/huge", (2**40,), dtype="f8", chunks=True)
     with pytest.raises(DataError, match="damaged"):
-        store.load(file)
+        fit_files.load(file)
 
 
 # --- complete and finite --------------------------------------------------------------------------
@@ -151,11 +151,11 @@ def test_one_changed_bit_does_not_fill_the_memory(kept, tmp_path):
 def test_an_incomplete_fit_is_neither_loaded_nor_saved(kept, tmp_path, edit, says):
     file = stated_anew(kept, EDITS[edit], tmp_path / "fit.nc")
     with pytest.raises(DataError, match=f"no complete fit: {says}; run the fit again"):
-        store.load(file)
+        fit_files.load(file)
     fit = make_fit()
     EDITS[edit](fit)
     with pytest.raises(ValueError, match=f"cannot be saved: {says}"):
-        store.save(fit, tmp_path / "again.nc")
+        fit_files.save(fit, tmp_path / "again.nc")
     assert not (tmp_path / "again.nc").exists()
 
 
@@ -208,7 +208,7 @@ def test_a_write_that_fails_says_why_and_leaves_the_old_file(tmp_path, monkeypat
 
     monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(OSError, match=f"^'{file}' cannot be written: {re.escape(says)}") as raised:
-        store.save(make_fit(), file)
+        fit_files.save(make_fit(), file)
     assert raised.value.errno == number
     assert "\n" not in str(raised.value)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"fit.nc": "old"}
@@ -220,12 +220,12 @@ def test_a_disk_that_is_full_in_earnest(kept, tmp_path):
     file.write_text("old")
     code = f"""
         import resource, signal
-        from mmn_bayes.report import store
-        fit = store.load({str(kept)!r})
+        from mmn_bayes.report import fit_files
+        fit = fit_files.load({str(kept)!r})
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
         try:
-            store.save(fit, {str(file)!r})
+            fit_files.save(fit, {str(file)!r})
         except OSError as error:
             print(error)
     """

@@ -20,7 +20,7 @@ from mmn_bayes.outcomes.response.definitions import unchanged
 from mmn_bayes.outcomes.response.estimands import check_response, response_probability
 from mmn_bayes.outcomes.response.table import response_table
 from mmn_bayes.posterior.prior_predictive import implied_by_prior
-from mmn_bayes.report.store import load, save
+from mmn_bayes.report.fit_files import load, save
 from mmn_bayes.studies.known_truth import simulated
 
 NORMAL = {"distribution": "normal", "mean": 0, "sd": 0.1, "why": "a reason"}

@@ -70,7 +70,7 @@ def relaxed_cutpoints(spec: ModelSpec, common: Any, arrays: Arrays) -> Any:
     sd = parameter("relaxed_sd", spec.relaxed.sd)
     z = sd * pm.Normal("relaxed_z", 0.0, 1.0, dims=("relaxed", "gap"))
     if spec.relaxed.of == "visit":
-        z = gain_share(spec, arrays)[:, None] * z[0]
+        z = _gain_share(spec, arrays)[:, None] * z[0]
     elif spec.relaxed.of == "patient":
         z = arrays[f"x_{spec.relaxed.by}"][:, None] * z[0]
     gaps = pt.diff(common) * pt.exp(z)
@@ -123,7 +123,7 @@ def group_effects(
     for group in groups:
         way = parametrisation(spec, group) if sampled else "non_centred"
         if way == "balanced":
-            of_site = precision_of_site(spec, group, noise, site_sd, common)
+            of_site = _precision_of_site(spec, group, noise, site_sd, common)
             effects[group.name] = _balanced(group, arrays["n_sites"] * of_site)
             continue
         sd = parameter(f"{group.name}_sd", _stated(group.sd))
@@ -157,10 +157,10 @@ def parametrisation(spec: ModelSpec, group: Group) -> str:
     """
     if group.parametrisation is not None:
         return group.parametrisation
-    return "balanced" if may_be_balanced(spec, group) else "non_centred"
+    return "balanced" if _may_be_balanced(spec, group) else "non_centred"
 
 
-def may_be_balanced(spec: ModelSpec, group: Group) -> bool:
+def _may_be_balanced(spec: ModelSpec, group: Group) -> bool:
     """Whether effects are levels or gains of patients, each independent of the patient's others."""
     if group.by != "patient" or spec.correlation is not None:
         return False
@@ -172,7 +172,7 @@ def may_be_balanced(spec: ModelSpec, group: Group) -> bool:
 _OF_GAIN = 0.1
 
 
-def precision_of_site(spec: ModelSpec, group: Group, noise: Any, site_sd: Any, common: Any) -> Any:
+def _precision_of_site(spec: ModelSpec, group: Group, noise: Any, site_sd: Any, common: Any) -> Any:
     """How precisely one muscle tells an effect of its patient, about: 1 over a variance.
 
     A level as far as the muscles of a patient, and noise, let it; a gain as far as the gaps between
@@ -288,7 +288,7 @@ def _exposure(spec: ModelSpec, exposure: Exposure, arrays: Arrays, sampled: bool
         onset = parameter(f"{exposure.name}_onset_half_life_days", _stated(exposure.onset))
         name = f"{exposure.name}_wearing_off_half_life_days"
         off = parameter(name, _stated(exposure.wearing_off))
-        measure = dose_in_effect(arrays, onset, off * wearing_off_factor(spec, arrays))
+        measure = dose_in_effect(arrays, onset, off * _wearing_off_factor(spec, arrays))
     else:
         measure = arrays[f"exposure_{exposure.name}"]
     if exposure.half_effect is not None:
@@ -312,7 +312,7 @@ def in_usual_units(exposure: Exposure) -> bool:
     return bool(exposure.shape)
 
 
-def wearing_off_factor(spec: ModelSpec, arrays: Arrays) -> Any:
+def _wearing_off_factor(spec: ModelSpec, arrays: Arrays) -> Any:
     """What the half-life of wearing-off is multiplied by; shape (patient,), or 1."""
     if not spec.acting_on("wearing_off"):
         return 1.0
@@ -335,11 +335,11 @@ def _time(spec: ModelSpec, arrays: Arrays) -> Any:
 def _gain(spec: ModelSpec, arrays: Arrays) -> Iterator[tuple[str, Any, Any]]:
     """The full gain, and the share of it reached so many days after the first infusion."""
     if spec.gain is not None:
-        share = gain_share(spec, arrays)
+        share = _gain_share(spec, arrays)
         yield "gain", parameter("gain", spec.gain.size), share
 
 
-def gain_share(spec: ModelSpec, arrays: Arrays) -> Any:
+def _gain_share(spec: ModelSpec, arrays: Arrays) -> Any:
     """Share of the full gain that is reached at each visit; shape (visit,)."""
     known = pm.modelcontext(None).named_vars  # what else depends on the gain may have asked before
     half_time = known.get("half_time_days")

@@ -29,7 +29,7 @@ def predictor_sum(
     known = dict(known or {})
     acting = spec.acting_on(acts_on)
     if any(p in spec.shrunk and p.name not in known for p in acting):
-        known |= shrunk_effects(spec, arrays)
+        known |= _shrunk_effects(spec, arrays)
     parts = [_of_patients(p, arrays[f"x_{p.name}"], known) for p in acting]
     return sum(parts) if len(parts) <= _MOST_TERMS else pt.stack(parts, 1) @ np.ones(len(parts))
 
@@ -70,7 +70,7 @@ def _stated(prior: Prior | None) -> Prior:
     return prior
 
 
-def shrunk_effects(spec: ModelSpec, arrays: Arrays) -> dict[str, Any]:
+def _shrunk_effects(spec: ModelSpec, arrays: Arrays) -> dict[str, Any]:
     """Add the effects that share a prior to the model in context; by the names of predictors.
 
     Each is a standard normal times a sd of its own, for its column in units of its sd

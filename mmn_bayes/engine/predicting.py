@@ -1,16 +1,20 @@
 """Predict from stored draws: the same specification on another design, draw by draw."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pymc as pm
-import pytensor
 import xarray as xr
+from pymc.pytensorf import compile as compile_function
 from pytensor.compile.ops import ViewOp
 from pytensor.graph.basic import Apply
 from pytensor.graph.replace import _vectorize_node
+from pytensor.graph.traversal import ancestors
+from pytensor.tensor.basic import get_underlying_scalar_constant_value
+from pytensor.tensor.random.basic import NormalRV
+from pytensor.tensor.variable import TensorVariable
 
 from mmn_bayes.engine.build import Purpose, build
 from mmn_bayes.engine.compiled_logp import of_many_draws
@@ -66,52 +70,83 @@ def predict(
     """
     model = build(spec, design, purpose)
     evaluate = of_many_draws(model.free_RVs, [model[name] for name in names])
-    sources = [_source(variable, model, posterior, rng, new_members) for variable in model.free_RVs]
+    sources = {v.name: _source(v, model, posterior, rng, new_members) for v in model.free_RVs}
+
+    def values_at(draws: slice) -> list[np.ndarray]:
+        values: dict[str, np.ndarray] = {}
+        for name, source in sources.items():  # parents before what hangs on them
+            values[name] = source(draws, values)
+        return evaluate(list(values.values()))
+
     n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-    first = evaluate([source(slice(0, 1)) for source in sources])
+    first = values_at(slice(0, 1))
     block = max(1, _BLOCK_BYTES // max(1, sum(value.nbytes for value in first)))
     for start in range(0, n_draws, block):
         draws = slice(start, min(start + block, n_draws))
-        yield draws, evaluate([source(draws) for source in sources])
+        yield draws, values_at(draws)
+
+
+# Values of one parameter, draws first: of which draws, and of the parameters before it.
+_Source = Callable[[slice, Mapping[str, np.ndarray]], np.ndarray]
 
 
 def _source(
-    variable: pytensor.tensor.TensorVariable,
+    variable: TensorVariable,
     model: pm.Model,
     posterior: xr.Dataset,
     rng: np.random.Generator | None,
     new_members: bool,
-) -> Callable[[slice], np.ndarray]:
-    """Where the values of one parameter come from, as a function of which draws; draws first."""
+) -> _Source:
+    """Where the values of one parameter come from."""
     name, dims = variable.name, model.named_vars_to_dims.get(variable.name, ())
     if new_members and set(dims) & {"patient", "site", "visit", "unit"}:
-        shape = tuple(int(model.dim_lengths[dim].eval()) for dim in dims)
-        return lambda draws: _required(rng, name).standard_normal((_number(draws), *shape))
+        return _from_its_distribution(variable, model, rng)
     values = posterior[name].to_numpy()
     values = values.reshape(-1, *values.shape[2:])
     if "visit" not in dims:
-        return lambda draws: values[draws].astype(float)
+        return lambda draws, _: values[draws].astype(float)
     wanted = pd.Index(model.coords["visit"])
     known = pd.Index(posterior["visit"].to_numpy()) if "visit" in posterior.coords else wanted[:0]
     where = known.get_indexer(wanted)
     if (where >= 0).all():
-        return lambda draws: values[draws, where].astype(float)
-
-    def kept_or_new(draws: slice) -> np.ndarray:
-        drawn = _required(rng, name).standard_normal((_number(draws), where.size))
-        return np.where(where >= 0, values[draws, where], drawn)
-
-    return kept_or_new
+        return lambda draws, _: values[draws, where].astype(float)
+    new = _from_its_distribution(variable, model, rng)
+    return lambda draws, others: np.where(where >= 0, values[draws, where], new(draws, others))
 
 
-def _number(draws: slice) -> int:
-    return int(draws.stop - draws.start)
-
-
-def _required(rng: np.random.Generator | None, name: str) -> np.random.Generator:
+def _from_its_distribution(
+    variable: TensorVariable, model: pm.Model, rng: np.random.Generator | None
+) -> _Source:
+    """Draw a parameter anew, a set a draw, given the parameters that its distribution hangs on."""
     if rng is None:
-        raise ValueError(f"New values of {name} are to be drawn; give a random generator.")
-    return rng
+        raise ValueError(f"New values of {variable.name} are to be drawn; give a random generator.")
+    if _is_standard_normal(variable):
+        dims = model.named_vars_to_dims[variable.name]
+        shape = tuple(int(model.dim_lengths[dim].eval()) for dim in dims)
+        return lambda draws, _: rng.standard_normal((draws.stop - draws.start, *shape))
+    others = {*model.free_RVs} - {variable}
+    before = {*ancestors([variable], blockers=others)}
+    parents = [parent for parent in model.free_RVs if parent in before & others]
+    # One draw at a time: a distribution without parents is else drawn once for all of them.
+    draw = compile_function(
+        parents, variable, random_seed=int(rng.integers(2**32)), mode="FAST_COMPILE"
+    )
+
+    def drawn(draws: slice, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        given = [values[parent.name] for parent in parents]
+        n_draws = draws.stop - draws.start
+        return np.stack([draw(*(value[i] for value in given)) for i in range(n_draws)])
+
+    return drawn
+
+
+def _is_standard_normal(variable: TensorVariable) -> bool:
+    node = variable.owner
+    if not isinstance(node.op, NormalRV):
+        return False
+    parameters = node.op.dist_params(node)
+    known = [get_underlying_scalar_constant_value(p, raise_not_constant=False) for p in parameters]
+    return [value for value in known if isinstance(value, np.ndarray)] == [0.0, 1.0]
 
 
 def draw_grades(

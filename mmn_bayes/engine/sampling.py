@@ -3,21 +3,19 @@
 import json
 import os
 import platform
-import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any
 
 import numpy as np
 import nutpie
 import pandas as pd
 import pymc as pm
 import xarray as xr
-from tqdm import tqdm
 
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.engine.build import build
@@ -28,16 +26,14 @@ from mmn_bayes.engine.design import fingerprint, make_design
 from mmn_bayes.engine.ordinal import draw_site_effects
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.engine.rows import Part, parts_of_rows, repeats
-from mmn_bayes.engine.stopping import MOST_DRAWS, run
+from mmn_bayes.engine.sampling_arguments import Settings, settings_of
+from mmn_bayes.engine.sampling_progress import Progress, Reporter, reporter
+from mmn_bayes.engine.stopping import run
 from mmn_bayes.engine.uninformative import uninformative
 from mmn_bayes.errors import CohortWarning, SamplingError
 from mmn_bayes.model_file.keys import OUTCOMES
 from mmn_bayes.model_file.model_spec import Group, ModelSpec, spec_to_toml
 from mmn_bayes.model_file.vocabulary import PARAMETRISATIONS
-
-Progress = Literal["auto", "bar", "lines", "off"]
-# What the sampler calls with the state of its chains, and what closes it.
-Reporter = tuple[Callable[[Any], None] | None, Callable[[], None]]
 
 _SAMPLER = "nutpie"
 # nutpie's low-rank mass matrix: the level, the gain and the naive effects share ridges that a
@@ -64,12 +60,6 @@ _TARGET_ACCEPT_OF_HALF_LIVES = 0.95
 _MATRIX = "{adaptation} (regularised by {mass_matrix_gamma:g})".format_map(ADAPTATION)
 # The attribute of draws that were made afterwards, given all other parameters of the same draw.
 DRAWN_GIVEN_REST = "drawn_given_rest"
-# Effective sample size, of bulk and tails, that every parameter has where nothing is asked: what
-# `diagnose` asks for (400), and a margin for quantities that are computed from the parameters.
-ESS = 500
-# Beyond these no machine could keep the draws, or start the threads.
-_MOST = {"chains": 1000, "draws": 10_000_000, "tune": 10_000_000, "cores": 1000}
-_OPTIONAL = ("seed", "cores")
 _KEPT_STATS = ("diverging", "maxdepth_reached", "depth", "n_steps", "step_size", "energy")
 _PACKAGES = (
     "mmn_bayes",
@@ -151,13 +141,9 @@ def fit(
     ----------
     Hoffman and Gelman, JMLR 2014;15:1593 (NUTS); Seyboldt et al., nutpie, for its adaptation.
     """
-    if draws is None and ess is None:
-        ess = ESS
-    draws = MOST_DRAWS if draws is None else draws
-    _check_numbers(ess, progress, seed=seed, chains=chains, draws=draws, tune=tune, cores=cores)
-    seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else int(seed)
-    chains, draws, tune = int(chains), int(draws), int(tune)  # NumPy's own would not be kept
-    cores = None if cores is None else int(cores)
+    settings = settings_of(
+        seed=seed, progress=progress, chains=chains, draws=draws, ess=ess, tune=tune, cores=cores
+    )
     clock = [time.perf_counter()]
     design = make_design(spec, cohort, historical)
     for sentence in uninformative(spec, design):
@@ -166,27 +152,27 @@ def fit(
     clock.append(time.perf_counter())
     program = compiled(model)
     clock.append(time.perf_counter())
-    lengths = {"chains": chains, "draws": draws, "tune": tune}
-    settings = _Settings(lengths, seed, ess, cores, _target_accept(spec))
-    reporter = _progress(progress, spec.name, lengths, ess)
-    trace, posterior = _sampled(spec, model, program, settings, reporter)
+    report = reporter(progress, spec.name, settings.lengths, settings.ess)
+    trace, posterior = _sampled(spec, model, program, settings, report)
     clock.append(time.perf_counter())
-    groups = {
-        "posterior": _posterior(spec, design, posterior, seed, cores),
-        "sample_stats": _plain(trace["sample_stats"].to_dataset()[list(_KEPT_STATS)]),
-        "design": design,
-    }
-    about = {
-        "seed": seed,
-        **lengths,
-        "draws": posterior.sizes["draw"],
-        **({} if ess is None else {"ess_asked": float(ess)}),
-    }
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": _posterior(spec, design, posterior, settings.seed, settings.cores),
+            "sample_stats": _plain(trace["sample_stats"].to_dataset()[list(_KEPT_STATS)]),
+            "design": design,
+        }
+    )
     clock.append(time.perf_counter())
     parts = ("building", "compiling", "sampling", "drawing")
-    about |= {f"seconds_{part}": b - a for part, (a, b) in zip(parts, pairwise(clock), strict=True)}
-    tree = xr.DataTree.from_dict(groups)
-    tree.attrs = about | _origin(spec, design, seed)
+    seconds = {f"seconds_{p}": b - a for p, (a, b) in zip(parts, pairwise(clock), strict=True)}
+    tree.attrs = {
+        "seed": settings.seed,
+        **settings.lengths,
+        "draws": posterior.sizes["draw"],
+        **({} if settings.ess is None else {"ess_asked": float(settings.ess)}),
+        **seconds,
+        **_origin(spec, design, settings.seed),
+    }
     if reasons := incomplete(tree):
         raise SamplingError(
             f"The draws are no complete fit: {'; '.join(reasons)}; run the fit again, and if it "
@@ -200,18 +186,8 @@ def _target_accept(spec: ModelSpec) -> float:
     return _TARGET_ACCEPT_OF_HALF_LIVES if estimated else _TARGET_ACCEPT[spec.outcome]
 
 
-class _Settings(NamedTuple):
-    """Of one run of the sampler."""
-
-    lengths: dict[str, int]
-    seed: int
-    ess: float | None
-    cores: int | None
-    target_accept: float
-
-
 def _sampled(
-    spec: ModelSpec, model: pm.Model, program: Program, settings: _Settings, reporter: Reporter
+    spec: ModelSpec, model: pm.Model, program: Program, settings: Settings, reporter: Reporter
 ) -> tuple[xr.DataTree, xr.Dataset]:
     """What the sampler gives, and the draws of the model's own parameters."""
     report, finish = reporter
@@ -232,7 +208,7 @@ def _sampled(
             cores=cores,
             seed=settings.seed,
             **ADAPTATION,
-            target_accept=settings.target_accept,
+            target_accept=_target_accept(spec),
             save_warmup=False,
             progress_bar=False,
             progress_callback=look,
@@ -316,39 +292,6 @@ def _sampled_groups(spec: ModelSpec) -> list[Group]:
     return [group for group in spec.groups if group is not spec.site_group]
 
 
-def _check_numbers(ess: Any, progress: object, **numbers: Any) -> None:
-    """Raise one error with all that cannot be used of what was asked."""
-    faults = [f for name, number in numbers.items() if (f := _fault_of(name, number)) is not None]
-    if progress not in get_args(Progress):
-        faults.append(f"progress is {progress!r}; give one of {', '.join(get_args(Progress))}.")
-    if ess is not None:
-        real = isinstance(ess, int | float | np.integer | np.floating) and not isinstance(ess, bool)
-        if not (real and 0 < ess < np.inf):
-            faults.append(f"ess is {ess!r}; give a number above 0, such as {ESS}.")
-        elif not faults and ess > (n_draws := int(numbers["chains"]) * int(numbers["draws"])):
-            faults.append(
-                f"ess is {ess:g}, more than the {n_draws} draws that there are at most; ask for "
-                "less, or give more draws."
-            )
-    if faults:
-        raise ValueError(" ".join(faults))
-
-
-def _fault_of(name: str, number: object) -> str | None:
-    if number is None and name in _OPTIONAL:
-        return None
-    if isinstance(number, bool) or not isinstance(number, int | np.integer):
-        return f"{name} is {number!r}; give a whole number."
-    if name == "seed":
-        inside = 0 <= number < 2**32
-        return None if inside else f"seed is {number}; give a whole number from 0 to {2**32 - 1}."
-    if number < 1:
-        return f"{name} is {number}; at least 1 is needed."
-    if number > _MOST[name]:
-        return f"{name} is {number}; at most {_MOST[name]} can be used."
-    return None
-
-
 def _versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
 
@@ -359,41 +302,6 @@ def _plain(data: xr.Dataset) -> xr.Dataset:
         name: coord.astype(str) for name, coord in data.coords.items() if coord.dtype.kind == "O"
     }
     return data.assign_coords(texts).drop_attrs()
-
-
-def _progress(
-    progress: Progress, name: str, lengths: dict[str, int], ess: float | None
-) -> Reporter:
-    total = lengths["chains"] * (lengths["draws"] + lengths["tune"])
-    if progress == "auto":
-        progress = "bar" if sys.stderr.isatty() else "lines"
-    if progress == "off":
-        return None, lambda: None
-    if progress == "bar":
-        # Without a total where nobody knows yet how many draws it takes.
-        bar = tqdm(total=total if ess is None else None, desc=f"{name}: sampling", unit="draw")
-
-        def advance(chains: Any) -> None:
-            bar.update(sum(chain.finished_draws for chain in chains) - bar.n)
-
-        return advance, bar.close
-    started = time.perf_counter()
-    said = [0]
-
-    def say(chains: Any) -> None:
-        finished = sum(chain.finished_draws for chain in chains)
-        if ess is None:
-            step = 10 * finished // total
-            words = f"{10 * step} %"
-        else:
-            step = finished // (100 * lengths["chains"])
-            words = f"{100 * step} draws a chain, {lengths['tune']} of them warm-up,"
-        if step > said[0]:
-            said[0] = step
-            seconds = time.perf_counter() - started
-            print(f"{name}: sampling {words} after {seconds:.0f} s", file=sys.stderr, flush=True)
-
-    return say, lambda: None
 
 
 def _with_site_effects(

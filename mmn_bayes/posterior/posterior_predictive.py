@@ -236,7 +236,7 @@ def replicate_panels(
     kept = (known[where] != NOT_GRADED) & keep_recorded
     site_of_row = rows["site_of_row"].to_numpy()
     set_of_row = rows["set_of_row"].to_numpy() if spec.relaxed is not None else None
-    panels = _Laying(patient, occasions, where, asked, keep_recorded, only_recorded)
+    panels = _Laying(patient, occasions, where, asked, keep_recorded)
     names = ["eta_of_site", "eta_of_row", "scaled_cutpoints"]
     names += ["memory"] if spec.memory is not None else []
     for draws, (of_site, of_row, sets, *memory) in predict(
@@ -263,7 +263,6 @@ class _Laying:
         where: np.ndarray,
         asked: np.ndarray,
         keep_recorded: bool,
-        only_recorded: bool,
     ) -> None:
         position = position_in_patient(patient)
         self.shape = int(patient.max()) + 1, int(position.max()) + 1

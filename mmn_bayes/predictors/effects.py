@@ -105,7 +105,7 @@ def predictor_effects(fit: xr.DataTree, scale: Scale = "odds_ratio") -> xr.DataA
         "model": lambda: effects_in_units(fit),
         "grades": lambda: _in_grades(fit, [e.label for e in candidate_effects(spec)]),
         "odds_ratio": lambda: _odds_ratios(fit),
-        "response": lambda: _changes(standardised_rates_of(fit)),
+        "response": lambda: _changes(_standardised_rates_of(fit)),
     }
     if scale not in found:
         raise ValueError(f"scale is {scale!r}; it is one of {', '.join(found)}.")
@@ -155,7 +155,7 @@ def _in_grades(fit: xr.DataTree, labels: Sequence[str]) -> xr.DataArray:
 def _odds_ratios(fit: xr.DataTree) -> xr.DataArray:
     if odds_ratio_is_conditional(spec_of(fit)):
         return xr.DataArray(np.exp(effects_in_units(fit)))
-    rates = standardised_rates_of(fit)
+    rates = _standardised_rates_of(fit)
     low, high = (rates.sel(value=value, drop=True) for value in ("low", "high"))
     return xr.DataArray(np.exp(log_odds_ratio(low, high, spec_of(fit))))
 
@@ -164,7 +164,7 @@ def _changes(rates: xr.DataArray) -> xr.DataArray:
     return rates.sel(value="high", drop=True) - rates.sel(value="low", drop=True)
 
 
-def standardised_rates_of(fit: xr.DataTree) -> xr.DataArray:
+def _standardised_rates_of(fit: xr.DataTree) -> xr.DataArray:
     """Draw the rate of response when all patients have the one value of a candidate, or the other.
 
     Parameters
@@ -197,7 +197,7 @@ def standardised_rates_of(fit: xr.DataTree) -> xr.DataArray:
     )
 
 
-def prior_effects(fit: xr.DataTree, *, draws: int = _PRIOR_DRAWS) -> xr.DataTree:
+def _prior_effects(fit: xr.DataTree, *, draws: int = _PRIOR_DRAWS) -> xr.DataTree:
     """Return draws of what the effects of the candidates are under the prior alone.
 
     Parameters
@@ -236,7 +236,7 @@ def drawn_effects(fit: xr.DataTree) -> dict[str, xr.DataArray]:
     -------
     dict of DataArray
         Dims chain, draw, predictor; the lengths of draw differ. `units` and, of outcome "grade",
-        `grades`; `low` and `high`, the rates of `standardised_rates_of`; all these under the prior
+        `grades`; `low` and `high`, the standardised rates; all these under the prior
         too, `prior_...` (rates where a margin asks for them); `shrinkage`, a factor a draw: 0 (left
         alone) to 1 (nothing of what the data say is left). Of effects that share a prior it is that
         of the model; of those with one of their own the variance of the posterior over that of the
@@ -248,24 +248,24 @@ def drawn_effects(fit: xr.DataTree) -> dict[str, xr.DataArray]:
     """
     spec = spec_of(fit)
     candidate_effects(spec)  # before anything is drawn
-    prior = prior_effects(fit)
+    prior = _prior_effects(fit)
     drawn = {"units": effects_in_units(fit), "prior_units": effects_in_units(prior)}
-    in_grades = [e.label for e in candidate_effects(spec) if margin_scale(e) == "grades"]
+    in_grades = [e.label for e in candidate_effects(spec) if _margin_scale(e) == "grades"]
     if in_grades:
         drawn["grades"] = _in_grades(fit, in_grades)
         drawn["prior_grades"] = _in_grades(prior, in_grades)
     rates = {"": fit}
-    if any(margin_scale(e) == "response" for e in candidate_effects(spec)) or not (
+    if any(_margin_scale(e) == "response" for e in candidate_effects(spec)) or not (
         spec.outcome == "grade" or odds_ratio_is_conditional(spec)
     ):
         rates["prior_"] = prior_of(fit, seed=int(fit.attrs["seed"]), draws=_DRAWS)
     for prefix, tree in rates.items():
-        both = standardised_rates_of(tree)
+        both = _standardised_rates_of(tree)
         drawn |= {prefix + v: both.sel(value=v, drop=True) for v in ("low", "high")}
     return drawn | {"shrinkage": _shrinkage(fit, drawn["units"], drawn["prior_units"])}
 
 
-def margin_scale(effect: Effect) -> str:
+def _margin_scale(effect: Effect) -> str:
     """Return the scale that the margin of an effect is on."""
     margin = effect.predictor.margin
     return margin.scale if margin is not None else "model"
@@ -311,7 +311,7 @@ def on_margin_scale(
 
     `drawn` is what `drawn_effects` gave; with the prefix "prior_" those under the prior.
     """
-    scale = margin_scale(effect)
+    scale = _margin_scale(effect)
     if scale == "grades":
         return drawn[f"{prefix}grades"].sel(predictor=effect.label)
     if scale == "odds_ratio" and odds_ratio_is_conditional(spec):

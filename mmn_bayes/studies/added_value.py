@@ -109,7 +109,7 @@ def predictor_worth(
         tasks += _exact_tasks(label, model, cohort, seed, lengths or {}, historical)
     measure = left_out_density if exact else left_out_by_importance
     found = run_tasks(tasks, measure, folder, workers=workers, progress=progress)
-    require_finished(found, named=False)
+    require_finished(found)
     if exact:
         parts = found["task"].str.split(" | ", n=1, regex=False, expand=True)
         found = found.assign(task=parts[0], patient=parts[1])

@@ -156,9 +156,10 @@ def run_tasks(
             "arguments go into Task.extra)."
         )
     names = [task.name for task in tasks]
-    if not names or len(set(names)) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise ValueError(f"Tasks need different names, and one at least; twice: {twice}.")
+    if not names:
+        raise ValueError("There is no task; give one at least.")
+    if again := [number for number, name in enumerate(names, 1) if name in names[: number - 1]]:
+        raise ValueError(f"Tasks need different names; task {again[0]} has that of one before it.")
     failed: dict[str, str] = {}
     marks = {task.name: _mark(task, what, failed) for task in tasks}
     files = {name: folder / f"{mark[:_SHORT]}.parquet" for name, mark in marks.items()}
@@ -177,7 +178,8 @@ def run_tasks(
             if error:
                 failed[name] = error
             if progress:
-                print(_said(number, len(todo), name, error, started), file=sys.stderr, flush=True)
+                which = f"task {names.index(name) + 1} of {len(names)}"
+                print(_said(number, len(todo), which, error, started), file=sys.stderr, flush=True)
     parts = []
     for name in names:
         own = pd.DataFrame([{}]) if name in failed else done[name]
@@ -186,26 +188,25 @@ def run_tasks(
     return pd.concat(parts, ignore_index=True)
 
 
-def require_finished(table: pd.DataFrame, *, named: bool = True) -> None:
+def require_finished(table: pd.DataFrame) -> None:
     """Raise unless every task of a run has a result.
 
     Parameters
     ----------
     table
         What `run_tasks` gave.
-    named
-        Whether to name the first failed task; no, where its name has the identifier of a patient.
 
     Raises
     ------
     RuntimeError
-        With how many failed, and the first of them with its error; a repeated run tries them again.
+        With how many failed, and the number and the error of the first; a repeated run tries them
+        again.
     """
     failed = table[table["error"] != ""]
     if len(failed):
-        first = failed.iloc[0]
-        what = first["task"] if named else f"the first, task {failed.index[0] + 1} of {len(table)}"
-        raise RuntimeError(f"{len(failed)} fits failed; {what}: {first['error']}")
+        names, (task, _, error) = table["task"].unique().tolist(), failed[list(HEAD)].iloc[0]
+        first = f"task {names.index(task) + 1} of {len(names)}"
+        raise RuntimeError(f"{len(failed)} fits failed; the first, {first}: {error}")
 
 
 def _mark(task: Task, what: str, failed: dict[str, str]) -> str:
@@ -245,10 +246,8 @@ def _run(
                 raise
         suspects = list(left.values())[:at_a_time]
         if suspects and progress:
-            print(
-                f"A worker was killed; again: {', '.join(t.name for t in suspects)}",
-                file=sys.stderr,
-            )
+            said = f"A worker was killed; again, by itself each: {len(suspects)} tasks"
+            print(said, file=sys.stderr)
         for task in suspects:
             del left[task.name]
             yield _alone(task, measure)
@@ -343,8 +342,11 @@ def measured(task: Task, measure: Measure) -> Result:
     return (task.name, None, "The measure gave no row.") if table.empty else (task.name, table, "")
 
 
-def _said(number: int, total: int, name: str, error: str, started: float) -> str:
-    """One line: how many are done, how it went, and the time left at this pace."""
+def _said(number: int, total: int, which: str, error: str, started: float) -> str:
+    """One line: how many are done, how it went, and the time left at this pace.
+
+    Tasks are numbered as their rows are: the name of one may be the identifier of a patient.
+    """
     seconds = (time.perf_counter() - started) * (total - number) / number
     left = f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
-    return f"{number} of {total}: {name}{': ' + error if error else ''} ({left} left)"
+    return f"{number} of {total} done: {which}{': ' + error if error else ''} ({left} left)"

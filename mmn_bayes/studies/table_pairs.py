@@ -33,6 +33,8 @@ class TablePair:
 
     Attributes
     ----------
+    lengths
+        Rows of the one and of the other.
     columns
         Those that both have.
     keys
@@ -49,6 +51,7 @@ class TablePair:
     """
 
     def __init__(self, old: pd.DataFrame, new: pd.DataFrame):
+        self.lengths = [len(old), len(new)]
         if is_mixture(old) and is_mixture(new):
             old, new = mixture_as_estimates(old), mixture_as_estimates(new)
         self.columns = [str(column) for column in old if column in new]

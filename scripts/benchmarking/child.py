@@ -66,7 +66,7 @@ def peak_memory() -> dict[str, float]:
 
 def saved_mb(fit: Any) -> float:
     """Return the size of a saved fit, in millions of bytes."""
-    from mmn_bayes.report.store import save
+    from mmn_bayes.report.fit_files import save
 
     with tempfile.TemporaryDirectory() as folder:
         return save(fit, Path(folder) / "fit.nc").stat().st_size / 1e6

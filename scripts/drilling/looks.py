@@ -17,14 +17,15 @@ MARK = "MARK_OF_THE_DRILL"  # in the environment of whatever an action starts
 def left(mark: str) -> int:
     """How many processes of an action are alive when patience is over; they are ended then."""
     until = time.perf_counter() + PATIENCE
-    while (alive := _marked(mark)) and time.perf_counter() < until:
+    while (alive := marked(mark)) and time.perf_counter() < until:
         time.sleep(0.1)
     for process in alive:
         process.kill()
     return len(alive)
 
 
-def _marked(mark: str) -> list[psutil.Process]:
+def marked(mark: str) -> list[psutil.Process]:
+    """The processes that were started with a mark in their environment, whoever is their parent."""
     found = []
     for process in psutil.process_iter():
         try:

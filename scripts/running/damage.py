@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 import mmn_bayes as mb
-from mmn_bayes.report.store import CHECKSUM
+from mmn_bayes.report.fit_files import CHECKSUM
 
 Edit = Callable[[xr.DataTree], None]
 REFUSED, SAME, CHANGED, RAW = "refused", "equal content", "silently changed", "raw errors"

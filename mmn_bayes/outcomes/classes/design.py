@@ -10,8 +10,6 @@ from mmn_bayes.errors import DataError
 from mmn_bayes.model_file.long_run import Classes
 from mmn_bayes.model_file.model_spec import ModelSpec, section_of
 
-UNCLASSIFIED = -1
-
 
 def last_status(cohort: Cohort, from_day: float = -np.inf) -> pd.Series:
     """Return the last status of each patient, by day; missing where a patient has none.

@@ -127,7 +127,7 @@ def without_batches(values: np.ndarray, mixture: pd.DataFrame, ess: float) -> li
     fits = []
     for number in range(_BATCHES):
         rates = _evenly_spaced(usable_rates(draws.ravel()[batch != number]))
-        fits.append(_as_mixture(*_climbed(rates, start, left, 1e-9), rates, left))
+        fits.append(_as_mixture(*_climbed(rates, start, left, 1e-9), left))
     return fits
 
 
@@ -147,7 +147,7 @@ def _most_likely(
     few = _evenly_spaced(rates)
     tried = [_climbed(few, start, ess, 1e-8) for start in _starts(few, n_components, smaller)]
     best, _ = max(tried, key=lambda found: found[1])
-    return _as_mixture(*_climbed(rates, best, ess, 1e-12), rates, ess)
+    return _as_mixture(*_climbed(rates, best, ess, 1e-12), ess)
 
 
 def _evenly_spaced(rates: np.ndarray) -> np.ndarray:
@@ -156,9 +156,7 @@ def _evenly_spaced(rates: np.ndarray) -> np.ndarray:
     return rates[step // 2 :: step]
 
 
-def _as_mixture(
-    components: np.ndarray, log_density: float, rates: np.ndarray, ess: float
-) -> pd.DataFrame:
+def _as_mixture(components: np.ndarray, log_density: float, ess: float) -> pd.DataFrame:
     ordered = components[np.argsort(-components[:, 0], kind="stable")]
     table = pd.DataFrame(ordered, columns=["weight", "alpha", "beta"])
     free = 3 * len(components) - 1
