@@ -11,6 +11,7 @@ import xarray as xr
 from mmn_bayes.data.response import NOT_GRADED
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.engine.design import at_rows, fingerprint, historical_of, make_design, without_rows
+from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.engine.predicting import draw_grades, predict
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.reading import parse_spec
@@ -79,7 +80,7 @@ def design_of_grades(fit: xr.DataTree) -> xr.Dataset:
         When the fit is of another outcome.
     """
     spec = spec_of(fit)
-    if spec.outcome != "grade":
+    if not outcome_of(spec.outcome).of_grades:
         raise ValueError(f"The fit of '{spec.name}' is of outcome '{spec.outcome}', not of grades.")
     return design_of(fit)
 

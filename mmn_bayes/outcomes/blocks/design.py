@@ -7,8 +7,8 @@ from mmn_bayes.data.findings import rows_of_patients
 from mmn_bayes.data.margins import block_counts
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.errors import DataError
-from mmn_bayes.model_file.long_run import Blocks
 from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.outcomes.blocks.declared import Blocks
 
 UNKNOWN = -1
 FATES = ("stays", "appears")
@@ -89,6 +89,5 @@ def with_blocks(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
 
 def section_of(spec: ModelSpec) -> Blocks:
     """Return `[blocks]` of a model; raise for a model without."""
-    if spec.blocks is None:
-        raise ValueError(f"The model '{spec.name}' is of outcome '{spec.outcome}', not of blocks.")
-    return spec.blocks
+    section: Blocks = spec.section("blocks")
+    return section

@@ -4,6 +4,10 @@ A nerve with a block still has it at follow-up, or not; a nerve without may have
 count at follow-up is the sum of the blocks that stayed and those that appeared.
 """
 
+# Before PyMC is imported: the folder of compiled code is prepared.
+import mmn_bayes.engine as _engine  # noqa: F401
+
+# isort: split
 from collections.abc import Mapping
 from typing import Any
 

@@ -7,8 +7,8 @@ import xarray as xr
 from mmn_bayes.data.findings import row_positions
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.errors import DataError
-from mmn_bayes.model_file.long_run import Classes
 from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.outcomes.classes.declared import Classes
 
 UNCLASSIFIED = -1
 
@@ -81,6 +81,5 @@ def with_classes(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Data
 
 def section_of(spec: ModelSpec) -> Classes:
     """Return `[classes]` of a model; raise for a model without."""
-    if spec.classes is None:
-        raise ValueError(f"The model '{spec.name}' is of outcome '{spec.outcome}', not of classes.")
-    return spec.classes
+    section: Classes = spec.section("class")
+    return section

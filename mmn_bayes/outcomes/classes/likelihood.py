@@ -1,5 +1,9 @@
 """The likelihood of the last status of each patient: log odds against the first level."""
 
+# Before PyMC is imported: the folder of compiled code is prepared.
+import mmn_bayes.engine as _engine  # noqa: F401
+
+# isort: split
 from collections.abc import Mapping
 from typing import Any
 

@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.data.schema import Cohort
+from mmn_bayes.engine.uninformative import PRIOR
 from mmn_bayes.errors import DataError
 from mmn_bayes.model_file.model_spec import Evidence, ModelSpec, Predictor, Unit
 
@@ -212,3 +213,14 @@ def unit_of(spec: ModelSpec) -> Unit:
     if spec.unit is None:
         raise ValueError(f"The model '{spec.name}' is of outcome '{spec.outcome}', not of events.")
     return spec.unit
+
+
+def uninformative_events(_: ModelSpec, design: xr.Dataset) -> Iterator[str]:
+    """Yield what cannot be learned: all have the event, or none."""
+    events, n = int(design["events"].sum()), int(design["n"].sum())
+    if events in (0, n):
+        whose = "No patient has" if events == 0 else f"All {n} patients have"
+        yield (
+            f"{whose} the event: how far the rate lies from {int(events > 0)}, and by how much "
+            f"units differ, cannot be learned; {PRIOR}."
+        )

@@ -1,5 +1,9 @@
 """The likelihood of counts of responders: binomial, with a normal effect of each unit."""
 
+# Before PyMC is imported: the folder of compiled code is prepared.
+import mmn_bayes.engine as _engine  # noqa: F401
+
+# isort: split
 from typing import Any
 
 import numpy as np

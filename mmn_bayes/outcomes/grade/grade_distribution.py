@@ -12,7 +12,7 @@ from mmn_bayes.engine.design import at_rows
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.posterior.groups import Groups, groups_of
-from mmn_bayes.posterior.posterior_predictive import design_of, design_of_grades, spec_of, thinned
+from mmn_bayes.posterior.posterior_predictive import design_of_grades, spec_of, thinned
 from mmn_bayes.posterior.summary import PROBABILITY
 
 _DRAWS = 400  # of the fit, evenly spaced: the Monte Carlo error of a band is below its line width
@@ -53,9 +53,7 @@ def grade_shares(fit: xr.DataTree, days: Sequence[float], by: str | None = "naiv
     ValueError
         When the fit has no grades, no day is named, or `by` makes no groups.
     """
-    spec, design = spec_of(fit), design_of(fit)
-    if spec.outcome != "grade":
-        raise ValueError(f"The fit of '{spec.name}' is of responses, not of grades.")
+    spec, design = spec_of(fit), design_of_grades(fit)
     if len(days) == 0:
         raise ValueError("days is empty; name at least one day.")
     groups = groups_of(fit, by)

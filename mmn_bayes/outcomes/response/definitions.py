@@ -9,6 +9,7 @@ import xarray as xr
 
 from mmn_bayes.data.definitions import Definition, definition_grid
 from mmn_bayes.data.response import NOT_GRADED, Judged, judge
+from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.outcomes.response.rates import undefined_rate
 from mmn_bayes.posterior.groups import groups_of
@@ -175,7 +176,7 @@ def unchanged(spec: ModelSpec, posterior: xr.Dataset) -> xr.Dataset:
 def _checked(
     spec: ModelSpec, definitions: Sequence[Definition] | None, patients: str
 ) -> tuple[Definition, ...]:
-    if spec.outcome != "grade":
+    if not outcome_of(spec.outcome).of_grades:
         raise ValueError(
             f"The model '{spec.name}' is of outcome '{spec.outcome}'; other definitions need the "
             "grades, that is a model of outcome 'grade'."

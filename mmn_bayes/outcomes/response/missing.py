@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.posterior.posterior_predictive import spec_of, thinned
 
@@ -46,7 +47,7 @@ def delta_response(
     if not len(deltas) or not np.isfinite(np.asarray(deltas, dtype=float)).all():
         raise ValueError(f"deltas is {list(deltas)}; give finite shifts, such as (-1, 0, 1).")
     spec = spec_of(fit)
-    if spec.outcome != "grade":
+    if not outcome_of(spec.outcome).of_grades:
         raise ValueError(
             f"The model '{spec.name}' is of outcome '{spec.outcome}'; a shift of strength needs a "
             "model of outcome 'grade'."

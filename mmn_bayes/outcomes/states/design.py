@@ -11,8 +11,8 @@ from mmn_bayes.data.margins import YEAR
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.data.status_paths import days_zero, status_rows
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.model_file.long_run import States
 from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.outcomes.states.declared import States
 
 UNKNOWN = -1
 _MOST_STEPS = 1_000_000
@@ -220,6 +220,5 @@ def _products(n_steps: np.ndarray) -> dict[str, tuple[str, np.ndarray]]:
 
 def section_of(spec: ModelSpec) -> States:
     """Return `[states]` of a model; raise for a model without."""
-    if spec.states is None:
-        raise ValueError(f"The model '{spec.name}' is of outcome '{spec.outcome}', not of states.")
-    return spec.states
+    section: States = spec.section("state")
+    return section

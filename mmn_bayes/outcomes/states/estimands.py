@@ -8,9 +8,9 @@ import xarray as xr
 
 from mmn_bayes.data.margins import YEAR
 from mmn_bayes.engine.predicting import predict
-from mmn_bayes.model_file.long_run import States
-from mmn_bayes.outcomes.states.design import at_steps
-from mmn_bayes.posterior.effect_ratios import require_part
+from mmn_bayes.outcomes.states.declared import States
+from mmn_bayes.outcomes.states.design import at_steps, section_of
+from mmn_bayes.posterior.effect_ratios import effect_ratios, require_part
 from mmn_bayes.posterior.groups import Groups, groups_of
 from mmn_bayes.posterior.new_patients import new_patients
 from mmn_bayes.posterior.posterior_predictive import blanked, design_of, drawn_from, thinned
@@ -199,10 +199,7 @@ def states_of(fit: xr.DataTree) -> States:
     ValueError
         When the fit has none.
     """
-    states = require_part(fit, "state").states
-    if states is None:  # unreachable: `require_part` has looked
-        raise ValueError("The fit has no states.")
-    return states
+    return section_of(require_part(fit, "state"))
 
 
 def _steps_at(days: np.ndarray, states: States) -> np.ndarray:
@@ -362,3 +359,76 @@ def _drawn(
         },
     )
     return drawn if groups.by else drawn.isel({name: 0}, drop=True)
+
+
+def state_odds_ratios(fit: xr.DataTree) -> xr.DataArray:
+    """Draw what predictors do, in a step, to the odds of each state against the first.
+
+    Where the file lets effects differ by the previous state, that of an average one.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "state", or of a joint model with states, with predictors.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `predictor`, `contrast` (all states but the first).
+
+    Raises
+    ------
+    ValueError
+        When the fit has no states, or the model has no predictor of them.
+    """
+    return effect_ratios(fit, "state", "odds ratio")
+
+
+def prior_quantities(fit: xr.DataTree) -> dict[str, np.ndarray]:
+    """Return in which state new patients are after 1 and 5 years, draw by draw.
+
+    Parameters
+    ----------
+    fit : DataTree
+        With draws of the prior in the place of its posterior.
+
+    Returns
+    -------
+    dict of ndarray
+        By what they are, shape (draw,).
+    """
+    years = {"a year": YEAR, "5 years": 5 * YEAR}
+    shares = state_occupancy(fit, days=[*years.values()], patients="population")
+    found = {}
+    for label in shares["state"].to_numpy().tolist():
+        left = ever_left(fit, days=[*years.values()], state=label)
+        for number, said in enumerate(years):
+            own = shares.sel(state=label).isel(day=number)
+            found[f"probability of state {label} after {said}"] = own.to_numpy().ravel()
+            gone = left.isel(day=number).to_numpy().ravel()
+            found[f"probability of having left state {label} by {said}"] = gone
+    return found
+
+
+def joint_quantities(
+    fit: xr.DataTree, patients: Patients, days: Sequence[float]
+) -> dict[tuple[str, str], xr.DataArray]:
+    """Return what a joint model is asked for, by what it is and of which group: a number a draw.
+
+    Parameters
+    ----------
+    fit, patients
+        As for `state_occupancy`.
+    days
+        Days since day 0.
+    """
+    if not len(days):
+        return {}
+    shares = state_occupancy(fit, days=days, patients=patients)
+    return {
+        (f"state {name}, day {day:g}", "all"): shares.sel(state=name, drop=True).isel(
+            day=number, drop=True
+        )
+        for name in shares["state"].to_numpy().tolist()
+        for number, day in enumerate(days)
+    }

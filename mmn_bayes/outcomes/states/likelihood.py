@@ -1,5 +1,9 @@
 """The likelihood of states: a Markov chain in steps, any number of them between two days."""
 
+# Before PyMC is imported: the folder of compiled code is prepared.
+import mmn_bayes.engine as _engine  # noqa: F401
+
+# isort: split
 from collections.abc import Mapping
 from typing import Any
 

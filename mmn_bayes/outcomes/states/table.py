@@ -11,7 +11,7 @@ from mmn_bayes.data.margins import YEAR
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.data.status_paths import on_clock
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.model_file.long_run import States
+from mmn_bayes.outcomes.states.declared import States
 from mmn_bayes.outcomes.states.design import states_seen
 from mmn_bayes.outcomes.states.estimands import ever_left, state_occupancy, states_of, time_in_state
 from mmn_bayes.outcomes.states.observed import aalen_johansen, empirical_occupancy, observed_leaving
