@@ -52,9 +52,8 @@ def effect_ratios(fit: xr.DataTree, acts_on: str, quantity: str) -> xr.DataArray
         raise ValueError(f"The model '{spec.name}' has no predictors of {declared(acts_on).table}.")
     posterior = fit["posterior"].to_dataset()
     drawn = xr.concat([posterior[name] for name in names], "predictor")
-    drawn = drawn.assign_coords(predictor=names).transpose(
-        *_SAMPLE, "predictor", outcome.effect_dim
-    )
+    dims = [*_SAMPLE, "predictor", *filter(None, [outcome.effect_dim])]
+    drawn = drawn.assign_coords(predictor=names).transpose(*dims)
     return xr.DataArray(np.exp(drawn)).assign_attrs(
         synthetic=bool(fit.attrs["synthetic"]),
         distribution=drawn_from(fit),

@@ -102,7 +102,8 @@ def response_probability(
     if patients not in ("cohort", "population"):
         raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
     spec, design = spec_of(fit), design_of(fit)
-    require_responses(spec)
+    if "patient" in design.sizes:  # otherwise `groups_of` says so
+        require_responses(spec)
     of_grades = outcome_of(spec.outcome).of_grades
     if delta and (patients != "cohort" or not of_grades):
         raise ValueError(
@@ -171,7 +172,8 @@ def replicated_response(fit: xr.DataTree, by: str | None = None) -> xr.DataArray
         Dims `chain`, `draw` and, with `by`, that name: posterior predictive, not a probability.
     """
     spec, design = spec_of(fit), design_of(fit)
-    require_responses(spec)
+    if "patient" in design.sizes:  # otherwise `groups_of` says so
+        require_responses(spec)
     groups = groups_of(fit, by)
     evaluable = design["response"].to_numpy() >= 0
     members = {label: member & evaluable for label, member in groups.members.items()}
