@@ -1,6 +1,6 @@
 """One prior of a model file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,3 +35,11 @@ def stated_prior(table: Mapping[str, Any]) -> Prior:
 def optional_prior(table: Mapping[str, Any] | None) -> Prior | None:
     """Make a prior of its table in a model file; None where it is not stated."""
     return None if table is None else stated_prior(table)
+
+
+def wrong_length(table: Mapping[str, Any], name: str, key: str, *, fewer: int = 0) -> Iterator[str]:
+    """Yield what is wrong with the concentrations of `name.key`, `fewer` than `name.levels`."""
+    stated, n = table[key]["concentration"], len(table["levels"]) - fewer
+    if not isinstance(stated, list) or len(stated) != n:
+        each = "one for each level" + (" but the one left" if fewer else "")
+        yield f"{name}.{key}: concentration needs {n} numbers, {each}."

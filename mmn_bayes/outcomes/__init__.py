@@ -5,7 +5,7 @@ is imported at once, which takes milliseconds; their records, and with them a sa
 is first built.
 """
 
-from typing import Any
+from importlib import import_module
 
 from mmn_bayes.model_file.declaration import declare
 from mmn_bayes.outcomes.blocks.declared import BLOCKS
@@ -15,46 +15,9 @@ from mmn_bayes.outcomes.grade.declared import GRADE
 from mmn_bayes.outcomes.response.declared import RESPONSE
 from mmn_bayes.outcomes.states.declared import STATE
 
-
-def _grade() -> Any:
-    from mmn_bayes.outcomes.grade.record import GRADE
-
-    return GRADE
-
-
-def _response() -> Any:
-    from mmn_bayes.outcomes.response.record import RESPONSE
-
-    return RESPONSE
-
-
-def _events() -> Any:
-    from mmn_bayes.outcomes.evidence.record import EVENTS
-
-    return EVENTS
-
-
-def _class() -> Any:
-    from mmn_bayes.outcomes.classes.record import CLASS
-
-    return CLASS
-
-
-def _blocks() -> Any:
-    from mmn_bayes.outcomes.blocks.record import BLOCKS
-
-    return BLOCKS
-
-
-def _state() -> Any:
-    from mmn_bayes.outcomes.states.record import STATE
-
-    return STATE
-
-
-declare(GRADE, _grade)
-declare(RESPONSE, _response)
-declare(EVENTS, _events)
-declare(CLASS, _class)
-declare(BLOCKS, _blocks)
-declare(STATE, _state)
+declare(GRADE, lambda: import_module("mmn_bayes.outcomes.grade.record").GRADE)
+declare(RESPONSE, lambda: import_module("mmn_bayes.outcomes.response.record").RESPONSE)
+declare(EVENTS, lambda: import_module("mmn_bayes.outcomes.evidence.record").EVENTS)
+declare(CLASS, lambda: import_module("mmn_bayes.outcomes.classes.record").CLASS)
+declare(BLOCKS, lambda: import_module("mmn_bayes.outcomes.blocks.record").BLOCKS)
+declare(STATE, lambda: import_module("mmn_bayes.outcomes.states.record").STATE)

@@ -6,8 +6,7 @@ from typing import Any
 
 from mmn_bayes.model_file.declaration import Declaration
 from mmn_bayes.model_file.keys import Key
-from mmn_bayes.model_file.prior import Prior, stated_prior
-from mmn_bayes.model_file.simplex import wrong_length
+from mmn_bayes.model_file.prior import Prior, stated_prior, wrong_length
 
 # A model of grades that has this table too is a joint one.
 _OUTCOMES = ("class", "grade")

@@ -1,9 +1,9 @@
 """Responses of patients as an outcome."""
 
 from mmn_bayes.engine.outcome import Outcome
-from mmn_bayes.outcomes.response.density import log_probability_of_response
 from mmn_bayes.outcomes.response.design import uninformative_responses, with_responses
 from mmn_bayes.outcomes.response.likelihood import responded
+from mmn_bayes.outcomes.response.loo import log_probability_of_response
 from mmn_bayes.outcomes.response.prior_quantities import prior_rates
 
 RESPONSE = Outcome(
