@@ -9,6 +9,8 @@ from importlib.metadata import version
 from types import FunctionType
 from typing import Any
 
+import mmn_bayes.outcomes as _outcomes  # noqa: F401  registers the outcomes of the package
+
 __version__ = version("mmn_bayes")
 
 _HOMES = {
@@ -85,6 +87,7 @@ _HOMES = {
     ),
     "mmn_bayes.outcomes.blocks.estimands": (
         "block_kinds",
+        "block_ratios",
         "expected_block_change",
     ),
     "mmn_bayes.outcomes.blocks.observed": (
@@ -97,6 +100,7 @@ _HOMES = {
         "blocks_table",
     ),
     "mmn_bayes.outcomes.classes.estimands": (
+        "class_odds_ratios",
         "class_probability",
         "simultaneous_intervals",
     ),
@@ -182,6 +186,7 @@ _HOMES = {
     "mmn_bayes.outcomes.states.estimands": (
         "ever_left",
         "state_occupancy",
+        "state_odds_ratios",
         "step_probability",
         "time_in_state",
     ),
@@ -200,11 +205,6 @@ _HOMES = {
     "mmn_bayes.posterior.diagnostics": (
         "diagnose",
         "require_converged",
-    ),
-    "mmn_bayes.posterior.effect_ratios": (
-        "block_ratios",
-        "class_odds_ratios",
-        "state_odds_ratios",
     ),
     "mmn_bayes.posterior.loo": (
         "compare_models",

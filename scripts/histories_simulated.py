@@ -43,7 +43,7 @@ def main(folder: Path) -> None:
         store.write_table(table, folder / f"{name}.csv")
         print_table(table, f"Simulated histories, {name.replace('_', ' ')}")
     store.write_markdown(tables["occupancy"], folder / "occupancy.md", TITLE, notes)
-    clock, levels = mb.on_clock(cohort, spec.states.since), spec.states.levels
+    clock, levels = mb.on_clock(cohort, spec.section("state").since), spec.section("state").levels
     drawing = plots.occupancy_figure(
         mb.state_occupancy(fit, days=DAYS, patients="population"),
         mb.empirical_occupancy(clock, levels=levels, days=COUNTED),

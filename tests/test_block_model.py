@@ -23,12 +23,12 @@ from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning, DataError
 from mmn_bayes.model_file.reading import parse_spec, read_spec
-from mmn_bayes.outcomes.blocks.estimands import block_kinds, expected_block_change
+from mmn_bayes.outcomes.blocks.estimands import block_kinds, block_ratios, expected_block_change
 from mmn_bayes.outcomes.blocks.observed import MEAN_CHANGE, observed_blocks
 from mmn_bayes.outcomes.blocks.table import blocks_notes, blocks_table
+from mmn_bayes.outcomes.classes.estimands import class_odds_ratios
 from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.outcomes.response.table import question_notes
-from mmn_bayes.posterior.effect_ratios import block_ratios, class_odds_ratios
 from mmn_bayes.posterior.loo import left_out_by_importance
 from mmn_bayes.predictors.effects import predictor_effects
 from mmn_bayes.predictors.observed_imputation import complete_cases, impute_cohorts

@@ -22,12 +22,15 @@ from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning, DataError
 from mmn_bayes.model_file.reading import parse_spec, read_spec
 from mmn_bayes.outcomes.classes.design import last_status
-from mmn_bayes.outcomes.classes.estimands import class_probability, simultaneous_intervals
+from mmn_bayes.outcomes.classes.estimands import (
+    class_odds_ratios,
+    class_probability,
+    simultaneous_intervals,
+)
 from mmn_bayes.outcomes.classes.table import long_term_notes, long_term_table
 from mmn_bayes.outcomes.response.estimands import replicated_response, response_probability
 from mmn_bayes.outcomes.response.loo import left_out_response
 from mmn_bayes.outcomes.response.table import question_notes
-from mmn_bayes.posterior.effect_ratios import class_odds_ratios
 from mmn_bayes.posterior.loo import compare_models, left_out_by_importance
 from mmn_bayes.posterior.prior_predictive import implied_by_prior, prior_of
 from mmn_bayes.posterior.summary import summarise
@@ -69,7 +72,7 @@ def test_the_density_is_that_of_the_page(models, name):
     point = {"reference_probability": rng.dirichlet([3.0, 3.0, 3.0])}
     point |= {p.name: rng.normal(size=2) for p in spec.predictors}
     expected = ss.dirichlet.logpdf(
-        point["reference_probability"], spec.classes.prior["concentration"]
+        point["reference_probability"], spec.section("class").prior["concentration"]
     )
     for p in spec.predictors:
         expected += ss.norm.logpdf(point[p.name], p.prior["mean"], p.prior["sd"]).sum()

@@ -56,26 +56,6 @@ TOPICS = {
     **dict.fromkeys(("evidence", "classes", "blocks", "states"), 3),
     **dict.fromkeys(("joint", "joint_table", "long_term_figure"), 4),
 }
-# Imports upward that are left: dispatchers name the outcomes, until they ask a registry.
-KNOWN = {
-    "mmn_bayes.engine.build": (
-        "mmn_bayes.outcomes.blocks.likelihood",
-        "mmn_bayes.outcomes.classes.likelihood",
-        "mmn_bayes.outcomes.evidence.likelihood",
-        "mmn_bayes.outcomes.states.likelihood",
-    ),
-    "mmn_bayes.engine.design": (
-        "mmn_bayes.outcomes.blocks.design",
-        "mmn_bayes.outcomes.classes.design",
-        "mmn_bayes.outcomes.evidence.design",
-        "mmn_bayes.outcomes.states.design",
-    ),
-    "mmn_bayes.posterior.prior_predictive": (
-        "mmn_bayes.outcomes.blocks.estimands",
-        "mmn_bayes.outcomes.classes.estimands",
-        "mmn_bayes.outcomes.states.estimands",
-    ),
-}
 BAYESIAN = {
     "arviz",
     "arviz_base",
@@ -196,7 +176,7 @@ def _upward_in_topics(module: str, target: str) -> bool:
 def _fault(module: str, target: str, sources: Collection[str]) -> str | None:
     """Why `module` may not import `target`, or None when it may."""
     here = storey(module)
-    if here == FACE or target in KNOWN.get(module, ()):
+    if here == FACE:
         return None
     if here not in BELOW:
         return f"{module} stands in no room"
@@ -263,22 +243,23 @@ def test_every_module_imports_only_from_below():
     assert import_faults(sources) == []
 
 
-def test_the_known_imports_upward_are_still_there():
-    graph = import_graph(package_sources())
-    gone = {(a, b) for a, targets in KNOWN.items() for b in targets if b not in graph.get(a, ())}
-    assert gone == set()  # take these out of KNOWN
+def _first_import(text: str) -> str:
+    """What the first import statement of a module imports."""
+    node = next(n for n in ast.parse(text).body if isinstance(n, ast.Import | ast.ImportFrom))
+    return node.names[0].name if isinstance(node, ast.Import) else str(node.module)
 
 
 def test_what_imports_pymc_first_finds_the_folder_of_compiled_code_prepared():
-    sources = package_sources()
+    sources, engine = package_sources(), f"{PACKAGE}.engine"
     graph = import_graph(sources)
-    rooms = {
-        storey(name)
+    unprepared = [
+        name
         for name, targets in graph.items()
         if name != FACE and {target.split(".")[0] for target in targets} & BAYESIAN
-    }
-    prepared = {room for room in rooms if f"{PACKAGE}.engine" in graph[f"{PACKAGE}.{room}"]}
-    assert rooms - prepared - {"engine"} == set()
+        if storey(name) != "engine" and engine not in graph[f"{PACKAGE}.{storey(name)}"]
+        if _first_import(sources[name][0]) != engine
+    ]
+    assert unprepared == []
 
 
 SOUND = {

@@ -17,11 +17,10 @@ from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import fingerprint, make_design
 from mmn_bayes.errors import CohortWarning, DataError
 from mmn_bayes.model_file.reading import parse_spec, read_spec
-from mmn_bayes.outcomes.blocks.estimands import block_kinds, expected_block_change
-from mmn_bayes.outcomes.classes.estimands import class_probability
+from mmn_bayes.outcomes.blocks.estimands import block_kinds, block_ratios, expected_block_change
+from mmn_bayes.outcomes.classes.estimands import class_odds_ratios, class_probability
 from mmn_bayes.outcomes.joint import part_of, without_sharing
 from mmn_bayes.outcomes.joint_table import margins_table, relation_table, sharing_table
-from mmn_bayes.posterior.effect_ratios import block_ratios, class_odds_ratios
 from mmn_bayes.posterior.loo import left_out_by_importance
 from mmn_bayes.simulation.joint import simulate_joint
 

@@ -23,10 +23,10 @@ from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.effects import SHARED_PRIORS
 from mmn_bayes.engine.priors import MAKERS, LogOdds, parameter
+from mmn_bayes.model_file.distributions import DISTRIBUTIONS
 from mmn_bayes.model_file.model_spec import Exposure, Group, ModelSpec
 from mmn_bayes.model_file.prior import Prior
 from mmn_bayes.model_file.reading import parse_spec, read_spec
-from mmn_bayes.model_file.vocabulary import DISTRIBUTIONS
 from mmn_bayes.simulation.cohort import simulate_cohort
 from mmn_bayes.simulation.recipe import Recipe
 from mmn_bayes.studies.known_truth import simulated

@@ -114,7 +114,7 @@ class Page:
         had, seen = int(before.n_blocks), int(after.n_blocks)
         odds = logit(point["block_stays"]) + more[0]
         stayed = np.arange(seen + 1)
-        if self.spec.blocks.new == "binomial":
+        if self.spec.section("blocks").new == "binomial":
             tested = int(after.n_nerves)
             free = max(tested - had, 0)
             appeared = log_binomial(seen - stayed, free, logit(point["block_appears"]) + more[1])
@@ -129,8 +129,8 @@ class Page:
     # Classes.
 
     def of_classes(self, point: Point) -> float:
-        levels, total = self.spec.classes.levels, 0.0
-        late = self.cohort.status[self.cohort.status["day"] >= self.spec.classes.from_day]
+        levels, total = self.spec.section("class").levels, 0.0
+        late = self.cohort.status[self.cohort.status["day"] >= self.spec.section("class").from_day]
         for patient, rows in late.groupby("patient"):
             more = np.broadcast_to(self.log_odds(point, "class", patient), len(levels) - 1)
             share = point["reference_probability"] * np.exp(np.concatenate([[0.0], more]))
@@ -142,7 +142,7 @@ class Page:
 
     def histories(self) -> Iterator[tuple[str, list[tuple[int, int]]]]:
         """Of each patient with a status: steps in their order, each with its state."""
-        states = self.spec.states
+        states = self.spec.section("state")
         for patient, rows in self.cohort.status.groupby("patient"):
             first = 0.0
             if states.since == "first_infusion":
@@ -159,7 +159,7 @@ class Page:
 
     def stays_and_leaves(self, point: Point, period: int) -> np.ndarray:
         """The matrix of one step of a patient whose predictors are 0, on day 0."""
-        n = len(self.spec.states.levels)
+        n = len(self.spec.section("state").levels)
         matrix = np.zeros((n, n))
         for a in range(n):
             others = [b for b in range(n) if b != a]
@@ -171,7 +171,7 @@ class Page:
 
     def step(self, point: Point, patient: str, at: int) -> np.ndarray:
         """The matrix of one step of one patient."""
-        states, n = self.spec.states, len(self.spec.states.levels)
+        states, n = self.spec.section("state"), len(self.spec.section("state").levels)
         day = at * states.step_days
         # A period holds the steps that begin in it.
         period = sum(first <= day for first in states.periods_days or (0.0,)) - 1
@@ -534,14 +534,14 @@ def with_levels(cohort: Cohort, levels: tuple[str, ...]) -> Cohort:
 @pytest.mark.parametrize("name", OF_STATES)
 def test_histories_have_the_density_of_the_page(name: str) -> None:
     spec = OF_STATES[name]()
-    graph = Graph(spec, with_levels(by_hand(), spec.states.levels))
+    graph = Graph(spec, with_levels(by_hand(), spec.section("state").levels))
     for seed in (1, 2, 3):
         assert agree(graph, seed)
 
 
 def test_what_varies_is_in_the_order_of_the_predictors_and_then_time() -> None:
     spec = OF_STATES["four levels in periods by two predictors"]()
-    graph = Graph(spec, with_levels(by_hand(), spec.states.levels))
+    graph = Graph(spec, with_levels(by_hand(), spec.section("state").levels))
     named = [*(p.name for p in graph.spec.predictors), "time"]
     assert list(graph.model.coords["effect"]) == named
 

@@ -16,7 +16,7 @@ from mmn_bayes.data.restricting import of_patients
 from mmn_bayes.errors import CohortWarning, DataError, SpecError
 from mmn_bayes.model_file.reading import parse_spec, read_spec
 from mmn_bayes.predictors import observed_regressions
-from mmn_bayes.predictors.observed import EFFECT_COLUMNS, METHODS, observed_effects
+from mmn_bayes.predictors.observed import EFFECT_COLUMNS, REGRESSIONS, observed_effects
 
 PRIOR = {"distribution": "normal", "mean": 0, "sd": 1, "why": "a reason"}
 YES_NO = {"kind": "yes_no"}
@@ -149,7 +149,7 @@ def some_by_hand():
 def test_firths_estimate_is_the_root_of_his_score(some, spec_of):
     row = only(observed_effects(some, spec_of(age=AGE, others=NAIVE)))
     assert np.log(row["estimate"]) == pytest.approx(by_newton(*some_by_hand())[2], abs=1e-6)
-    assert (row["method"], row["interval"]) == METHODS["response"]
+    assert (row["method"], row["interval"]) == REGRESSIONS["response"][:2]
     assert (row["predictor"], row["effect"], row["acts_on"]) == ("age", "per 10 years", "response")
     assert (row["adjusted_for"], row["note"], row["n"], row["n_left_out"]) == ("naive", "", 18, 0)
 
@@ -408,7 +408,7 @@ def test_the_odds_of_a_higher_grade_are_recovered(acts_on, beside, spec_of):
     assert error < 0.2
     assert np.sqrt(row["lower"] * row["upper"]) == pytest.approx(row["estimate"])
     assert row["adjusted_for"] == beside
-    assert (row["method"], row["interval"]) == METHODS["grade"]
+    assert (row["method"], row["interval"]) == REGRESSIONS["grade"][:2]
     assert row["one_grade"] == pytest.approx(np.diff(CUTS).mean(), rel=0.1)
     assert (row["acts_on"], row["n"], row["n_left_out"], row["note"]) == (acts_on, 300, 0, "")
 

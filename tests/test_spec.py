@@ -12,10 +12,11 @@ import pytest
 import tomli_w
 
 from mmn_bayes.errors import SpecError
+from mmn_bayes.model_file.distributions import DISTRIBUTIONS
 from mmn_bayes.model_file.keys import Key
 from mmn_bayes.model_file.model_spec import ModelSpec, spec_to_toml
 from mmn_bayes.model_file.reading import parse_spec, read_spec
-from mmn_bayes.model_file.vocabulary import DISTRIBUTIONS, FILE_KEYS, KEYS, REQUIRED_TABLES
+from mmn_bayes.model_file.vocabulary import FILE_KEYS, keys, required_tables
 
 MODELS = Path(__file__).parents[1] / "models"
 FILES = sorted(MODELS.glob("*.toml"))
@@ -196,7 +197,7 @@ def test_a_key_not_stated_has_no_default(name: str, dotted: str) -> None:
 @pytest.mark.parametrize("table", ["scale", "response", "threshold"])
 def test_a_table_that_the_outcome_needs_is_asked_for_key_by_key(table: str) -> None:
     asked = {said.split(":")[0] for said in defects(changed(table, ...))}
-    needed = {key for key, stated in KEYS.items() if stated.required}
+    needed = {key for key, stated in keys().items() if stated.required}
     assert asked == {key for key in needed if key.startswith(f"{table}.")}
 
 
@@ -342,8 +343,8 @@ def test_a_wrong_value_is_named_with_what_would_be_right(
 
 
 def test_every_kind_of_value_has_a_wrong_one_above() -> None:
-    kinds = {KEYS[_starred(dotted)].kind for dotted, _, _ in [*WRONG, *WRONG_OF_EVENTS]}
-    assert kinds == {key.kind for key in KEYS.values() if not key.kind.startswith("prior")}
+    kinds = {keys()[_starred(dotted)].kind for dotted, _, _ in [*WRONG, *WRONG_OF_EVENTS]}
+    assert kinds == {key.kind for key in keys().values() if not key.kind.startswith("prior")}
 
 
 def _starred(dotted: str) -> str:
@@ -936,23 +937,23 @@ def _rows(header: str) -> list[list[list[str]]]:
     return tables
 
 
-def _as_rows(keys: Mapping[str, Key]) -> list[list[str]]:
+def _as_rows(known: Mapping[str, Key]) -> list[list[str]]:
     return [
         [
             f"`{name}`",
             key.kind,
             "yes" if key.required else "no",
-            ", ".join(key.outcomes),
+            ", ".join(key.outcomes or keys()["outcome"].choices),
             ", ".join(key.choices) or "-",
             key.text,
         ]
-        for name, key in keys.items()
+        for name, key in known.items()
     ]
 
 
 def test_the_page_has_every_key_as_the_vocabulary_has_it() -> None:
     tables = _rows("| key | kind | required | outcomes | choices | what it says |")
-    assert tables == [_as_rows(KEYS), _as_rows(FILE_KEYS)]
+    assert tables == [_as_rows(keys()), _as_rows(FILE_KEYS)]
 
 
 def test_the_page_has_every_distribution_as_the_vocabulary_has_it() -> None:
@@ -972,10 +973,10 @@ def test_the_page_lists_every_file() -> None:
 
 def test_the_page_says_which_tables_an_outcome_needs() -> None:
     words = " ".join(PAGE.split())
-    for outcome, tables in REQUIRED_TABLES.items():
+    for outcome in keys()["outcome"].choices:
         said = re.search(rf"for `{outcome}` (?:a file|it) must have ([^;.]*)", words, re.I)
         assert said
-        assert tuple(re.findall(r"\[(\w+)\]", said.group(1))) == tables
+        assert tuple(re.findall(r"\[(\w+)\]", said.group(1))) == required_tables(outcome)
 
 
 def test_the_variant_on_the_page_is_a_model(folder: Any) -> None:

@@ -25,6 +25,7 @@ from mmn_bayes.outcomes.states.design import states_seen
 from mmn_bayes.outcomes.states.estimands import (
     ever_left,
     state_occupancy,
+    state_odds_ratios,
     step_probability,
     time_in_state,
 )
@@ -35,7 +36,6 @@ from mmn_bayes.outcomes.states.table import (
     occupancy_table,
     time_table,
 )
-from mmn_bayes.posterior.effect_ratios import state_odds_ratios
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.simulation.status_paths import HistoryRecipe, with_histories
 from mmn_bayes.studies.known_truth import simulated, truth_intervals

@@ -6,6 +6,7 @@ import xarray as xr
 
 from mmn_bayes.data.findings import rows_of_patients
 from mmn_bayes.data.schema import Cohort
+from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.errors import DataError
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.predictor_kinds import Predictor, wrong_column
@@ -65,15 +66,7 @@ def with_covariates(design: xr.Dataset, spec: ModelSpec, patients: pd.DataFrame)
 
 def in_likelihood(spec: ModelSpec, design: xr.Dataset) -> np.ndarray:
     """Say of each patient whether the likelihood of a model has it; shape (patient,)."""
-    if spec.outcome == "response":
-        return design["response"].to_numpy() >= 0
-    if spec.outcome == "class":
-        return design["class_code"].to_numpy() >= 0
-    if spec.outcome == "blocks":
-        return design["blocks_after"].to_numpy() >= 0
-    if spec.outcome == "state":
-        return np.isin(np.arange(design.sizes["patient"]), design["seen_patient"].to_numpy())
-    return design["n_sites"].to_numpy() > 0
+    return np.asarray(outcome_of(spec.outcome).in_likelihood(design))
 
 
 def unusable(predictor: Predictor, cohort: Cohort) -> list[str]:

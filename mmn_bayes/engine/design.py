@@ -5,7 +5,6 @@ carries its design needs nothing else.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -15,20 +14,16 @@ from mmn_bayes.data.exposure import (
     cumulative_dose,
     days_since_first_infusion,
     dose_rate,
-    infusions_of,
     number_of_infusions,
 )
-from mmn_bayes.data.response import VisitPair, graded_rows, judged_patients, visit_pair
+from mmn_bayes.data.response import VisitPair, judged_patients, visit_pair
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.engine.covariates import unusable, with_covariates
+from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.engine.rows import earlier_rows
 from mmn_bayes.engine.visit_times import infusion_events, time_basis
 from mmn_bayes.errors import DataError
 from mmn_bayes.model_file.model_spec import Exposure, ModelSpec
-from mmn_bayes.outcomes.blocks.design import with_blocks
-from mmn_bayes.outcomes.classes.design import with_classes
-from mmn_bayes.outcomes.evidence.design import events_design
-from mmn_bayes.outcomes.states.design import with_states
 
 # The version of what a fit stands for beside its model file, data and seed. Raised by whoever
 # changes what is estimated: a likelihood, the meaning of a prior or of a column of the design, a
@@ -74,8 +69,9 @@ def make_design(
     DataError
         Every reason why the model cannot use the cohort, at once.
     """
-    if spec.outcome == "events":
-        return events_design(spec, cohort)
+    outcomes = [outcome_of(name) for name in spec.outcomes]
+    if outcomes[0].make_design is not None:
+        return outcomes[0].make_design(spec, cohort)
     if not isinstance(cohort, Cohort):
         raise DataError(
             f"The model '{spec.name}' cannot be fitted to this table.",
@@ -84,8 +80,7 @@ def make_design(
     defects = [
         *_without_history(spec, historical),
         *(d for predictor in spec.predictors for d in unusable(predictor, cohort)),
-        *_without_infusions(spec, cohort),
-        *_without_stratum(spec, cohort),
+        *(defect for outcome in outcomes for defect in outcome.defects(spec, cohort)),
     ]
     if defects:
         raise DataError(f"The model '{spec.name}' cannot be fitted to this cohort.", defects)
@@ -99,18 +94,10 @@ def make_design(
         )
         if MADE_OF in historical:
             design = design.assign_attrs({_HISTORICAL_FIT: str(historical[MADE_OF].iloc[0])})
-    if spec.outcome == "response" and not judged["response"].notna().any():
-        reasons = judged["reason"].value_counts()
-        raise DataError(
-            f"The model '{spec.name}' cannot be fitted to this cohort.",
-            [f"nobody is evaluable: {reason} ({count})." for reason, count in reasons.items()],
-        )
-    if spec.outcome == "grade":
-        design = _with_grades(design, spec, cohort, pair.sites)
-    for outcome in spec.outcomes:
-        if outcome in _WITH:
+    for outcome in outcomes:
+        if outcome.add_data is not None:
             try:
-                design = _WITH[outcome](design, spec, cohort)
+                design = outcome.add_data(design, spec, cohort)
             except DataError as error:
                 defects.extend(error.defects)
     if defects:
@@ -119,13 +106,6 @@ def make_design(
 
 
 _HISTORICAL_FIT = f"historical_{MADE_OF}"
-
-# What a patient has one of, but for responses; a joint model has several.
-_WITH: Mapping[str, Callable[[xr.Dataset, ModelSpec, Cohort], xr.Dataset]] = {
-    "class": with_classes,
-    "blocks": with_blocks,
-    "state": with_states,
-}
 
 
 def _without_history(spec: ModelSpec, mixture: pd.DataFrame | None) -> list[str]:
@@ -326,46 +306,6 @@ def without_rows(design: xr.Dataset) -> xr.Dataset:
     return design.drop_dims(of_rows, errors="ignore")
 
 
-def _with_grades(
-    design: xr.Dataset, spec: ModelSpec, cohort: Cohort, sites: pd.DataFrame
-) -> xr.Dataset:
-    """Add sites, muscles, infusions and one row a grade."""
-    patient = pd.Index(design["patient"].to_numpy())
-    muscles = pd.Index(sorted(set(sites["muscle"])))
-    infusions = infusions_of(cohort)
-    design = design.assign(
-        patient_of_site=("site", patient.get_indexer(pd.Index(sites["patient"]))),
-        muscle_of_site=("site", muscles.get_indexer(pd.Index(sites["muscle"]))),
-        side_of_site=("site", sites["side"].to_numpy(dtype=object).astype(str)),
-        infusion_patient=("infusion", infusions["patient"].to_numpy(dtype=object).astype(str)),
-        infusion_day=("infusion", infusions["day"].to_numpy(dtype=float)),
-        infusion_dose_g_per_kg=("infusion", infusions["dose_g_per_kg"].to_numpy(dtype=float)),
-    ).assign_coords(
-        muscle=muscles.to_numpy(dtype=object).astype(str),
-        site=np.arange(len(sites)),
-        grade=np.array(spec.scale),
-        threshold=np.array(
-            [f"{low}|{high}" for low, high in zip(spec.scale, spec.scale[1:], strict=False)]
-        ),
-    )
-    if spec.relaxed is not None:
-        design = design.assign_coords(gap=design["threshold"].to_numpy()[1:])
-        if spec.relaxed.of == "site":
-            design = design.assign_coords(stratum=np.array(spec.relaxed.strata))
-    grades = graded_rows(cohort, spec)
-    site = pd.MultiIndex.from_frame(sites[["patient", "muscle", "side"]]).get_indexer(
-        pd.MultiIndex.from_frame(grades[["patient", "muscle", "side"]])
-    )
-    if len(grades) == 0:
-        raise DataError(
-            f"The model '{spec.name}' cannot be fitted to this cohort.",
-            ["grades: no row holds a grade; record at least one."],
-        )
-    return at_rows(
-        design, spec, site, grades["day"].to_numpy(dtype=float), grades["code"].to_numpy()
-    )
-
-
 def _set_of_row(
     spec: ModelSpec, design: xr.Dataset, site: np.ndarray, visit: np.ndarray
 ) -> np.ndarray:
@@ -382,26 +322,3 @@ def _set_of_row(
     group_of = dict(spec.relaxed.groups)
     of_muscle = [spec.relaxed.strata.index(group_of[m]) for m in design["muscle"].to_numpy()]
     return np.array(of_muscle)[design["muscle_of_site"].to_numpy()[site]]
-
-
-def _without_stratum(spec: ModelSpec, cohort: Cohort) -> list[str]:
-    """Muscles of the cohort to which a map of groups of muscles gives none."""
-    if spec.relaxed is None or not spec.relaxed.groups:
-        return []
-    muscles = cohort.grades.loc[cohort.grades["grade"].notna(), "muscle"].astype(str).unique()
-    return [
-        f"grades: muscle '{muscle}' has no group in relaxed.groups of the model; add a line for it."
-        for muscle in sorted(set(muscles) - {name for name, _ in spec.relaxed.groups})
-    ]
-
-
-def _without_infusions(spec: ModelSpec, cohort: Cohort) -> list[str]:
-    asks = [f"exposure.{exposure.name}" for exposure in spec.exposures]
-    asks += ["gain"] if spec.gain is not None else []
-    asks += ["time"] if spec.time is not None and spec.time.since == "first_infusion" else []
-    if cohort.infusions is not None or not asks:
-        return []
-    return [
-        f"infusions: the cohort has no such table, which {' and '.join(asks)} of the model need; "
-        "add it, or drop those parts of the model."
-    ]

@@ -7,6 +7,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
+from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.engine.priors import MAKERS, parameter
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.predictor_kinds import CATEGORY, ORDERED, Predictor, PredictorKind
@@ -120,9 +121,7 @@ def _shrunk_effects(spec: ModelSpec, arrays: Arrays) -> dict[str, Any]:
 
 def _n_patients(spec: ModelSpec, arrays: Arrays) -> Any:
     """Patients of the likelihood, those by whom `sd_of_shrunk` was computed: data, no constant."""
-    if spec.outcome == "response":
-        return pt.ge(arrays["response"], 0).sum().astype("float64")
-    return pt.gt(arrays["n_sites"], 0).sum().astype("float64")
+    return outcome_of(spec.outcome).in_likelihood(arrays).sum().astype("float64")
 
 
 def _horseshoe(prior: Prior, n_effects: int, n_patients: Any) -> Any:

@@ -1,17 +1,14 @@
 """Fit a model: compile, sample, draw what was integrated out, keep everything with the draws."""
 
 import json
-import os
 import platform
 import time
 import warnings
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from importlib.metadata import version
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import nutpie
 import pandas as pd
 import pymc as pm
@@ -23,16 +20,13 @@ from mmn_bayes.engine.compiled_logp import Program, compiled, constrainer, for_s
 from mmn_bayes.engine.completeness import incomplete
 from mmn_bayes.engine.components import in_usual_units, parametrisation
 from mmn_bayes.engine.design import fingerprint, make_design
-from mmn_bayes.engine.ordinal import draw_site_effects
-from mmn_bayes.engine.predicting import predict
-from mmn_bayes.engine.rows import Part, parts_of_rows, repeats
+from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.engine.sampling_arguments import Settings, settings_of
 from mmn_bayes.engine.sampling_progress import Progress, Reporter, reporter
 from mmn_bayes.engine.stopping import run
 from mmn_bayes.engine.uninformative import uninformative
 from mmn_bayes.errors import CohortWarning, SamplingError
-from mmn_bayes.model_file.keys import OUTCOMES
-from mmn_bayes.model_file.model_spec import Group, ModelSpec, spec_to_toml
+from mmn_bayes.model_file.model_spec import ModelSpec, spec_to_toml
 from mmn_bayes.model_file.vocabulary import PARAMETRISATIONS
 
 _SAMPLER = "nutpie"
@@ -45,17 +39,10 @@ _SAMPLER = "nutpie"
 # diverged in every draw; from 1e-3 to 1 none of the 24 did. On 40 patients the smallest effective
 # sample sizes are as before (benchmark.toml), or larger (strength.toml: 988 against 803).
 ADAPTATION: Mapping[str, Any] = {"adaptation": "low_rank", "mass_matrix_gamma": 1e-2}
-# Of nutpie's adaptation of the step. A model of counts is of few units, whose sd reaches down to 0,
-# where steps of the usual length diverge (9 of 16,000 draws of two such models); it costs nothing
-# to take shorter ones.
-# Blocks have an overdispersion, and histories a sd between patients, of which the same is true: at
-# 0.8 four of six fits of blocks had a divergence or two and one of three fits of histories 214, at
-# 0.95 none of blocks had any and one of histories, after 300 draws of warm-up, 1; at 0.99 none of
-# three.
-_TARGET_ACCEPT = dict.fromkeys(OUTCOMES, 0.8) | {"events": 0.99, "blocks": 0.95, "state": 0.99}
-# Half-lives of infusions are little known, least where all are infused alike: on the first months
-# of the reproduction cohort three seeds had 6, 2 and 1 divergences at 0.8, 0, 2 and 0 at 0.9, none
-# at 0.95. On the whole cohort ESS a second is the same at 0.8 and 0.9 (11 and 15 leapfrogs a draw).
+# Of nutpie's adaptation of the step, in the place of the outcome's: half-lives of infusions are
+# little known, least where all are infused alike: on the first months of the reproduction cohort
+# three seeds had 6, 2 and 1 divergences at 0.8, 0, 2 and 0 at 0.9, none at 0.95. On the whole
+# cohort ESS a second is the same at 0.8 and 0.9 (11 and 15 leapfrogs a draw).
 _TARGET_ACCEPT_OF_HALF_LIVES = 0.95
 _MATRIX = "{adaptation} (regularised by {mass_matrix_gamma:g})".format_map(ADAPTATION)
 # The attribute of draws that were made afterwards, given all other parameters of the same draw.
@@ -183,7 +170,7 @@ def fit(
 
 def _target_accept(spec: ModelSpec) -> float:
     estimated = any("half_life" in name for name in spec.priors)
-    return _TARGET_ACCEPT_OF_HALF_LIVES if estimated else _TARGET_ACCEPT[spec.outcome]
+    return _TARGET_ACCEPT_OF_HALF_LIVES if estimated else outcome_of(spec.outcome).target_accept
 
 
 def _sampled(
@@ -253,12 +240,9 @@ def _posterior(
     cores: int | None,
 ) -> xr.Dataset:
     """The draws, those of the integrated effects too; each says whether it is of synthetic data."""
-    if spec.outcome == "grade":
-        posterior = _with_site_effects(spec, design, posterior, seed, cores)
-    given_rest = [
-        name for name, draws in posterior.data_vars.items() if DRAWN_GIVEN_REST in draws.attrs
-    ]
-    posterior = _plain(posterior)
+    draw = outcome_of(spec.outcome).draw_integrated
+    given_rest = {} if draw is None else draw(spec, design, posterior, seed, cores)
+    posterior = _plain(posterior.assign(given_rest))
     for name in given_rest:
         posterior[name].attrs[DRAWN_GIVEN_REST] = 1
     for draws in posterior.data_vars.values():
@@ -268,6 +252,7 @@ def _posterior(
 
 def _origin(spec: ModelSpec, design: xr.Dataset, seed: int) -> dict[str, str | int]:
     """What a fit says of the model, the data and the software it comes from."""
+    groups = outcome_of(spec.outcome).sampled_groups(spec)
     return {
         "spec_name": spec.name,
         "spec_title": spec.title,
@@ -276,7 +261,7 @@ def _origin(spec: ModelSpec, design: xr.Dataset, seed: int) -> dict[str, str | i
         "fingerprint": fingerprint(spec, design, seed),
         "sampler": f"{_SAMPLER} {version(_SAMPLER)}, NUTS, {_MATRIX} mass matrix",
         "parametrisation": json.dumps(
-            {g.name: parametrisation(spec, g) for g in _sampled_groups(spec)}
+            {g.name: parametrisation(spec, g) for g in groups}
             | {e.name: "by the mean of its measure" for e in spec.exposures if in_usual_units(e)}
             | ({"shrinkage": "balanced"} if spec.shrinkage is not None else {})
         ),
@@ -284,12 +269,6 @@ def _origin(spec: ModelSpec, design: xr.Dataset, seed: int) -> dict[str, str | i
         "synthetic": design.attrs["synthetic"],
         "title": design.attrs["title"],
     }
-
-
-def _sampled_groups(spec: ModelSpec) -> list[Group]:
-    if spec.outcome != "grade":
-        return []
-    return [group for group in spec.groups if group is not spec.site_group]
 
 
 def _versions() -> dict[str, str]:
@@ -302,60 +281,3 @@ def _plain(data: xr.Dataset) -> xr.Dataset:
         name: coord.astype(str) for name, coord in data.coords.items() if coord.dtype.kind == "O"
     }
     return data.assign_coords(texts).drop_attrs()
-
-
-def _with_site_effects(
-    spec: ModelSpec, design: xr.Dataset, posterior: xr.Dataset, seed: int, cores: int | None
-) -> xr.Dataset:
-    """Add draws of the effects that the likelihood integrates out, given each draw of the rest."""
-    code, n_sites = design["code"].to_numpy(), design.sizes["site"]
-    parts, code, n_grades = _parts(spec, design, code)
-    uniform = np.random.default_rng([seed, 1])
-    names = ["eta_without_site", "scaled_cutpoints", "site_sigma"]
-    names += ["memory"] if spec.memory is not None else []
-    repeat = repeats(design)
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"], n_sites)
-    # Single precision halves a saved fit and its peak of memory; a millionth of a sd moves no
-    # grade.
-    effects = np.empty((shape[0] * shape[1], n_sites), dtype=np.float32)
-
-    def draw(to: np.ndarray, values: Sequence[np.ndarray], uniform: np.ndarray) -> None:
-        eta, cutpoints, sigma, *memory = values
-        for part in parts:
-            to[:, part.sites] = draw_site_effects(
-                eta[:, part.rows],
-                cutpoints.reshape(len(cutpoints), -1) if n_grades else cutpoints[:, part.number],
-                sigma,
-                code[part.rows],
-                part.first_row,
-                uniform[:, part.sites],
-                link=spec.link,
-                memory=memory[0] if memory else None,
-                repeat=repeat[part.rows],
-                n_grades=n_grades,
-            )
-
-    workers = min(cores or os.cpu_count() or 1, 8)
-    with ThreadPoolExecutor(workers) as pool:
-        for block, values in predict(spec, design, posterior, names, purpose="recover"):
-            drawn = uniform.random((len(values[0]), n_sites, 2))
-            # Every draw has its own numbers, so that threads change nothing but the time.
-            shares = (np.array_split(v, workers) for v in (effects[block], *values, drawn))
-            work = [pool.submit(draw, to, own, u) for to, *own, u in zip(*shares, strict=True)]
-            for done in work:
-                done.result()
-    name = f"{spec.site_group.name}_z"
-    effects = effects.reshape(shape)
-    return posterior.assign({name: (("chain", "draw", "site"), effects, {DRAWN_GIVEN_REST: 1})})
-
-
-def _parts(
-    spec: ModelSpec, design: xr.Dataset, code: np.ndarray
-) -> tuple[list[Part], np.ndarray, int]:
-    """Rows by their cutpoints, and their codes; K where the rows of a site have several sets."""
-    of_row = design["set_of_row"].to_numpy() if spec.relaxed else np.zeros(code.size, dtype=int)
-    first_row = design["first_row_of_site"].to_numpy()
-    if spec.relaxed is None or spec.relaxed.of == "site":
-        return parts_of_rows(of_row, first_row), code, 0
-    n_grades = len(spec.scale)
-    return parts_of_rows(np.zeros_like(of_row), first_row), code + n_grades * of_row, n_grades

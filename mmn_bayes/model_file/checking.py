@@ -9,16 +9,16 @@ from typing import Any
 
 from mmn_bayes.data.characters import CURE, refused_character
 from mmn_bayes.data.toml_text import SHOWN, unwritable, walk
-from mmn_bayes.model_file.checking_long_run import long_run_contradictions
 from mmn_bayes.model_file.checking_predictors import predictor_contradictions
+from mmn_bayes.model_file.checking_sharing import sharing_contradictions
+from mmn_bayes.model_file.declaration import declarations
+from mmn_bayes.model_file.distributions import DISTRIBUTIONS
 from mmn_bayes.model_file.keys import Key
-from mmn_bayes.model_file.predictor_kinds import KINDS, linear_kinds
 from mmn_bayes.model_file.vocabulary import (
-    DISTRIBUTIONS,
     FILE_KEYS,
-    KEYS,
     PARAMETRISATIONS,
-    REQUIRED_TABLES,
+    keys,
+    required_tables,
 )
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -49,10 +49,7 @@ _RESERVED = (
         "shrinkage_local",
         "shrinkage_global",
     ),
-    *("reference_probability", "class_probability", "classes", "class_code"),
-    *("block_stays", "block_appears", "block_overdispersion", "blocks", "stays", "appears"),
-    *("start_probability", "leaves", "towards", "state_change", "state_varying_sd"),
-    *("state_varying_z", "transition_probability", "states", "start", "time", "year"),
+    *("start", "time", "year"),
     *("shrinkage_slab", "shrinkage_r2", "shrinkage_share", "shrinkage_factor", "sd_of_shrunk"),
     # Columns of tables of estimates, which draws split by a predictor of that name would hide.
     *("estimate", "sd", "lower", "upper", "level", "interval", "mcse", "n", "events", "missing"),
@@ -64,8 +61,6 @@ _DIMENSIONS = (
     *("patient", "muscle", "site", "row", "visit", "grade", "threshold", "infusion"),
     *("site_edge", "pair", "stratum", "relaxed", "gap", "chain", "draw", "unit", "component"),
     *("event", "patient_edge", "gap_length", "knot", "visit_knot", "scenario", "shrunk"),
-    *("class", "contrast", "fate", "state", "next_state", "other_state", "period", "effect"),
-    *("step", "interval", "kind"),
 )
 
 
@@ -82,14 +77,14 @@ def defects_of(content: Mapping[str, Any]) -> list[str]:
     if unseen := list(_refused_characters(content)):
         return unseen
     outcome = content.get("outcome")
-    legal = tuple(KEYS["outcome"].choices)
+    legal = tuple(keys()["outcome"].choices)
     if outcome not in legal:
         return [f"outcome: {_shown(outcome)} is not one of {', '.join(legal)}; state one of them."]
     leaves = dict(_leaves(content))
     found = [*_unknown(leaves, outcome), *_missing(content, leaves, outcome)]
     for path, value in leaves.items():
-        key = KEYS.get(_pattern(path))
-        if key is not None and outcome in key.outcomes:
+        key = keys().get(_pattern(path))
+        if key is not None and key.means(outcome):
             found.extend(f"{path}: {problem}" for problem in _wrong_value(value, key))
     found.extend(_bad_names(content))
     return found or list(_contradictions(content))
@@ -118,7 +113,7 @@ def _leaves(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
     """Every dotted key with its value; a prior, a map and an empty table count as one value."""
     for key, value in table.items():
         path = f"{prefix}{key}"
-        known = KEYS.get(_pattern(path))
+        known = keys().get(_pattern(path))
         whole = known is not None and known.kind.startswith(("prior", "map"))
         if isinstance(value, dict) and value and not whole:
             yield from _leaves(value, f"{path}.")
@@ -137,18 +132,18 @@ def _pattern(path: str) -> str:
 def _unknown(leaves: Mapping[str, Any], outcome: str) -> Iterator[str]:
     unknown = 0
     for path, value in leaves.items():
-        key = KEYS.get(_pattern(path))
+        key = keys().get(_pattern(path))
         if path in FILE_KEYS:
             yield f"{path}: has no place in a resolved file."
-        elif value == {} and any(known.startswith(f"{_pattern(path)}.") for known in KEYS):
+        elif value == {} and any(known.startswith(f"{_pattern(path)}.") for known in keys()):
             if path in _NAMED:  # what another empty table lacks is reported key by key
                 yield f"{path}: is an empty table; leave it out."
         elif key is None:
             unknown += 1
             if unknown <= _MOST_UNKNOWN:
-                near = _nearest(_pattern(path), [*KEYS, *FILE_KEYS])
+                near = _nearest(_pattern(path), [*keys(), *FILE_KEYS])
                 yield f"{path[:SHOWN]}: unknown key; the nearest valid key is '{near}'."
-        elif outcome not in key.outcomes:
+        elif not key.means(outcome):
             yield f"{path}: has no meaning for outcome '{outcome}'; leave it out."
     if unknown > _MOST_UNKNOWN:
         yield f"{unknown - _MOST_UNKNOWN} more keys are unknown; models/README.md has them all."
@@ -160,12 +155,12 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 
 
 def _missing(content: Mapping[str, Any], leaves: Mapping[str, Any], outcome: str) -> Iterator[str]:
-    for pattern, key in KEYS.items():
-        if not key.required or outcome not in key.outcomes:
+    for pattern, key in keys().items():
+        if not key.required or not key.means(outcome):
             continue
         head, *rest = pattern.split(".")
         table = content.get(head)
-        if rest and table is None and head not in REQUIRED_TABLES[outcome]:
+        if rest and table is None and head not in required_tables(outcome):
             continue
         names = [""]
         if "*" in pattern:
@@ -319,14 +314,16 @@ def _bad_names(content: Mapping[str, Any]) -> Iterator[str]:
         for predictor in (predictors if isinstance(predictors, dict) else ())
         for name in (f"{predictor}_steps", f"level_of_{predictor}", f"step_of_{predictor}")
     }
+    reserved = {*_RESERVED, *(name for one in declarations() for name in one.reserved)}
+    dimensions = {*_DIMENSIONS, *(name for one in declarations() for name in one.dimensions)}
     for head in _NAMED:
         tables = content.get(head, {})
         for name in tables if isinstance(tables, dict) else ():
             if not _NAME.fullmatch(name):
                 yield f"{head}.{name}: name it with small letters, digits and _, a letter first."
-            taken = name in _DIMENSIONS and head != "group"
-            taken |= head == "group" and bool({f"{name}_sd", f"{name}_z"} & {*_RESERVED})
-            if name in _RESERVED or name in derived or name.startswith("data_") or taken:
+            taken = name in dimensions and head != "group"
+            taken |= head == "group" and bool({f"{name}_sd", f"{name}_z"} & reserved)
+            if name in reserved or name in derived or name.startswith("data_") or taken:
                 yield f"{head}.{name}: the fit uses this name itself; choose another."
             if name in seen:
                 yield f"{head}.{name}: {seen[name]}.{name} has the same name; choose another."
@@ -358,113 +355,7 @@ def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     if rule["baseline_window_days"][1] >= rule["follow_up_window_days"][0]:
         yield "response.follow_up_window_days: begins before the baseline window has ended."
     yield from predictor_contradictions(content)
-    match content["outcome"]:
-        case "grade":
-            yield from _grade_contradictions(content)
-        case "events":
-            yield from _events_contradictions(content)
-    yield from long_run_contradictions(content)
-
-
-def _events_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
-    studies = content["unit"]["by"] == "study"
-    if content["link"] != "logit":
-        yield "link: counts of events are modelled by their log odds; take logit."
-    for table in ("evidence", "robust"):
-        if table in content and not studies:
-            yield f'{table}: belongs to unit.by = "study", and to nothing else; leave it out.'
-
-
-def _grade_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
-    prior, grades = content["threshold"]["prior"], content["scale"]["grades"]
-    stated = prior.get("concentration", grades)
-    if not isinstance(stated, list) or len(stated) != len(grades):
-        yield f"threshold.prior: concentration needs {len(grades)} numbers, one for each grade."
-    yield from _relaxed_contradictions(content)
-    groups = content.get("group", {})
-    stated = "noise" in content, "correlation" in content
-    yield from _group_contradictions(groups, *stated, len(content["scale"]["grades"]))
-    yield from _correlation_contradictions(content)
-    takes = [(f"group.{name}", group["acts_on"]) for name, group in groups.items()]
-    takes += [(f"predictor.{n}", p["acts_on"]) for n, p in content.get("predictor", {}).items()]
-    for path, acts_on in takes:
-        if acts_on in ("gain", "slope") and acts_on not in content:
-            yield f"{path}.acts_on: there is no [{acts_on}] to act on; add that table."
-        if acts_on == "wearing_off" and not any(
-            e["measure"] == "effect_compartment" for e in content.get("exposure", {}).values()
-        ):
-            yield (
-                f"{path}.acts_on: there is no effect_compartment whose wearing-off it could "
-                "act on; add such an exposure."
-            )
-    for name, exposure in content.get("exposure", {}).items():
-        if (exposure["measure"] == "dose_rate") != ("window_days" in exposure):
-            yield f"exposure.{name}.window_days: belongs to dose_rate, and to no other measure."
-        for key in ("onset_half_life_days", "wearing_off_half_life_days"):
-            if (exposure["measure"] == "effect_compartment") != (key in exposure):
-                yield (
-                    f"exposure.{name}.{key}: belongs to effect_compartment, which needs it, and to "
-                    "no other measure."
-                )
-
-
-def _relaxed_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
-    if "relaxed" not in content:
-        return
-    by, predictors = content["relaxed"]["by"], content.get("predictor", {})
-    known = ["muscle", *(["gain"] if "gain" in content else []), *predictors]
-    if by not in known:
-        yield (
-            f"relaxed.by: '{by}' is neither muscle nor the gain nor a predictor of the model; take "
-            f"one of {', '.join(known)}."
-        )
-    elif by in predictors and not KINDS[predictors[by]["kind"]].linear:
-        yield (f"relaxed.by: '{by}' has levels; only a predictor {linear_kinds()} can be relaxed.")
-    if (by == "muscle") != ("groups" in content["relaxed"]):
-        yield 'relaxed.groups: belongs to by = "muscle", which needs it, and to nothing else.'
-    if len(content["scale"]["grades"]) < 3:
-        yield "relaxed: two grades have one cutpoint and no gap that might differ; leave it out."
-
-
-def _group_contradictions(
-    groups: Mapping[str, Any], noise_stated: bool, correlated: bool, n_grades: int
-) -> Iterator[str]:
-    # A gain is balanced by the gaps between cutpoints, of which two grades have none.
-    balanced = ("level", "gain") if n_grades > 2 else ("level",)
-    sites = [n for n, g in groups.items() if (g["by"], g["acts_on"]) == ("patient:muscle", "level")]
-    if len(sites) != 1:
-        yield (
-            f"group: {len(sites)} groups by patient:muscle act on level; state exactly one, since "
-            "the grades of a muscle go along with each other."
-        )
-    for name, group in groups.items():
-        if name not in sites and "sd" not in group:
-            yield f"group.{name}.sd: not stated; only levels by patient:muscle may be the unit."
-        elif name in sites and noise_stated and "sd" in group:
-            yield (
-                f"group.{name}.sd: has a prior, and so has the noise; one of the two is the unit: "
-                "leave one out."
-            )
-        elif name in sites and not noise_stated and "sd" not in group:
-            yield (
-                f"group.{name}.sd: not stated, nor is noise.prior; one of the two is the unit, "
-                "state the other."
-            )
-        if "parametrisation" in group and name in sites:
-            yield f"group.{name}.parametrisation: these effects are not sampled; leave it out."
-        way, of_patients = group.get("parametrisation"), group["by"] == "patient"
-        if of_patients and correlated and way not in (None, "non_centred"):
-            yield f"group.{name}.parametrisation: correlated effects are sampled non-centred."
-        elif way == "balanced" and not (of_patients and group["acts_on"] in balanced):
-            yield f"group.{name}.parametrisation: only {' and '.join(balanced)} by patient can be."
-        if group["by"] == "patient:visit" and group["acts_on"] != "level":
-            yield f"group.{name}.acts_on: the effects of a visit act on level."
-
-
-def _correlation_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
-    groups = [g for g in content.get("group", {}).values() if g["by"] == "patient"]
-    if "correlation" in content and len(groups) < 2:
-        yield (
-            f"correlation.patient: {len(groups)} of the groups are by patient; it needs two or "
-            "more to go along with each other."
-        )
+    for outcome in declarations():
+        if outcome.name == content["outcome"] or outcome.table in content:
+            yield from outcome.contradictions(content)
+    yield from sharing_contradictions(content)

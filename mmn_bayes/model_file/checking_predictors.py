@@ -3,21 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mmn_bayes.model_file.keys import LONG_RUN
-from mmn_bayes.model_file.predictor_kinds import KINDS, MARGIN_SCALES, linear_kinds
-from mmn_bayes.model_file.vocabulary import KEYS
+from mmn_bayes.model_file.declaration import declared, has_table, with_tables
+from mmn_bayes.model_file.predictor_kinds import KINDS, linear_kinds
+from mmn_bayes.model_file.vocabulary import keys
 
-# What a predictor may act on, by the outcome.
-_ACTED_ON = {
-    "grade": ("level", "gain", "slope", "wearing_off"),
-    "response": ("response",),
-    "events": ("response",),
-    "class": ("class",),
-    "blocks": ("blocks",),
-    "state": ("state",),
-}
-# And what else, where the model of grades is a joint one that has the table.
-_JOINT = {"classes": "class", "blocks": "blocks", "states": "state"}
 _MARGIN = ("scale", "value", "why")
 
 
@@ -33,8 +22,9 @@ def predictor_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_one(path: str, table: Mapping[str, Any], content: Mapping[str, Any]) -> Iterator[str]:
     outcome = content["outcome"]
-    joint = outcome == "grade"
-    legal = (*_ACTED_ON[outcome], *(a for t, a in _JOINT.items() if joint and t in content))
+    own = declared(outcome)
+    joined = [one for table_of, one in with_tables().items() if table_of in content and one != own]
+    legal = (*own.acts_on, *(acts_on for one in joined for acts_on in one.acts_on))
     if path == "predictor.naive" and table["column"] != "naive":
         yield f"{path}: this name is that of the column 'naive'; choose another."
     kind = KINDS[table["kind"]]
@@ -50,9 +40,8 @@ def _of_one(path: str, table: Mapping[str, Any], content: Mapping[str, Any]) -> 
                 f"{path}.{key}: belongs to a predictor of kind '{kind.name}', and to no other; "
                 "state it."
             )
-    of_long_run = table["acts_on"] in LONG_RUN
-    if (outcome == "events" or of_long_run) and not kind.linear:
-        what = table["acts_on"] if of_long_run else outcome
+    what = table["acts_on"] if has_table(table["acts_on"]) else outcome
+    if declared(what).plain_predictors and not kind.linear:
         yield (
             f"{path}.kind: '{kind.name}' has no meaning for outcome '{what}'; take "
             f"{linear_kinds()}."
@@ -62,7 +51,7 @@ def _of_one(path: str, table: Mapping[str, Any], content: Mapping[str, Any]) -> 
             f"{path}.acts_on: '{table['acts_on']}' has no meaning for outcome '{outcome}'; take "
             f"{' or '.join(legal)}."
         )
-    elif of_long_run and "margin" in table and joint:
+    elif what != outcome and "margin" in table:
         yield f"{path}.margin: an effect on {table['acts_on']} has none; leave it out."
     yield from _steps(path, table)
     yield from _margin(path, table, outcome)
@@ -88,7 +77,7 @@ def _margin(path: str, table: Mapping[str, Any], outcome: str) -> Iterator[str]:
     if absent:
         return
     scale, value = margin["scale"], margin["value"]
-    if MARGIN_SCALES[scale].outcome not in ("", outcome):
+    if scale not in declared(outcome).margins:
         yield f"{path}.margin.scale: '{scale}' has no meaning for outcome '{outcome}'."
     if scale == "odds_ratio" and value <= 1:
         yield f"{path}.margin.value: an odds ratio of {value} is none; give one above 1."
@@ -108,7 +97,7 @@ def _priors(content: Mapping[str, Any]) -> Iterator[str]:
         if not elsewhere and "prior" not in table:
             yield (
                 f"predictor.{name}.prior: not stated; nothing has a default. It says: "
-                f"{KEYS['predictor.*.prior'].text}."
+                f"{keys()['predictor.*.prior'].text}."
             )
         elif elsewhere and "prior" in table:
             yield (
@@ -144,7 +133,7 @@ def _shrinkage(content: Mapping[str, Any]) -> Iterator[str]:
     if unknown:
         return
     own = [predictors[name] for name in shrinkage["of"]]
-    if any(table["acts_on"] in LONG_RUN for table in own):
+    if any(has_table(table["acts_on"]) for table in own):
         yield "shrinkage.of: effects on classes, blocks and states have priors of their own."
     acts_on = sorted({table["acts_on"] for table in own})
     if len(acts_on) > 1:

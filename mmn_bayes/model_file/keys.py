@@ -3,10 +3,6 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-OUTCOMES = ("grade", "response", "events", "class", "blocks", "state")
-# Of patients, but neither grades nor responses; a joint model of grades has some of them too.
-LONG_RUN = ("class", "blocks", "state")
-
 
 @dataclass(frozen=True)
 class Key:
@@ -19,7 +15,7 @@ class Key:
         "positive number", "share", "window", "choice", or "prior on ..." with the support of the
         prior ("... or ..." where it may have two).
     outcomes
-        For which outcomes the key has a meaning.
+        For which outcomes the key has a meaning; none: for all.
     required
         Whether it must be stated there (within its table, when the table is present).
     choices
@@ -31,5 +27,9 @@ class Key:
     kind: str
     text: str
     required: bool = True
-    outcomes: tuple[str, ...] = OUTCOMES
+    outcomes: tuple[str, ...] = ()
     choices: Collection[str] = ()
+
+    def means(self, outcome: str) -> bool:
+        """Return whether the key has a meaning for an outcome."""
+        return not self.outcomes or outcome in self.outcomes

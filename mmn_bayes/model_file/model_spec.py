@@ -8,7 +8,7 @@ from typing import Any
 import tomli_w
 
 from mmn_bayes.data.response import ResponseRule
-from mmn_bayes.model_file.long_run import Blocks, Classes, Sharing, States
+from mmn_bayes.model_file.declaration import declared
 from mmn_bayes.model_file.predictor_kinds import Predictor
 from mmn_bayes.model_file.prior import Prior
 
@@ -19,32 +19,6 @@ _STRATEGIES = {
         "filled in by the model from what was graded, as if missing at random given that; left out "
         "of the observed rate"
     ),
-}
-
-
-# Where the outcome is no grade.
-_STRATEGIES_OF = {
-    "class": {
-        "treatment_policy": ("their state counts whatever was infused or given (treatment policy)"),
-        "filled_in": (
-            "filled in by the model from their covariates, as if missing at random given these; "
-            "left out of the observed rate among the classified"
-        ),
-    },
-    "blocks": {
-        "treatment_policy": ("their blocks count whatever was infused or given (treatment policy)"),
-        "filled_in": (
-            "filled in by the model from their blocks at baseline, as if missing at random given "
-            "these; left out of the observed share"
-        ),
-    },
-    "state": {
-        "treatment_policy": ("their states count whatever was infused or given (treatment policy)"),
-        "filled_in": (
-            "filled in by the model from their states before, as if leaving observation depended "
-            "on nothing else that has to do with the states; left out of the observed shares"
-        ),
-    },
 }
 
 
@@ -62,7 +36,7 @@ class Estimand:
 
     def in_words(self, outcome: str = "grade") -> tuple[str, ...]:
         """Return one line an attribute, intercurrent events with how each is handled."""
-        strategies = _STRATEGIES | _STRATEGIES_OF.get(outcome, {})
+        strategies = {**_STRATEGIES, **declared(outcome).strategies}
         return (
             f"Population: {self.population}",
             f"Exposure: {self.exposure}",
@@ -227,12 +201,23 @@ class Shrinkage:
 
 
 @dataclass(frozen=True)
+class Sharing:
+    """A group by patient of the model of grades, in sds, that acts on another outcome too."""
+
+    name: str
+    group: str
+    acts_on: str
+    prior: Prior
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """A model, resolved and checked; made by `read_spec` or `parse_spec` only.
 
     `canonical` is the resolved file as JSON with sorted keys: its hash is the `fingerprint`.
     `collapse` has the recorded labels that are not of the `scale`, each with the one of the scale
-    that it counts as.
+    that it counts as. `sections` has what the tables of outcomes say that have one of their own, by
+    outcome.
     """
 
     name: str
@@ -256,9 +241,7 @@ class ModelSpec:
     exposures: tuple[Exposure, ...]
     predictors: tuple[Predictor, ...]
     shrinkage: Shrinkage | None
-    classes: Classes | None
-    blocks: Blocks | None
-    states: States | None
+    sections: tuple[tuple[str, Any], ...]
     sharing: tuple[Sharing, ...]
     unit: Unit | None
     evidence: Evidence | None
@@ -290,9 +273,17 @@ class ModelSpec:
     @property
     def outcomes(self) -> tuple[str, ...]:
         """What the likelihood is of: the outcome, and of a joint model what it has besides."""
-        parts = {"class": self.classes, "blocks": self.blocks, "state": self.states}
-        besides = [name for name, part in parts.items() if part is not None]
-        return (self.outcome, *(name for name in besides if name != self.outcome))
+        return (self.outcome, *(name for name, _ in self.sections if name != self.outcome))
+
+    def section(self, outcome: str) -> Any:
+        """Return what the table of an outcome says; raise for a model without that outcome."""
+        for name, section in self.sections:
+            if name == outcome:
+                return section
+        raise ValueError(
+            f"The model '{self.name}' is of outcome '{self.outcome}', not of "
+            f"{declared(outcome).words}."
+        )
 
     @property
     def candidates(self) -> tuple[Predictor, ...]:
@@ -327,8 +318,8 @@ class ModelSpec:
             found["relaxed_sd"] = self.relaxed.sd
         if self.slope is not None:
             found["slope"] = self.slope.size
-        for part in (self.classes, self.blocks, self.states):
-            found |= part.priors if part is not None else {}
+        for _, section in self.sections:
+            found |= section.priors
         found |= {shared.name: shared.prior for shared in self.sharing}
         if self.unit is not None:
             found["unit_sd"] = self.unit.sd
@@ -344,14 +335,6 @@ class ModelSpec:
         return {name: prior for name, prior in found.items() if prior is not None}
 
 
-# What an outcome is of, in words.
-OUTCOME_WORDS = {
-    **{"grade": "grades", "response": "responses of patients", "events": "events"},
-    **{"class": "classes", "blocks": "blocks", "state": "states"},
-}
-_OUTCOMES = {Classes: "class", Blocks: "blocks", States: "state", Unit: "events"}
-
-
 def require_outcome(spec: ModelSpec, *outcomes: str, cure: str = "") -> ModelSpec:
     """Return a model of one of some outcomes at least, as its own or as part of a joint one.
 
@@ -363,18 +346,9 @@ def require_outcome(spec: ModelSpec, *outcomes: str, cure: str = "") -> ModelSpe
     if not set(outcomes) & set(spec.outcomes):
         raise ValueError(
             f"The model '{spec.name}' is of outcome '{spec.outcome}', not of "
-            f"{OUTCOME_WORDS[outcomes[0]]}{cure}."
+            f"{declared(outcomes[0]).words}{cure}."
         )
     return spec
-
-
-def section_of[Section: (Classes, Blocks, States, Unit)](
-    spec: ModelSpec, section: type[Section]
-) -> Section:
-    """Return what a model says of classes, blocks, states or events; raise for one without."""
-    require_outcome(spec, _OUTCOMES[section])
-    parts = (spec.classes, spec.blocks, spec.states, spec.unit)
-    return next(part for part in parts if isinstance(part, section))
 
 
 def spec_to_toml(spec: ModelSpec) -> str:

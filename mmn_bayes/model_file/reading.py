@@ -10,7 +10,7 @@ from mmn_bayes.data.response import ResponseRule
 from mmn_bayes.data.toml_text import toml_content
 from mmn_bayes.errors import SpecError
 from mmn_bayes.model_file.checking import defects_of
-from mmn_bayes.model_file.long_run import Blocks, Classes, Sharing, States
+from mmn_bayes.model_file.declaration import with_tables
 from mmn_bayes.model_file.model_spec import (
     Estimand,
     Evidence,
@@ -22,14 +22,14 @@ from mmn_bayes.model_file.model_spec import (
     ModelSpec,
     Relaxed,
     Robust,
+    Sharing,
     Shrinkage,
     Slope,
     Time,
     Unit,
 )
 from mmn_bayes.model_file.predictor_kinds import KINDS, Margin, Predictor
-from mmn_bayes.model_file.prior import Prior
-from mmn_bayes.model_file.vocabulary import DISTRIBUTIONS
+from mmn_bayes.model_file.prior import optional_prior, stated_prior
 
 # Columns of the evidence by whose values rows enter.
 SELECTING = ("treatment", "disease_group", "endpoint", "occasion")
@@ -195,102 +195,80 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
         collapse=tuple(content["scale"].get("collapse", {}).items()),
         response=ResponseRule(**rule),
         estimand=Estimand(**{k: v for k, v in content["estimand"].items() if k != "why"}),
-        threshold=_prior(content.get("threshold", {}).get("prior")),
+        threshold=optional_prior(content.get("threshold", {}).get("prior")),
         relaxed=relaxed
         and Relaxed(
             relaxed["by"],
             tuple(relaxed.get("groups", {}).items()),
-            _stated(relaxed["sd"]),
+            stated_prior(relaxed["sd"]),
             _relaxed_of(relaxed["by"], content.get("predictor", {})),
         ),
-        memory=memory and Memory(float(memory["within_days"]), _stated(memory["probability"])),
-        noise=_prior(content.get("noise", {}).get("prior")),
-        intercept=_prior(content.get("intercept", {}).get("prior")),
+        memory=memory and Memory(float(memory["within_days"]), stated_prior(memory["probability"])),
+        noise=optional_prior(content.get("noise", {}).get("prior")),
+        intercept=optional_prior(content.get("intercept", {}).get("prior")),
         groups=tuple(
             Group(
                 key,
                 table["by"],
                 table["acts_on"],
-                _prior(table.get("sd")),
+                optional_prior(table.get("sd")),
                 table.get("parametrisation"),
             )
             for key, table in content.get("group", {}).items()
         ),
-        correlation=_prior(content.get("correlation", {}).get("patient")),
+        correlation=optional_prior(content.get("correlation", {}).get("patient")),
         gain=gain
         and Gain(
-            gain["since"], gain["shape"], _stated(gain["size"]), _stated(gain["half_time_days"])
+            gain["since"],
+            gain["shape"],
+            stated_prior(gain["size"]),
+            stated_prior(gain["half_time_days"]),
         ),
-        slope=slope and Slope(slope["since"], float(slope["per_days"]), _stated(slope["size"])),
+        slope=slope
+        and Slope(slope["since"], float(slope["per_days"]), stated_prior(slope["size"])),
         time=course
         and Time(
             course["shape"],
             course["since"],
             tuple(map(float, course["knots_days"])),
-            _stated(course["step"]),
+            stated_prior(course["step"]),
         ),
         exposures=tuple(
             Exposure(
                 key,
                 table["measure"],
                 _days(table.get("window_days")),
-                _prior(table.get("onset_half_life_days")),
-                _prior(table.get("wearing_off_half_life_days")),
-                _prior(table.get("half_effect")),
-                _stated(table["prior"]),
+                optional_prior(table.get("onset_half_life_days")),
+                optional_prior(table.get("wearing_off_half_life_days")),
+                optional_prior(table.get("half_effect")),
+                stated_prior(table["prior"]),
             )
             for key, table in content.get("exposure", {}).items()
         ),
         predictors=tuple(
             _predictor(key, table) for key, table in content.get("predictor", {}).items()
         ),
-        shrinkage=shrinkage and Shrinkage(tuple(shrinkage["of"]), _stated(shrinkage["prior"])),
-        **_long_run(content),
-        unit=unit and Unit(unit["by"], _stated(unit["sd"])),
+        shrinkage=shrinkage and Shrinkage(tuple(shrinkage["of"]), stated_prior(shrinkage["prior"])),
+        sections=tuple(
+            (one.name, one.section(content[table]))
+            for table, one in with_tables().items()
+            if table in content and one.section is not None
+        ),
+        sharing=tuple(
+            Sharing(key, table["group"], table["acts_on"], stated_prior(table["prior"]))
+            for key, table in content.get("sharing", {}).items()
+        ),
+        unit=unit and Unit(unit["by"], stated_prior(unit["sd"])),
         evidence=evidence
         and Evidence(
             evidence["target"],
             tuple((column, tuple(evidence[column])) for column in SELECTING),
             tuple(evidence.get("left_out", {}).items()),
         ),
-        robust=robust and Robust(float(robust["weight"]), _stated(robust["prior"])),
+        robust=robust and Robust(float(robust["weight"]), stated_prior(robust["prior"])),
         historical=historical and Historical(**historical),
         canonical=canonical,
     )
-
-
-def _long_run(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Classes, blocks and states of the model, and what a joint one shares between them."""
-    classes, blocks, states = (content.get(table) for table in ("classes", "blocks", "states"))
-    return {
-        "classes": classes
-        and Classes(
-            tuple(classes["levels"]), _stated(classes["prior"]), float(classes["from_day"])
-        ),
-        "blocks": blocks
-        and Blocks(
-            blocks["new"],
-            _stated(blocks["stays"]),
-            _stated(blocks["appears"]),
-            _prior(blocks.get("overdispersion")),
-        ),
-        "states": states
-        and States(
-            tuple(states["levels"]),
-            states["since"],
-            float(states["step_days"]),
-            tuple(map(float, states.get("periods_days", (0.0,)))),
-            _stated(states["start"]),
-            _stated(states["leaves"]),
-            _stated(states["towards"]),
-            _prior(states.get("change")),
-            _prior(states.get("varying_sd")),
-        ),
-        "sharing": tuple(
-            Sharing(key, table["group"], table["acts_on"], _stated(table["prior"]))
-            for key, table in content.get("sharing", {}).items()
-        ),
-    }
 
 
 def _predictor(name: str, table: Mapping[str, Any]) -> Predictor:
@@ -304,28 +282,14 @@ def _predictor(name: str, table: Mapping[str, Any]) -> Predictor:
         float(table.get("per", 1.0)),
         table.get("unit", ""),
         tuple(table.get("levels", ())),
-        _prior(table.get("steps")),
+        optional_prior(table.get("steps")),
         margin and Margin(margin["scale"], float(margin["value"]), margin["why"]),
-        _prior(table.get("prior")),
+        optional_prior(table.get("prior")),
     )
 
 
 def _days(stated: float | None) -> float | None:
     return None if stated is None else float(stated)
-
-
-def _prior(table: Mapping[str, Any] | None) -> Prior | None:
-    return None if table is None else _stated(table)
-
-
-def _stated(table: Mapping[str, Any]) -> Prior:
-    def value(number: Any) -> float | tuple[float, ...]:
-        return tuple(map(float, number)) if isinstance(number, list) else float(number)
-
-    names = DISTRIBUTIONS[table["distribution"]].parameters
-    return Prior(
-        table["distribution"], tuple((name, value(table[name])) for name in names), table["why"]
-    )
 
 
 def _relaxed_of(by: str, predictors: Mapping[str, Any]) -> str:

@@ -1,78 +1,15 @@
-"""The closed vocabulary of model files, as data: every key, every distribution, every choice.
+"""The vocabulary of model files, as data: every key, every distribution, every choice.
 
 `models/README.md` prints these tables; a test compares the page with them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import lru_cache
 
-from mmn_bayes.model_file.keys import OUTCOMES, Key
-from mmn_bayes.model_file.long_run_keys import LONG_RUN_KEYS
+from mmn_bayes.model_file.declaration import Declaration, declarations, declared
+from mmn_bayes.model_file.keys import Key
 from mmn_bayes.model_file.predictor_kinds import KINDS, MARGIN_SCALES
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """One distribution that a prior may name.
-
-    Parameters
-    ----------
-    support
-        "real", "positive", "share", "simplex", "correlation", "effects" or "fixed".
-    parameters
-        Names of its parameters, all to be stated, in the order of `models/README.md`.
-    positive
-        Those of them that must be above 0.
-    text
-        What it is, in a line.
-    shares
-        Those of them that must be below 1 too.
-    """
-
-    support: str
-    parameters: tuple[str, ...]
-    positive: tuple[str, ...]
-    text: str
-    shares: tuple[str, ...] = ()
-
-
-DISTRIBUTIONS: Mapping[str, Distribution] = {
-    "normal": Distribution("real", ("mean", "sd"), ("sd",), "normal"),
-    "student_t": Distribution("real", ("df", "mean", "sd"), ("df", "sd"), "Student t; sd: scale"),
-    "half_normal": Distribution("positive", ("sd",), ("sd",), "normal around 0, folded"),
-    "half_student_t": Distribution(
-        "positive", ("df", "sd"), ("df", "sd"), "Student t around 0, folded; sd: scale"
-    ),
-    "exponential": Distribution("positive", ("mean",), ("mean",), "exponential"),
-    "lognormal": Distribution(
-        "positive", ("median", "log_sd"), ("median", "log_sd"), "normal on the log scale"
-    ),
-    "gamma": Distribution("positive", ("mean", "sd"), ("mean", "sd"), "gamma"),
-    "beta": Distribution(
-        "share", ("alpha", "beta"), ("alpha", "beta"), "beta; mean alpha / (alpha + beta)"
-    ),
-    "dirichlet": Distribution(
-        "simplex", ("concentration",), ("concentration",), "Dirichlet; one number a grade"
-    ),
-    "lkj": Distribution(
-        "correlation", ("shape",), ("shape",), "LKJ; 1 is uniform over correlation matrices"
-    ),
-    "horseshoe": Distribution(
-        "effects",
-        ("relevant", "residual_sd", "slab_df", "slab_sd"),
-        ("relevant", "residual_sd", "slab_df", "slab_sd"),
-        "regularised horseshoe; its global scale by the expected number of relevant effects",
-    ),
-    "r2d2": Distribution(
-        "effects",
-        ("r2_mean", "r2_precision", "shape", "residual_sd"),
-        ("r2_mean", "r2_precision", "shape", "residual_sd"),
-        "R2D2; a beta on R2 by its mean and precision, shared out by a Dirichlet of that shape",
-        shares=("r2_mean",),
-    ),
-    "fixed": Distribution("fixed", ("value",), ("value",), "known: one value, nothing to estimate"),
-}
-
 
 PARAMETRISATIONS = ("centred", "non_centred", "balanced")
 
@@ -84,14 +21,14 @@ _PATIENTS = ("grade", "response")
 _GROUPED = ("grade", "state")
 
 # A `*` stands for a name that the author of the file chooses; it names the parameter in the fit.
-KEYS: Mapping[str, Key] = {
+# Here are the keys that no outcome declares; `keys` has all.
+_FIRST: Mapping[str, Key] = {
     "title": Key("text", "one line for tables and figures"),
     "outcome": Key(
         "choice",
         "what one row of the likelihood is: a graded muscle, an evaluable patient, a count of "
         "responders, a patient's last status, a patient's blocks before and after, or two states "
         "of a patient one after the other",
-        choices=OUTCOMES,
     ),
     "link": Key(
         "choice",
@@ -177,7 +114,25 @@ KEYS: Mapping[str, Key] = {
         "log odds of response when every predictor is 0; of events: the mean of the units",
         outcomes=_NOT_GRADE,
     ),
-    **LONG_RUN_KEYS,
+}
+# After those of the outcomes with a table of their own.
+_LAST: Mapping[str, Key] = {
+    "sharing.*.group": Key(
+        "text",
+        "group by patient whose effects, in sds, also act on another outcome: a joint model",
+        outcomes=_GRADE,
+    ),
+    "sharing.*.acts_on": Key(
+        "choice",
+        "on which, as a predictor does",
+        outcomes=_GRADE,
+    ),
+    "sharing.*.prior": Key(
+        "prior on real",
+        "effect of one sd: on class or state one for each level but the first, on blocks one on "
+        "staying and one on appearing",
+        outcomes=_GRADE,
+    ),
     "unit.by": Key(
         "choice",
         "who shares an effect on the log odds: the counts of a study, or those of a patient",
@@ -340,9 +295,6 @@ KEYS: Mapping[str, Key] = {
         "level of strength, gain, slope, logarithm of the wearing-off half-life (outcome grade), "
         "class or state (with [classes], [states]: log odds of each level against the first), "
         "blocks (with [blocks]: whether a block stays, and whether one appears), or response",
-        choices=(
-            *("level", "gain", "slope", "wearing_off", "response", "class", "blocks", "state"),
-        ),
     ),
     "predictor.*.centre": Key("number", "value that counts as 0; numbers only", required=False),
     "predictor.*.per": Key(
@@ -410,12 +362,26 @@ FILE_KEYS: Mapping[str, Key] = {
     "drop": Key("labels", "tables of that file to leave out, as dotted names", required=False),
 }
 
-# Tables that a file for the outcome must have; a `*` table may be absent altogether.
-REQUIRED_TABLES: Mapping[str, tuple[str, ...]] = {
-    "grade": ("scale", "response", "estimand", "threshold"),
-    "response": ("scale", "response", "estimand", "intercept"),
-    "events": ("scale", "response", "estimand", "intercept", "unit"),
-    "class": ("scale", "response", "estimand", "classes"),
-    "blocks": ("scale", "response", "estimand", "blocks"),
-    "state": ("scale", "response", "estimand", "states"),
-}
+
+def keys() -> Mapping[str, Key]:
+    """Return every key by its dotted name, those that outcomes declare among them."""
+    return _keys(declarations())
+
+
+@lru_cache(maxsize=4)
+def _keys(outcomes: tuple[Declaration, ...]) -> Mapping[str, Key]:
+    tables = tuple(one.name for one in outcomes if one.table)
+    acts_on = dict.fromkeys(name for one in outcomes for name in one.acts_on)
+    choices = {
+        "outcome": tuple(one.name for one in outcomes),
+        "sharing.*.acts_on": tables,
+        "predictor.*.acts_on": tuple(acts_on),
+    }
+    declared = {name: key for one in outcomes for name, key in one.keys.items()}
+    every = {**_FIRST, **declared, **_LAST}
+    return every | {name: replace(every[name], choices=legal) for name, legal in choices.items()}
+
+
+def required_tables(outcome: str) -> tuple[str, ...]:
+    """Return the tables that a file for an outcome must have; a `*` table may be absent."""
+    return ("scale", "response", "estimand", *declared(outcome).required)

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from mmn_bayes.model_file.keys import LONG_RUN
+from mmn_bayes.model_file.declaration import declared, has_table, with_tables
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.reading import parse_spec
 
-_TABLES = {"class": "classes", "blocks": "blocks", "state": "states"}
 _SHARED = ("title", "link", "scale", "response", "estimand")
 
 
@@ -64,13 +63,13 @@ def part_of(spec: ModelSpec, outcome: str, name: str) -> ModelSpec:
         )
     whole: dict[str, Any] = spec.resolved
     of_grades = outcome == "grade"
-    gone = {"sharing", "predictor", *(_TABLES.values() if of_grades else ())}
-    kept = set(whole) - gone if of_grades else {*_SHARED, _TABLES[outcome]}
+    gone = {"sharing", "predictor", *(with_tables() if of_grades else ())}
+    kept = set(whole) - gone if of_grades else {*_SHARED, declared(outcome).table}
     content = {key: table for key, table in whole.items() if key in kept}
     predictors = {
         n: table
         for n, table in whole.get("predictor", {}).items()
-        if (table["acts_on"] not in LONG_RUN if of_grades else table["acts_on"] == outcome)
+        if (not has_table(table["acts_on"]) if of_grades else table["acts_on"] == outcome)
     }
     content |= {"outcome": outcome} | ({"predictor": predictors} if predictors else {})
     return parse_spec(content, name)

@@ -6,10 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmn_bayes.outcomes.blocks.estimands import block_kinds, expected_block_change
-from mmn_bayes.outcomes.classes.estimands import class_probability
+from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.outcomes.response.estimands import response_probability
-from mmn_bayes.outcomes.states.estimands import state_occupancy
 from mmn_bayes.posterior.posterior_predictive import spec_of
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.side_by_side import PATIENTS, group_label
@@ -143,24 +141,9 @@ def _asked(fit: xr.DataTree, days: Sequence[float]) -> dict[tuple[str, str, str]
         for value in rates["naive"].to_numpy().tolist():
             group = group_label("naive", value)
             found["response", said, group] = rates.sel(naive=value, drop=True)
-        if spec.classes is not None:
-            classes = class_probability(fit, patients=patients)
-            for name in spec.classes.levels:
-                found[f"class {name}", said, "all"] = classes.sel({"class": name}, drop=True)
-        if spec.blocks is not None:
-            # Whether new patients respond goes with what is shared.
-            for group in ("naive responders", "all") if patients == "cohort" else ("naive", "all"):
-                kinds = block_kinds(fit, patients=patients, group=group)
-                for kind in kinds["kind"].to_numpy().tolist():
-                    found[f"{kind} blocks", said, group] = kinds.sel(kind=kind, drop=True)
-                change = expected_block_change(fit, patients=patients, group=group)
-                found["change in number of blocks", said, group] = change
-        if spec.states is not None and len(days):
-            shares = state_occupancy(fit, days=days, patients=patients)
-            for name in spec.states.levels:
-                for number, day in enumerate(days):
-                    own = shares.sel(state=name, drop=True).isel(day=number, drop=True)
-                    found[f"state {name}, day {day:g}", said, "all"] = own
+        for outcome in spec.outcomes:
+            asked = outcome_of(outcome).joint_quantities(fit, patients, days)
+            found |= {(what, said, group): drawn for (what, group), drawn in asked.items()}
     return found
 
 
@@ -198,15 +181,14 @@ def relation_table(fit: xr.DataTree, *, level: float = 0.95) -> pd.DataFrame:
         dim = table.columns[0]
         median = logs.median(("chain", "draw")).to_series().reindex(table[dim]).to_numpy()
         limits = {name: np.exp(table[name]) for name in ("lower", "upper")}
-        counted = spec.blocks is not None and not spec.blocks.binomial
-        of_counts = (counted and shared.acts_on == "blocks") & (table[dim] == "appears")
+        ratio = outcome_of(shared.acts_on).ratio
         parts.append(
             table.assign(
                 sharing=shared.name,
                 group=shared.group,
                 acts_on=shared.acts_on,
                 member=table[dim].astype(str),
-                ratio=np.where(of_counts, "rate ratio", "odds ratio"),
+                ratio=[ratio(spec, member) for member in table[dim].astype(str)],
                 estimate=np.exp(median),
                 **limits,
             )

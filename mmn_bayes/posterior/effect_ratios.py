@@ -3,101 +3,49 @@
 import numpy as np
 import xarray as xr
 
-from mmn_bayes.model_file.long_run import Blocks
-from mmn_bayes.model_file.model_spec import OUTCOME_WORDS, require_outcome, section_of
+from mmn_bayes.engine.outcome import outcome_of
+from mmn_bayes.model_file.declaration import declared
+from mmn_bayes.model_file.model_spec import require_outcome
 from mmn_bayes.posterior.posterior_predictive import drawn_from, spec_of
 from mmn_bayes.posterior.summary import POSITIVE
 
 _SAMPLE = ("chain", "draw")
-# By what they act on: the dim of effects.
-_DIMS = {"class": "contrast", "blocks": "fate", "state": "contrast"}
 
 
-def _ratios(fit: xr.DataTree, acts_on: str, quantity: str) -> xr.DataArray:
-    """Exponentials of the effects on one thing, those of sharing last; dims as their callers say.
+def effect_ratios(fit: xr.DataTree, acts_on: str, quantity: str) -> xr.DataArray:
+    """Draw exponentials of the effects on one outcome, of what is shared last.
 
-    Those of blocks and states share no dim with each other, so that each has its own function.
+    Parameters
+    ----------
+    fit : DataTree
+        Of that outcome, or of a joint model with it.
+    acts_on : str
+        The outcome.
+    quantity : str
+        What a ratio is.
+
+    Returns
+    -------
+    DataArray
+        Dims chain, draw, predictor, and that of the effects on the outcome.
+
+    Raises
+    ------
+    ValueError
+        When the fit has no such outcome, or the model no effects on it.
     """
-    spec, dim = require_outcome(spec_of(fit), acts_on), _DIMS[acts_on]
+    spec, outcome = require_outcome(spec_of(fit), acts_on), outcome_of(acts_on)
     names = [p.name for p in spec.acting_on(acts_on)]
     names += [shared.name for shared in spec.sharing if shared.acts_on == acts_on]
     if not names:
-        raise ValueError(f"The model '{spec.name}' has no predictors of {OUTCOME_WORDS[acts_on]}.")
+        raise ValueError(f"The model '{spec.name}' has no predictors of {declared(acts_on).words}.")
     posterior = fit["posterior"].to_dataset()
     drawn = xr.concat([posterior[name] for name in names], "predictor")
-    drawn = drawn.assign_coords(predictor=names).transpose(*_SAMPLE, "predictor", dim)
+    dims = [*_SAMPLE, "predictor", *filter(None, [outcome.effect_dim])]
+    drawn = drawn.assign_coords(predictor=names).transpose(*dims)
     return xr.DataArray(np.exp(drawn)).assign_attrs(
         synthetic=bool(fit.attrs["synthetic"]),
         distribution=drawn_from(fit),
         quantity=quantity,
         support=POSITIVE,
     )
-
-
-def class_odds_ratios(fit: xr.DataTree) -> xr.DataArray:
-    """Draw what predictors do to the odds of each class against the first.
-
-    Parameters
-    ----------
-    fit
-        Of outcome "class", or of a joint model with classes, with predictors.
-
-    Returns
-    -------
-    DataArray
-        Dims `chain`, `draw`, `predictor` (of a joint model also what is shared: of one sd of the
-        patient's effect), `contrast` (all classes but the first).
-
-    Raises
-    ------
-    ValueError
-        When the fit has no classes, or the model has no predictor of them.
-    """
-    return _ratios(fit, "class", "odds ratio")
-
-
-def state_odds_ratios(fit: xr.DataTree) -> xr.DataArray:
-    """Draw what predictors do, in a step, to the odds of each state against the first.
-
-    Where the file lets effects differ by the previous state, that of an average one.
-
-    Parameters
-    ----------
-    fit
-        Of outcome "state", or of a joint model with states, with predictors.
-
-    Returns
-    -------
-    DataArray
-        Dims `chain`, `draw`, `predictor`, `contrast` (all states but the first).
-
-    Raises
-    ------
-    ValueError
-        When the fit has no states, or the model has no predictor of them.
-    """
-    return _ratios(fit, "state", "odds ratio")
-
-
-def block_ratios(fit: xr.DataTree) -> xr.DataArray:
-    """Draw what predictors do to whether a block stays, and whether one appears.
-
-    Parameters
-    ----------
-    fit
-        Of outcome "blocks", or of a joint model with blocks, with predictors.
-
-    Returns
-    -------
-    DataArray
-        Dims `chain`, `draw`, `predictor` (of a joint model also what is shared: of one sd of the
-        patient's effect), `fate`: odds ratios that a block "stays" and that one "appears", of
-        counts for the latter ratios of expected numbers.
-
-    Raises
-    ------
-    ValueError
-        When the fit has no blocks, or the model has no predictor of them.
-    """
-    binomial = section_of(spec_of(fit), Blocks).binomial
-    return _ratios(fit, "blocks", "odds ratio" if binomial else "odds or rate ratio")

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from mmn_bayes.posterior.posterior_predictive import design_of
+from mmn_bayes.engine.outcome import outcome_of
+from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 
 ALL = "all"
 
@@ -51,7 +52,7 @@ def groups_of(fit: xr.DataTree, by: str | None) -> Groups:
     if "patient" not in design.sizes:
         raise ValueError(
             f"The model '{fit.attrs['spec_name']}' is of counts of events: it has no patients to "
-            "judge; use `unit_rates`, `new_unit_rate` or `standardised_rates`."
+            f"judge; {outcome_of(spec_of(fit).outcome).cure}."
         )
     if by is None:
         return Groups(None, {ALL: np.full(design.sizes["patient"], True)})

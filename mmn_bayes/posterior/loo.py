@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.posterior.patient_density import of_patient_groups, patient_log_likelihood
 from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
@@ -104,11 +105,9 @@ def _require_one_data(specs: Sequence[ModelSpec], fits: Sequence[xr.DataTree]) -
 def _grades_of(spec: ModelSpec, fit: xr.DataTree) -> tuple[np.ndarray, ...]:
     """Scale, and patient, muscle, side, day and grade of each row: what a density is of."""
     design = design_of(fit)
-    if spec.outcome == "response":
-        return design["patient"].to_numpy(), design["response"].to_numpy()
-    if spec.outcome == "class":
-        levels = design["class"].to_numpy()
-        return design["patient"].to_numpy(), design["class_code"].to_numpy(), levels
+    recorded = outcome_of(spec.outcome).recorded
+    if recorded is not None:
+        return recorded(design)
     of_patient_groups(spec)
     site = design["site_of_row"].to_numpy()
     return (

@@ -1,7 +1,7 @@
 """How likely everything recorded of a patient is, its own effects integrated out."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -15,13 +15,15 @@ from mmn_bayes.data.schema import Cohort
 from mmn_bayes.engine.covariates import in_likelihood
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.ordinal import log_densities
+from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.engine.rows import repeats
-from mmn_bayes.model_file.keys import LONG_RUN
+from mmn_bayes.model_file.declaration import has_table
 from mmn_bayes.model_file.model_spec import Group, ModelSpec
 from mmn_bayes.posterior.posterior_predictive import design_of, spec_of, thinned
 
 _DRAWS = 400  # evenly spaced
+LogProbability = Callable[[ModelSpec, xr.Dataset, xr.Dataset], np.ndarray]
 _NODES = 7  # of Gauss and Hermite, for each effect of a patient
 
 
@@ -62,8 +64,9 @@ def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataA
         When the model has effects that are not integrated out here.
     """
     spec, design = spec_of(fit), design_of(fit)
-    if spec.outcome in _OF_ONE:
-        return _of_one_outcome(fit)
+    log_probability = outcome_of(spec.outcome).log_probability
+    if log_probability is not None:
+        return _of_one_outcome(fit, log_probability)
     of_patient_groups(spec)  # before anything is computed
     posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
     parts = _rows_of_patients(design)
@@ -72,27 +75,12 @@ def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataA
     return _by_patient(fit, found, posterior, list(parts))
 
 
-# Outcomes of which a patient has one: the variable that has its code, -1 where there is none.
-_OF_ONE = {"response": "response", "class": "class_code"}
-
-
-def _of_one_outcome(fit: xr.DataTree) -> xr.DataArray:
-    """Log-probability of each response, or class, of the patients who have one."""
-    design, posterior = design_of(fit), fit["posterior"].to_dataset()
-    known = in_likelihood(spec_of(fit), design)
-    logs = _log_probabilities(spec_of(fit), design, posterior)[:, known]
+def _of_one_outcome(fit: xr.DataTree, log_probability: LogProbability) -> xr.DataArray:
+    """Log-probability of what each patient has one of, of the patients who have it."""
+    spec, design, posterior = spec_of(fit), design_of(fit), fit["posterior"].to_dataset()
+    known = in_likelihood(spec, design)
+    logs = log_probability(spec, design, posterior)[:, known]
     return _by_patient(fit, logs, posterior, design["patient"].to_numpy()[known].tolist())
-
-
-def _log_probabilities(spec: ModelSpec, design: xr.Dataset, posterior: xr.Dataset) -> np.ndarray:
-    """Log-probability of the response or class of each patient, shape (draw, patient)."""
-    names = [f"{spec.outcome}_probability"]
-    rates = np.concatenate([p for _, (p,) in predict(spec, design, posterior, names)])
-    code = design[_OF_ONE[spec.outcome]].to_numpy()
-    if spec.outcome == "response":
-        return log_bernoulli(rates, code == 1)
-    own = np.take_along_axis(rates, np.maximum(code, 0)[None, :, None], axis=2)[..., 0]
-    return np.log(np.maximum(own, 1e-12))
 
 
 def log_bernoulli(probability: np.ndarray, happened: np.ndarray) -> np.ndarray:
@@ -153,10 +141,11 @@ def left_out_density(
         As for `patient_log_likelihood`; or when the patient has a muscle that nobody else has.
     """
     spec, alone = spec_of(fit), xr.Dataset.from_dict(dict(left_out))
-    if spec.outcome in _OF_ONE:
+    log_probability = outcome_of(spec.outcome).log_probability
+    if log_probability is not None:
         posterior = fit["posterior"].to_dataset()
         as_seen = _standardised_as(design_of(fit), alone)
-        return _density_row(fit, _log_probabilities(spec, as_seen, posterior)[:, 0])
+        return _density_row(fit, log_probability(spec, as_seen, posterior)[:, 0])
     design = _among(design_of(fit), alone)
     posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
     sample = posterior["chain"] * posterior["draw"]
@@ -256,14 +245,14 @@ def of_patient_groups(spec: ModelSpec) -> list[Group]:
     ]
     others += ["relaxed"] if spec.relaxed is not None else []
     others += ["correlation.patient"] if spec.correlation is not None else []
-    not_of_grades = [name for name in spec.outcomes if name != "grade"]
-    if set(not_of_grades) & set(LONG_RUN):
+    not_of_grades = [name for name in spec.outcomes if not outcome_of(name).of_grades]
+    if any(map(has_table, not_of_grades)):
         raise ValueError(
             f"The patients of '{spec.name}' cannot be left out: how likely what is recorded of one "
             f"is, is not computed for {' and '.join(not_of_grades)} (of a model of its own, for "
             "class it is)."
         )
-    if spec.outcome != "grade" or others:
+    if not outcome_of(spec.outcome).of_grades or others:
         what = " and ".join(others) or f"outcome '{spec.outcome}'"
         raise ValueError(
             f"The patients of '{spec.name}' cannot be left out this way: its {what} would not be "
@@ -287,7 +276,8 @@ def centre_of(fit: xr.DataTree, patient: str) -> tuple[np.ndarray, np.ndarray]:
     """Mean, and root of the covariance, of the effects of a patient among all draws of a fit."""
     posterior = fit["posterior"].to_dataset()
     spec = spec_of(fit)
-    names = [f"{g.name}_z" for g in of_patient_groups(spec)] if spec.outcome not in _OF_ONE else []
+    of_one = outcome_of(spec.outcome).log_probability is not None
+    names = [] if of_one else [f"{g.name}_z" for g in of_patient_groups(spec)]
     if not names:
         return np.zeros(0), np.zeros((0, 0))
     drawn = np.stack([posterior[n].sel(patient=patient).to_numpy().ravel() for n in names])

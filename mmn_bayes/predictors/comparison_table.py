@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.data.schema import Cohort
+from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.predictor_kinds import MARGIN_SCALES
 from mmn_bayes.posterior.posterior_predictive import design_of, history_of, is_fit_of, spec_of
@@ -109,7 +110,7 @@ def _observed(spec: ModelSpec, cohort: Cohort, level: float) -> pd.DataFrame:
         source=OBSERVED,
         scale=[margin.scale for margin in of],
         margin=[margin.value for margin in of],
-        odds_ratio_of=CONDITIONAL if spec.outcome == "response" else "of a higher grade",
+        odds_ratio_of="of a higher grade" if outcome_of(spec.outcome).of_grades else CONDITIONAL,
         verdict="",
     )
     for end, name in {"": "estimate", "_lower": "lower", "_upper": "upper"}.items():

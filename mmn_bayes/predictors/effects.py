@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.engine.covariates import in_likelihood
+from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome
 from mmn_bayes.model_file.predictor_kinds import Predictor
 from mmn_bayes.outcomes.response.rates import rates_with, setting
@@ -53,13 +54,8 @@ def candidate_effects(spec: ModelSpec) -> list[Effect]:
         When the model has no candidate (a predictor with a margin).
     """
     if not spec.candidates:
-        cures = {"class": "class_odds_ratios", "blocks": "block_ratios"}
-        cures |= {"state": "state_odds_ratios"}
-        cure = (
-            f"see `{cures[spec.outcome]}`"
-            if spec.outcome in cures
-            else "a predictor with a margin is one"
-        )
+        verb = outcome_of(spec.outcome).effects_by
+        cure = f"see `{verb}`" if verb else "a predictor with a margin is one"
         raise ValueError(f"The model '{spec.name}' has no candidates: {cure}.")
     return [
         Effect(label, p, *p.contrast(place))
@@ -123,7 +119,7 @@ def predictor_effects(fit: xr.DataTree, scale: Scale = "odds_ratio") -> xr.DataA
 
 def odds_ratio_is_conditional(spec: ModelSpec) -> bool:
     """Say whether the odds ratios of a model are its very coefficients."""
-    return spec.outcome == "response" and spec.link == "logit"
+    return not outcome_of(spec.outcome).of_grades and spec.link == "logit"
 
 
 def effects_in_units(fit: xr.DataTree) -> xr.DataArray:
@@ -178,7 +174,7 @@ def _standardised_rates_of(fit: xr.DataTree) -> xr.DataArray:
         Dims `chain`, `draw`, `predictor`, `value` ("low", "high").
     """
     spec = spec_of(fit)
-    if spec.outcome == "grade":
+    if outcome_of(spec.outcome).of_grades:
         fit = thinned(fit, _DRAWS)
     effects = candidate_effects(spec)
     settings = [setting(spec, e.predictor.column, v) for e in effects for v in (e.low, e.high)]
@@ -214,7 +210,7 @@ def _prior_effects(fit: xr.DataTree, *, draws: int = _PRIOR_DRAWS) -> xr.DataTre
     """
     spec, design = spec_of(fit), design_of(fit)
     names = [p.name for p in spec.candidates]
-    names += ["cutpoints"] if spec.outcome == "grade" else []
+    names += ["cutpoints"] if outcome_of(spec.outcome).of_grades else []
     seed = int(fit.attrs["seed"])
     tree = xr.DataTree.from_dict(
         {"posterior": draw_prior(spec, design, draws=draws, seed=seed, names=names)}
@@ -256,7 +252,7 @@ def drawn_effects(fit: xr.DataTree) -> dict[str, xr.DataArray]:
         drawn["prior_grades"] = _in_grades(prior, in_grades)
     rates = {"": fit}
     if any(_margin_scale(e) == "response" for e in candidate_effects(spec)) or not (
-        spec.outcome == "grade" or odds_ratio_is_conditional(spec)
+        outcome_of(spec.outcome).of_grades or odds_ratio_is_conditional(spec)
     ):
         rates["prior_"] = prior_of(fit, seed=int(fit.attrs["seed"]), draws=_DRAWS)
     for prefix, tree in rates.items():
@@ -326,7 +322,7 @@ def log_odds_ratio(low: xr.DataArray, high: xr.DataArray, spec: ModelSpec) -> xr
     Of grades they are shares of simulated patients: none, or all, of n count as half a patient, or
     as half a patient less. Those of a model of responses are kept from 0 and 1 by rounding alone.
     """
-    least = 0.5 / (_NEW_PATIENTS + 1.0) if spec.outcome == "grade" else 1e-15
+    least = 0.5 / (_NEW_PATIENTS + 1.0) if outcome_of(spec.outcome).of_grades else 1e-15
     inside = [rate.clip(least, 1.0 - least) for rate in (low, high)]
     logits = [np.log(rate) - np.log1p(-rate) for rate in inside]
     return xr.DataArray(logits[1] - logits[0])

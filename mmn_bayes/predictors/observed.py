@@ -1,6 +1,6 @@
 """Odds ratios of the candidate predictors of a model, one at a time, to set beside its own."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,11 +28,6 @@ EFFECT_COLUMNS = (
     *("estimate", "lower", "upper", "level", "interval", "one_grade"),
     *("p_value", "p_holm", "n", "n_left_out", "note", "synthetic"),
 )
-# Method and interval by the outcome of the model.
-METHODS = {
-    "response": ("Firth logistic", "profile penalised likelihood"),
-    "grade": ("ordinal GEE", "Wald, bias-reduced sandwich"),
-}
 # With what an effect grows that is not on the level.
 _TIME_OF = {"gain": "after", "slope": "years"}
 _DAYS_A_YEAR = 365.25
@@ -122,7 +117,7 @@ def observed_effects(cohort: Cohort, spec: ModelSpec, *, level: float = 0.95) ->
     TA. Biometrics 2001;57:126 (bias of the sandwich). Holm S. Scand J Stat 1979;6:65.
     """
     check_level(level)
-    if spec.outcome not in METHODS:
+    if spec.outcome not in REGRESSIONS:
         raise SpecError(
             f"The model '{spec.name}' is of outcome '{spec.outcome}', which has no candidate "
             "predictors of patients; take one of outcome response or grade."
@@ -134,7 +129,7 @@ def observed_effects(cohort: Cohort, spec: ModelSpec, *, level: float = 0.95) ->
         )
     if not spec.candidates:
         return _laid_out([], level, cohort.synthetic)
-    outcomes = _responses(cohort, spec) if spec.outcome == "response" else _grades(cohort, spec)
+    outcomes = REGRESSIONS[spec.outcome].outcomes(cohort, spec)
     rows = [row for p in spec.candidates for row in _rows_of(p, cohort, spec, outcomes, level)]
     return _laid_out(rows, level, cohort.synthetic)
 
@@ -165,7 +160,7 @@ def _rows_of(
     others = [p for p in others if patients[p.column].nunique() > 1]
     asked = list(dict.fromkeys(p.column for p in (candidate, *others)))
     used = _among(outcomes, patients[asked].notna().all(axis=1).to_numpy())
-    method, interval = METHODS[spec.outcome]
+    method, interval, *_ = REGRESSIONS[spec.outcome]
     labels, adjusted_for = candidate.labels, ""
     if candidate.acts_on == "wearing_off":
         method, interval = "none", ""
@@ -270,10 +265,7 @@ def _estimates(
     varies = np.ptp(effects, axis=0) > 0
     columns = np.column_stack([regression.beside, effects[:, varies]])
     asked = np.arange(regression.beside.shape[1], columns.shape[1])
-    if spec.outcome == "response":
-        found = iter(firth_estimates(used.value, columns, asked, level))
-    else:
-        found = iter(gee_estimates(used.value, used.who, columns, asked, level))
+    found = iter(REGRESSIONS[spec.outcome].estimates(used, columns, asked, level))
     absent = "no patient used has this level"
     if candidate.acts_on in _TIME_OF:
         absent += f" and a visit where '{_TIME_OF[candidate.acts_on]}' is not 0"
@@ -289,15 +281,12 @@ def _obstacle(
 ) -> str:
     """Say why none of the effects can be estimated; empty when some can."""
     if not used.who.size:
-        what = "a response" if spec.outcome == "response" else "a grade"
-        return f"no patient has both the covariate and {what}"
+        return f"no patient has both the covariate and a {spec.outcome}"
     there = text_of(patients[candidate.column].iloc[np.unique(used.who)])
     if len(set(there)) == 1:
         return f"constant: {there[0]} in every patient used"
-    if np.ptp(used.value) == 0 and spec.outcome == "response":
-        return f"every patient used {'responded' if used.value[0] else 'did not respond'}"
     if np.ptp(used.value) == 0:
-        return f"every grade used is {spec.scale[used.value[0]]}"
+        return REGRESSIONS[spec.outcome].constant(spec, used.value[0])
     if candidate.kind.nominal and candidate.levels[0] not in there:
         return f"no patient used is '{candidate.levels[0]}', which the others are compared with"
     time = _TIME_OF.get(candidate.acts_on)
@@ -308,3 +297,34 @@ def _obstacle(
     if not effects.size or rank_of(columns) < columns.shape[1]:
         return f"collinear with {', '.join(regression.adjusted_for) or time} in those used"
     return ""
+
+
+class Method(NamedTuple):
+    """How effects on one outcome are estimated without priors."""
+
+    method: str
+    interval: str
+    outcomes: Callable[[Cohort, ModelSpec], Outcomes]
+    estimates: Callable[[Outcomes, np.ndarray, np.ndarray, float], Sequence[Estimate]]
+    constant: Callable[[ModelSpec, int], str]  # why nothing is estimated where all are the same
+
+
+# By the outcome of the model.
+REGRESSIONS: Mapping[str, Method] = {
+    "response": Method(
+        "Firth logistic",
+        "profile penalised likelihood",
+        _responses,
+        lambda used, columns, asked, level: firth_estimates(used.value, columns, asked, level),
+        lambda _, value: f"every patient used {'responded' if value else 'did not respond'}",
+    ),
+    "grade": Method(
+        "ordinal GEE",
+        "Wald, bias-reduced sandwich",
+        _grades,
+        lambda used, columns, asked, level: gee_estimates(
+            used.value, used.who, columns, asked, level
+        ),
+        lambda spec, code: f"every grade used is {spec.scale[code]}",
+    ),
+}

@@ -12,7 +12,7 @@ from mmn_bayes.data.response import NOT_GRADED, judged_patients, visit_pair
 from mmn_bayes.data.restricting import of_patients
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.errors import DataError
-from mmn_bayes.model_file.keys import LONG_RUN
+from mmn_bayes.model_file.declaration import has_table
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.predictor_kinds import Predictor, wrong_column
 
@@ -92,7 +92,7 @@ def impute_cohorts(
         raise ValueError(f"n_sets is {n_sets}; what is missing shows between sets: give 2 or more.")
     if cycles < 1:
         raise ValueError(f"cycles is {cycles}; give 1 or more.")
-    if set(spec.outcomes) & set(LONG_RUN):
+    if any(map(has_table, spec.outcomes)):
         raise ValueError(
             "The imputation model has no long-term classes, blocks or states, without which "
             "effects on them would be drawn towards none; use `complete_cases`."

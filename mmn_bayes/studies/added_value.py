@@ -10,6 +10,7 @@ from mmn_bayes.data.restricting import of_patients
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.engine.covariates import in_likelihood
 from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.model_file.candidates import with_candidates
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.posterior.loo import left_out_by_importance
@@ -98,7 +99,7 @@ def predictor_worth(
         When a fit failed, after all others were done: it is named, with its error.
     """
     models = candidate_models(spec)
-    if exact and spec.outcome != "response":
+    if exact and outcome_of(spec.outcome).log_probability is None:
         raise ValueError("Exact fits are for outcome 'response'; see `leave_patients_out`.")
     tasks = []
     for label, model in models.items():

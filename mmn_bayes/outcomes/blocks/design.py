@@ -7,8 +7,8 @@ from mmn_bayes.data.findings import rows_of_patients
 from mmn_bayes.data.margins import block_counts
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.errors import DataError
-from mmn_bayes.model_file.long_run import Blocks
-from mmn_bayes.model_file.model_spec import ModelSpec, section_of
+from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.outcomes.blocks.declared import Blocks
 
 UNKNOWN = -1
 FATES = ("stays", "appears")
@@ -53,7 +53,7 @@ def with_blocks(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
         )
     # Who was not seen at follow-up would have been tested as before.
     tested = np.where(np.isfinite(after), nerves["follow_up"], nerves["baseline"])
-    binomial = section_of(spec, Blocks).binomial
+    binomial = section_of(spec).binomial
     unknown = np.isfinite(before) & ~np.isfinite(tested)
     if binomial and unknown.any():
         who = rows_of_patients(cohort.patients, counts.loc[unknown, "patient"])
@@ -86,3 +86,9 @@ def with_blocks(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
     return design.assign(
         {name: ("patient", values.astype(np.int64)) for name, values in numbers.items()}
     ).assign_coords(fate=np.array(FATES))
+
+
+def section_of(spec: ModelSpec) -> Blocks:
+    """Return `[blocks]` of a model; raise for a model without."""
+    section: Blocks = spec.section("blocks")
+    return section

@@ -1,6 +1,6 @@
 """Conduction blocks: who has fewer, as many and more at follow-up, and the expected change."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +9,9 @@ from scipy.stats import binom, nbinom
 
 from mmn_bayes.data.margins import BLOCK_KINDS, block_group
 from mmn_bayes.engine.predicting import predict
-from mmn_bayes.model_file.long_run import Blocks
-from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome, section_of
+from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome
+from mmn_bayes.outcomes.blocks.design import section_of
+from mmn_bayes.posterior.effect_ratios import effect_ratios
 from mmn_bayes.posterior.groups import Groups
 from mmn_bayes.posterior.new_patients import Patients, new_patients, require_patients
 from mmn_bayes.posterior.posterior_predictive import blanked, design_of, drawn_from, spec_of
@@ -94,7 +95,7 @@ class _Fates:
         self.before, self.blocked, self.free = (
             design[name].to_numpy() for name in ("blocks_before", "blocked_nerves", "free_nerves")
         )
-        self.binomial = section_of(spec, Blocks).binomial
+        self.binomial = section_of(spec).binomial
         # Of the gamma distribution of expected numbers; none where they are of so many nerves.
         self.shape = 1.0 / spread[0][:, None] ** 2 if spread else np.ones((1, 1))
 
@@ -245,3 +246,71 @@ def _drawn(
             "seen": int((own & (design["blocks_after"].to_numpy() >= 0)).sum()),
         },
     )
+
+
+def block_ratios(fit: xr.DataTree) -> xr.DataArray:
+    """Draw what predictors do to whether a block stays, and whether one appears.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "blocks", or of a joint model with blocks, with predictors.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `predictor` (of a joint model also what is shared: of one sd of the
+        patient's effect), `fate`: odds ratios that a block "stays" and that one "appears", of
+        counts for the latter ratios of expected numbers.
+
+    Raises
+    ------
+    ValueError
+        When the fit has no blocks, or the model has no predictor of them.
+    """
+    binomial = require_outcome(spec_of(fit), "blocks").section("blocks").new == "binomial"
+    return effect_ratios(fit, "blocks", "odds ratio" if binomial else "odds or rate ratio")
+
+
+def prior_quantities(fit: xr.DataTree) -> dict[str, np.ndarray]:
+    """Return what becomes of the blocks of new patients, draw by draw.
+
+    Parameters
+    ----------
+    fit : DataTree
+        With draws of the prior in the place of its posterior.
+
+    Returns
+    -------
+    dict of ndarray
+        By what they are, shape (draw,).
+    """
+    kinds = block_kinds(fit, patients="population")
+    change = expected_block_change(fit, patients="population")
+    return {
+        **{f"probability of {k} blocks": kinds.sel(kind=k).to_numpy().ravel() for k in BLOCK_KINDS},
+        "expected change in the number of blocks": change.to_numpy().ravel(),
+    }
+
+
+def joint_quantities(
+    fit: xr.DataTree, patients: Patients, days: Sequence[float]
+) -> dict[tuple[str, str], xr.DataArray]:
+    """Return what a joint model is asked for, by what it is and of which group: a number a draw.
+
+    Parameters
+    ----------
+    fit, patients
+        As for `block_kinds`.
+    days
+        Of no use here.
+    """
+    found = {}
+    # Whether new patients respond goes with what is shared.
+    for group in ("naive responders", "all") if patients == "cohort" else ("naive", "all"):
+        kinds = block_kinds(fit, patients=patients, group=group)
+        for kind in kinds["kind"].to_numpy().tolist():
+            found[f"{kind} blocks", group] = kinds.sel(kind=kind, drop=True)
+        change = expected_block_change(fit, patients=patients, group=group)
+        found["change in number of blocks", group] = change
+    return found

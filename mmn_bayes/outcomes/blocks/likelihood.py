@@ -4,6 +4,10 @@ A nerve with a block still has it at follow-up, or not; a nerve without may have
 count at follow-up is the sum of the blocks that stayed and those that appeared.
 """
 
+# Before PyMC is imported: the folder of compiled code is prepared.
+import mmn_bayes.engine as _engine  # noqa: F401
+
+# isort: split
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,9 +18,8 @@ from scipy.special import gammaln
 
 from mmn_bayes.engine.effects import long_run_shifts
 from mmn_bayes.engine.priors import parameter
-from mmn_bayes.model_file.long_run import Blocks
-from mmn_bayes.model_file.model_spec import ModelSpec, section_of
-from mmn_bayes.outcomes.blocks.design import FATES
+from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.outcomes.blocks.design import FATES, section_of
 
 
 def blocked(spec: ModelSpec, arrays: Mapping[str, Any], purpose: str) -> None:
@@ -26,7 +29,7 @@ def blocked(spec: ModelSpec, arrays: Mapping[str, Any], purpose: str) -> None:
     (probability that a nerve without gets one, or the expected number of new blocks), dim patient,
     in place of the likelihood.
     """
-    own = section_of(spec, Blocks)
+    own = section_of(spec)
     shift: Any = pt.zeros((arrays["blocks_after"].shape[0], len(FATES)))
     for x, effect in long_run_shifts(spec, "blocks", arrays, "fate").values():
         shift = shift + x[:, None] * effect[None, :]

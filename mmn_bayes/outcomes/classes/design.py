@@ -7,8 +7,8 @@ import xarray as xr
 from mmn_bayes.data.findings import row_positions
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.errors import DataError
-from mmn_bayes.model_file.long_run import Classes
-from mmn_bayes.model_file.model_spec import ModelSpec, section_of
+from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.outcomes.classes.declared import Classes
 
 
 def last_status(cohort: Cohort, from_day: float = -np.inf) -> pd.Series:
@@ -53,7 +53,7 @@ def with_classes(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Data
     DataError
         When there is no table of status, nobody has one, or one is not of the levels.
     """
-    levels, from_day = section_of(spec, Classes).levels, section_of(spec, Classes).from_day
+    levels, from_day = section_of(spec).levels, section_of(spec).from_day
     status = last_status(cohort, from_day)
     defects = []
     if status.isna().all():
@@ -75,3 +75,9 @@ def with_classes(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Data
     return design.assign(class_code=("patient", code.astype(np.int64))).assign_coords(
         {"class": np.array(levels), "contrast": np.array(levels[1:])}
     )
+
+
+def section_of(spec: ModelSpec) -> Classes:
+    """Return `[classes]` of a model; raise for a model without."""
+    section: Classes = spec.section("class")
+    return section

@@ -1,12 +1,15 @@
 """Long-term classes: their rates among these patients and new ones, and what predictors do."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy.stats import rankdata
 
 from mmn_bayes.engine.predicting import predict
-from mmn_bayes.model_file.model_spec import require_outcome
+from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome
+from mmn_bayes.posterior.effect_ratios import effect_ratios
 from mmn_bayes.posterior.groups import groups_of
 from mmn_bayes.posterior.new_patients import Patients, new_patients, require_patients
 from mmn_bayes.posterior.posterior_predictive import blanked, design_of, drawn_from, spec_of
@@ -140,3 +143,75 @@ def simultaneous_intervals(draws: xr.DataArray, dim: str, level: float = 0.95) -
     lower = np.minimum(ordered[least], table["lower"])
     upper = np.maximum(ordered[n - 1 - least], table["upper"])
     return table.assign(lower=lower, upper=upper, interval="eti simultaneous")
+
+
+def class_odds_ratios(fit: xr.DataTree) -> xr.DataArray:
+    """Draw what predictors do to the odds of each class against the first.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "class", or of a joint model with classes, with predictors.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `predictor` (of a joint model also what is shared: of one sd of the
+        patient's effect), `contrast` (all classes but the first).
+
+    Raises
+    ------
+    ValueError
+        When the fit has no classes, or the model has no predictor of them.
+    """
+    return effect_ratios(fit, "class", "odds ratio")
+
+
+def prior_quantities(fit: xr.DataTree) -> dict[str, np.ndarray]:
+    """Return the probability of each class for new patients, draw by draw.
+
+    Parameters
+    ----------
+    fit : DataTree
+        With draws of the prior in the place of its posterior.
+
+    Returns
+    -------
+    dict of ndarray
+        By what they are, shape (draw,).
+    """
+    rates = class_probability(fit, patients="population")
+    return {
+        f"probability of class {label}": rates.sel({"class": label}).to_numpy().ravel()
+        for label in rates["class"].to_numpy().tolist()
+    }
+
+
+def log_probability_of_class(
+    spec: ModelSpec, design: xr.Dataset, posterior: xr.Dataset
+) -> np.ndarray:
+    """Return the log-probability of the class of each patient; shape (draw, patient)."""
+    parts = predict(spec, design, posterior, ["class_probability"])
+    rates = np.concatenate([values for _, (values,) in parts])
+    code = design["class_code"].to_numpy()
+    own = np.take_along_axis(rates, np.maximum(code, 0)[None, :, None], axis=2)[..., 0]
+    return np.log(np.maximum(own, 1e-12))
+
+
+def joint_quantities(
+    fit: xr.DataTree, patients: Patients, days: Sequence[float]
+) -> dict[tuple[str, str], xr.DataArray]:
+    """Return what a joint model is asked for, by what it is and of which group: a number a draw.
+
+    Parameters
+    ----------
+    fit, patients
+        As for `class_probability`.
+    days
+        Of no use here.
+    """
+    rates = class_probability(fit, patients=patients)
+    return {
+        (f"class {name}", "all"): rates.sel({"class": name}, drop=True)
+        for name in rates["class"].to_numpy().tolist()
+    }

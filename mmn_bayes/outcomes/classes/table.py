@@ -9,7 +9,7 @@ import xarray as xr
 
 from mmn_bayes.data.margins import follow_up_years
 from mmn_bayes.data.schema import Cohort
-from mmn_bayes.model_file.long_run import Classes
+from mmn_bayes.outcomes.classes.declared import Classes
 from mmn_bayes.outcomes.classes.design import last_status
 from mmn_bayes.outcomes.classes.estimands import class_probability, simultaneous_intervals
 from mmn_bayes.outcomes.classes.observed import (
@@ -102,7 +102,7 @@ def long_term_table(
 
 def _require_of(cohort: Cohort, fits: Sequence[xr.DataTree]) -> Classes:
     """Raise unless all fits are of the classes of patients of a cohort; return the classes."""
-    stated = [spec_of(fit).classes for fit in fits]
+    stated = [dict(spec_of(fit).sections).get("class") for fit in fits]
     first = stated[0] if stated else None
     if first is None or any(
         one is None or (one.levels, one.from_day) != (first.levels, first.from_day)

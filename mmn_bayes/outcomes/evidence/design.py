@@ -8,8 +8,9 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.data.schema import Cohort
+from mmn_bayes.engine.uninformative import PRIOR
 from mmn_bayes.errors import DataError
-from mmn_bayes.model_file.model_spec import Evidence, ModelSpec, Unit, section_of
+from mmn_bayes.model_file.model_spec import Evidence, ModelSpec, Unit, require_outcome
 from mmn_bayes.model_file.predictor_kinds import Predictor
 
 # Columns of a table of counts, by whose counts they are.
@@ -128,7 +129,7 @@ def events_design(spec: ModelSpec, table: pd.DataFrame | Cohort) -> xr.Dataset:
     DataError
         Every reason why the model cannot use the table, at once.
     """
-    unit = section_of(spec, Unit)
+    unit = unit_of(spec)
     if not isinstance(table, pd.DataFrame):
         raise DataError(
             f"The model '{spec.name}' cannot be fitted to this cohort.",
@@ -206,3 +207,22 @@ def _unusable(predictors: tuple[Predictor, ...], table: pd.DataFrame) -> Iterato
                 f"{where}: column '{predictor.column}' does not hold {predictor.kind.holds} as "
                 "numbers (yes is 1)."
             )
+
+
+def unit_of(spec: ModelSpec) -> Unit:
+    """Return `[unit]` of a model; raise for a model without."""
+    unit = require_outcome(spec, "events").unit
+    if unit is None:  # unreachable: its files must have it
+        raise ValueError(f"The model '{spec.name}' states no unit.")
+    return unit
+
+
+def uninformative_events(_: ModelSpec, design: xr.Dataset) -> Iterator[str]:
+    """Yield what cannot be learned: all have the event, or none."""
+    events, n = int(design["events"].sum()), int(design["n"].sum())
+    if events in (0, n):
+        whose = "No patient has" if events == 0 else f"All {n} patients have"
+        yield (
+            f"{whose} the event: how far the rate lies from {int(events > 0)}, and by how much "
+            f"units differ, cannot be learned; {PRIOR}."
+        )

@@ -1,5 +1,9 @@
 """The likelihood of counts of responders: binomial, with a normal effect of each unit."""
 
+# Before PyMC is imported: the folder of compiled code is prepared.
+import mmn_bayes.engine as _engine  # noqa: F401
+
+# isort: split
 from typing import Any
 
 import numpy as np
@@ -8,8 +12,9 @@ import pytensor.tensor as pt
 
 from mmn_bayes.engine.effects import predictor_sum
 from mmn_bayes.engine.priors import folded, may_be_folded, parameter
-from mmn_bayes.model_file.model_spec import ModelSpec, Unit, section_of
+from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.prior import Prior
+from mmn_bayes.outcomes.evidence.design import unit_of
 
 
 def counted_events(spec: ModelSpec, arrays: dict[str, Any], purpose: str) -> None:
@@ -17,7 +22,7 @@ def counted_events(spec: ModelSpec, arrays: dict[str, Any], purpose: str) -> Non
 
     For "predict" the deterministic `event_probability` (dim row) in place of the likelihood.
     """
-    unit = section_of(spec, Unit)
+    unit = unit_of(spec)
     mean = parameter("intercept", spec.priors["intercept"])
     effects = _unit_effects(arrays, unit.sd, sampled=purpose == "sample")
     log_odds = mean + predictor_sum(spec, "response", arrays) + effects[arrays["unit_of_row"]]

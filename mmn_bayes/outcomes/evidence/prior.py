@@ -9,7 +9,8 @@ import xarray as xr
 
 from mmn_bayes.engine.convergence import convergence
 from mmn_bayes.engine.design import MADE_OF
-from mmn_bayes.model_file.model_spec import Unit, require_outcome, section_of
+from mmn_bayes.model_file.model_spec import require_outcome
+from mmn_bayes.outcomes.evidence.design import unit_of
 from mmn_bayes.outcomes.evidence.estimands import new_unit_rate
 from mmn_bayes.outcomes.evidence.mixtures import (
     LEAST_DRAWS,
@@ -69,7 +70,7 @@ def historical_prior(fit: xr.DataTree, kind: str = "map") -> pd.DataFrame:
     spec = require_outcome(spec_of(fit), "events")
     if kind not in ("map", "robust"):
         raise ValueError(f"kind is {kind!r}; it is 'map' or 'robust'.")
-    if section_of(spec, Unit).by != "study" or spec.predictors:
+    if unit_of(spec).by != "study" or spec.predictors:
         raise ValueError(
             f"The model '{spec.name}' is not of studies alone; a historical prior is made of the "
             "rates of studies, without predictors."

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.outcomes.observed_rates import INTERVALS, exact_test, rate_interval
 from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.outcomes.response.observed_contrast import compare_rates
@@ -230,7 +231,8 @@ def _why(fit: xr.DataTree, source: str, estimate: float, events: int, n: int, mi
         who = "patient" if missing == 1 else "patients"
         return f"{said}the {missing} missing {who} filled in by the model, the others as graded"
     causes = []
-    if spec.outcome == "grade":
+    of_grades = outcome_of(spec.outcome).of_grades
+    if of_grades:
         rows = design.sizes["row"]
         causes.append(
             f"muscles weighted: all {rows} grades of all visits say how near each muscle is to the "
@@ -243,6 +245,6 @@ def _why(fit: xr.DataTree, source: str, estimate: float, events: int, n: int, mi
     if missing:
         causes.append(f"new patients have no missing visit, as {missing} here have")
     if source.endswith(STANDARDISED):
-        own = ", infusions as in the group" * (spec.outcome == "grade")
+        own = ", infusions as in the group" * of_grades
         causes.append(f"standardised: other covariates and muscles as in the whole cohort{own}")
     return said + "; ".join(causes)

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.engine.scenario_design import with_infusions
-from mmn_bayes.model_file.keys import LONG_RUN
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.outcomes.response.rates import (
     judged_blocks,
@@ -101,14 +101,15 @@ def response_probability(
     """
     require_patients(patients)
     spec, design = spec_of(fit), design_of(fit)
-    if spec.outcome in LONG_RUN:
+    if "patient" in design.sizes:  # otherwise `groups_of` says so
         require_responses(spec)
-    if delta and (patients != "cohort" or spec.outcome != "grade"):
+    of_grades = outcome_of(spec.outcome).of_grades
+    if delta and (patients != "cohort" or not of_grades):
         raise ValueError(
             "delta shifts the missed visits of these patients; it needs patients='cohort' and a "
             "model of outcome 'grade'."
         )
-    if scenario is not None and (patients != "population" or spec.outcome != "grade"):
+    if scenario is not None and (patients != "population" or not of_grades):
         raise ValueError(
             "A scenario is of new patients; it needs patients='population' and a model of outcome "
             "'grade'."
@@ -118,14 +119,14 @@ def response_probability(
     if standardised and (patients != "population" or by is None):
         raise ValueError("standardised rates are of new patients, by a group; give both.")
     groups = groups_of(fit, by)
-    if spec.outcome == "grade" and patients == "population":
+    if of_grades and patients == "population":
         fit = thinned(fit, _POPULATION_DRAWS)
     if scenario is not None:
         design = with_infusions(design, scenario, from_day)
         fit = _with_design(fit, design)
     if standardised:
         rates = _standardised(spec, fit, groups)
-    elif spec.outcome == "response":
+    elif not of_grades:
         rates = rates_of_responses(spec, fit, design, groups.members, patients)
     elif patients == "cohort":
         occasions = recorded_occasions(spec, design)
@@ -170,13 +171,13 @@ def replicated_response(fit: xr.DataTree, by: str | None = None) -> xr.DataArray
         Dims `chain`, `draw` and, with `by`, that name: posterior predictive, not a probability.
     """
     spec, design = spec_of(fit), design_of(fit)
-    if spec.outcome in LONG_RUN:
+    if "patient" in design.sizes:  # otherwise `groups_of` says so
         require_responses(spec)
     groups = groups_of(fit, by)
     evaluable = design["response"].to_numpy() >= 0
     members = {label: member & evaluable for label, member in groups.members.items()}
     groups = groups._replace(members=members)
-    if spec.outcome == "response":
+    if not outcome_of(spec.outcome).of_grades:
         rates = rates_of_responses(spec, fit, design, groups.members, "replicated")
     else:
         occasions = recorded_occasions(spec, design)

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.engine.predicting import predict
+from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.outcomes.response.rates import rates_by_patient, require_responses
 from mmn_bayes.posterior.loo import SAMPLE, smoothed
-from mmn_bayes.posterior.patient_density import patient_log_likelihood
+from mmn_bayes.posterior.patient_density import log_bernoulli, patient_log_likelihood
 from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 
 
@@ -64,3 +66,12 @@ def left_out_response(fit: xr.DataTree) -> pd.DataFrame:
             "synthetic": bool(fit.attrs["synthetic"]),
         }
     )
+
+
+def log_probability_of_response(
+    spec: ModelSpec, design: xr.Dataset, posterior: xr.Dataset
+) -> np.ndarray:
+    """Return the log-probability of each response; shape (draw, patient)."""
+    parts = predict(spec, design, posterior, ["response_probability"])
+    rates = np.concatenate([values for _, (values,) in parts])
+    return log_bernoulli(rates, design["response"].to_numpy() == 1)

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.data.response import judge
+from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome
 from mmn_bayes.posterior.groups import ALL, Groups
@@ -26,13 +27,9 @@ from mmn_bayes.posterior.posterior_predictive import (
 
 def require_responses(spec: ModelSpec) -> None:
     """Raise unless a model says of patients whether they respond."""
-    cures = {
-        "events": "use `unit_rates`, `new_unit_rate` or `standardised_rates`",
-        "class": "use `class_probability` or `class_odds_ratios`",
-        "blocks": "use `block_kinds` or `expected_block_change`",
-        "state": "use `state_occupancy`, `time_in_state` or `ever_left`",
-    }
-    require_outcome(spec, "response", "grade", cure=f"; {cures.get(spec.outcome)}")
+    outcome = outcome_of(spec.outcome)
+    if not outcome.judged:
+        require_outcome(spec, "response", cure=f"; {outcome.cure}")
 
 
 def undefined_rate(fit: xr.DataTree) -> str:
@@ -202,7 +199,7 @@ def rates_with(
     """
     spec, design = spec_of(fit), design_of(fit)
     everybody: dict[object, np.ndarray] = {ALL: np.full(design.sizes["patient"], True)}
-    if spec.outcome == "response":
+    if not outcome_of(spec.outcome).of_grades:
         # All at once: one graph to compile.
         n = design.sizes["patient"]
         number = np.repeat(np.arange(len(settings)), n)
@@ -256,7 +253,7 @@ def rates_by_patient(fit: xr.DataTree, n_draws: int, *, copies: int = 20) -> np.
         Shape (draw, patient); missing where the rule can judge none of the new patients.
     """
     spec, design, fit = spec_of(fit), design_of(fit), thinned(fit, n_draws)
-    if spec.outcome == "response":
+    if not outcome_of(spec.outcome).of_grades:
         posterior, names = fit["posterior"].to_dataset(), ["response_probability"]
         return np.concatenate([p for _, (p,) in predict(spec, design, posterior, names)])
     n = design.sizes["patient"]

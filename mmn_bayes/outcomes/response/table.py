@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.data.response import scale_in_words
-from mmn_bayes.model_file.keys import LONG_RUN
+from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.outcomes.observed_rates import rates
 from mmn_bayes.outcomes.response.estimands import response_probability
@@ -204,7 +204,7 @@ def question_notes(fit: xr.DataTree) -> list[str]:
         of events, and of classes, the estimand.
     """
     spec = spec_of(fit)
-    if spec.outcome in ("events", *LONG_RUN):
+    if not outcome_of(spec.outcome).judged:
         return list(spec.estimand.in_words(spec.outcome))
     rule = ", ".join(filter(None, (spec.response.in_words(), scale_in_words(spec))))
     return [f"Response: {rule}.", *spec.estimand.in_words(), _missing_in_words(design_of(fit))]

@@ -11,8 +11,8 @@ from mmn_bayes.data.margins import YEAR
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.data.status_paths import days_zero, status_rows
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.model_file.long_run import States
-from mmn_bayes.model_file.model_spec import ModelSpec, section_of
+from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.outcomes.states.declared import States
 
 UNKNOWN = -1
 _MOST_STEPS = 1_000_000
@@ -45,7 +45,7 @@ def states_seen(spec: ModelSpec, cohort: Cohort) -> pd.DataFrame:
     CohortWarning
         When rows lie before day 0, or fall on one step, of which the nearest to its day counts.
     """
-    part = section_of(spec, States)
+    part = section_of(spec)
     headline = f"The model '{spec.name}' cannot be fitted to this cohort."
     try:
         rows = status_rows(cohort, part.levels)
@@ -128,7 +128,7 @@ def with_states(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
     DataError
         As `states_seen`.
     """
-    part, seen = section_of(spec, States), states_seen(spec, cohort)
+    part, seen = section_of(spec), states_seen(spec, cohort)
     same = seen["patient"].eq(seen["patient"].shift(-1)).to_numpy()
     start = seen[same].reset_index(drop=True)
     end = seen.shift(-1)[same].astype({"step": int, "code": int}).reset_index(drop=True)
@@ -189,7 +189,7 @@ def at_steps(
     Dataset
         With `patient_of_step`, `period_of_step` and `doublings_of_step`, of 1 + years since day 0.
     """
-    part = section_of(spec, States)
+    part = section_of(spec)
     day = step * part.step_days
     period = np.searchsorted(part.periods_days, day, side="right") - 1
     return design.drop_dims("step", errors="ignore").assign(
@@ -217,3 +217,9 @@ def _products(n_steps: np.ndarray) -> dict[str, tuple[str, np.ndarray]]:
         rounds[f"right_{number}"] = f"round_{number}", right
         n_steps = half
     return rounds
+
+
+def section_of(spec: ModelSpec) -> States:
+    """Return `[states]` of a model; raise for a model without."""
+    section: States = spec.section("state")
+    return section

@@ -7,9 +7,10 @@ import xarray as xr
 
 from mmn_bayes.data.margins import YEAR
 from mmn_bayes.engine.predicting import predict
-from mmn_bayes.model_file.long_run import States
-from mmn_bayes.model_file.model_spec import require_outcome, section_of
-from mmn_bayes.outcomes.states.design import at_steps
+from mmn_bayes.model_file.model_spec import require_outcome
+from mmn_bayes.outcomes.states.declared import States
+from mmn_bayes.outcomes.states.design import at_steps, section_of
+from mmn_bayes.posterior.effect_ratios import effect_ratios
 from mmn_bayes.posterior.groups import Groups, groups_of
 from mmn_bayes.posterior.new_patients import Patients, new_patients, require_patients
 from mmn_bayes.posterior.posterior_predictive import (
@@ -69,7 +70,7 @@ def state_occupancy(
     Andersen PK, Keiding N. Stat Methods Med Res 2002;11:91 (state occupation); Scott SL. J Am Stat
     Assoc 2002;97:337 (paths between what was seen, forward filtering and backward sampling).
     """
-    part = section_of(spec_of(fit), States)
+    part = section_of(spec_of(fit))
     wanted = _checked(days, "days")
     step = _steps_at(wanted, part)
     weight = (step[:, None] == np.arange(step.max() + 1)).astype(float)
@@ -104,7 +105,7 @@ def time_in_state(
     ValueError
         As `state_occupancy`.
     """
-    part, wanted = section_of(spec_of(fit), States), _checked(years, "years")
+    part, wanted = section_of(spec_of(fit)), _checked(years, "years")
     ends = wanted * YEAR
     # The state of a step is that of the days that are rounded to it.
     edges = (np.arange(int(_steps_at(ends, part).max()) + 2) - 0.5) * part.step_days
@@ -139,7 +140,7 @@ def ever_left(
     ValueError
         As `state_occupancy`, and when there is no such state.
     """
-    part, wanted = section_of(spec_of(fit), States), _checked(days, "days")
+    part, wanted = section_of(spec_of(fit)), _checked(days, "days")
     state = part.levels[0] if state is None else state
     if state not in part.levels:
         raise ValueError(f"There is no state '{state}'; take one of {', '.join(part.levels)}.")
@@ -179,7 +180,7 @@ def step_probability(fit: xr.DataTree, *, day: float = 0.0, by: str | None = Non
     ValueError
         As `state_occupancy`.
     """
-    part = section_of(spec_of(fit), States)
+    part = section_of(spec_of(fit))
     step = int(_steps_at(_checked([day], "day"), part)[0])
     fit, groups = thinned(fit, _DRAWS), groups_of(fit, by)
     found = []
@@ -234,7 +235,7 @@ def _weighted(
         shares = _forward(steps, start) if seen is None else _filled_in(steps, start, seen, rng)
         of_groups = [shares[:, own].mean(axis=1) for own in members.values()]
         found.append(np.einsum("gdtk,qt->dgqk", of_groups, longer))
-    levels = np.array(section_of(spec_of(fit), States).levels)
+    levels = np.array(section_of(spec_of(fit)).levels)
     drawn = _drawn(
         *(fit, np.concatenate(found), groups, asked),
         *((("state", levels),), patients),
@@ -329,7 +330,7 @@ def _drawn(
 ) -> xr.DataArray:
     """Draws with names; values are (draw, group, asked, ...)."""
     posterior, name = fit["posterior"], groups.by or "group"
-    states, design = section_of(spec_of(fit), States), design_of(fit)
+    states, design = section_of(spec_of(fit)), design_of(fit)
     drawn = xr.DataArray(
         blanked(fit, values).reshape(
             posterior.sizes["chain"], posterior.sizes["draw"], *values.shape[1:]
@@ -351,3 +352,76 @@ def _drawn(
         },
     )
     return drawn if groups.by else drawn.isel({name: 0}, drop=True)
+
+
+def state_odds_ratios(fit: xr.DataTree) -> xr.DataArray:
+    """Draw what predictors do, in a step, to the odds of each state against the first.
+
+    Where the file lets effects differ by the previous state, that of an average one.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "state", or of a joint model with states, with predictors.
+
+    Returns
+    -------
+    DataArray
+        Dims `chain`, `draw`, `predictor`, `contrast` (all states but the first).
+
+    Raises
+    ------
+    ValueError
+        When the fit has no states, or the model has no predictor of them.
+    """
+    return effect_ratios(fit, "state", "odds ratio")
+
+
+def prior_quantities(fit: xr.DataTree) -> dict[str, np.ndarray]:
+    """Return in which state new patients are after 1 and 5 years, draw by draw.
+
+    Parameters
+    ----------
+    fit : DataTree
+        With draws of the prior in the place of its posterior.
+
+    Returns
+    -------
+    dict of ndarray
+        By what they are, shape (draw,).
+    """
+    years = {"a year": YEAR, "5 years": 5 * YEAR}
+    shares = state_occupancy(fit, days=[*years.values()], patients="population")
+    found = {}
+    for label in shares["state"].to_numpy().tolist():
+        left = ever_left(fit, days=[*years.values()], state=label)
+        for number, said in enumerate(years):
+            own = shares.sel(state=label).isel(day=number)
+            found[f"probability of state {label} after {said}"] = own.to_numpy().ravel()
+            gone = left.isel(day=number).to_numpy().ravel()
+            found[f"probability of having left state {label} by {said}"] = gone
+    return found
+
+
+def joint_quantities(
+    fit: xr.DataTree, patients: Patients, days: Sequence[float]
+) -> dict[tuple[str, str], xr.DataArray]:
+    """Return what a joint model is asked for, by what it is and of which group: a number a draw.
+
+    Parameters
+    ----------
+    fit, patients
+        As for `state_occupancy`.
+    days
+        Days since day 0.
+    """
+    if not len(days):
+        return {}
+    shares = state_occupancy(fit, days=days, patients=patients)
+    return {
+        (f"state {name}, day {day:g}", "all"): shares.sel(state=name, drop=True).isel(
+            day=number, drop=True
+        )
+        for name in shares["state"].to_numpy().tolist()
+        for number, day in enumerate(days)
+    }

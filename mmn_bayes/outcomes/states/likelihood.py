@@ -1,5 +1,9 @@
 """The likelihood of states: a Markov chain in steps, any number of them between two days."""
 
+# Before PyMC is imported: the folder of compiled code is prepared.
+import mmn_bayes.engine as _engine  # noqa: F401
+
+# isort: split
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +14,8 @@ import pytensor.tensor as pt
 from mmn_bayes.engine.components import standard_effects
 from mmn_bayes.engine.effects import long_run_shifts
 from mmn_bayes.engine.priors import parameter
-from mmn_bayes.model_file.long_run import States
-from mmn_bayes.model_file.model_spec import ModelSpec, section_of
+from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.outcomes.states.design import section_of
 
 
 def moving(spec: ModelSpec, arrays: Mapping[str, Any], purpose: str) -> None:
@@ -20,7 +24,7 @@ def moving(spec: ModelSpec, arrays: Mapping[str, Any], purpose: str) -> None:
     For "predict" the deterministic `transition_probability` (dims step, state, next_state) in place
     of the likelihood.
     """
-    part = section_of(spec, States)
+    part = section_of(spec)
     start = parameter("start_probability", part.start, dims="state")
     steps = _transitions(spec, arrays)
     if purpose == "predict":
@@ -47,7 +51,7 @@ def _transitions(spec: ModelSpec, arrays: Mapping[str, Any]) -> Any:
 
     Log odds against the first level: those of the period, and what acts on them.
     """
-    part = section_of(spec, States)
+    part = section_of(spec)
     k = len(part.levels)
     leaves = parameter("leaves", part.leaves, dims=("period", "state"))
     stays = np.eye(k)
@@ -77,7 +81,7 @@ def _others(k: int) -> np.ndarray:
 
 def _shift(spec: ModelSpec, arrays: Mapping[str, Any]) -> Any:
     """What predictors, shared effects and time add; shape (step, state, next_state), or 0."""
-    part, patient = section_of(spec, States), arrays["patient_of_step"]
+    part, patient = section_of(spec), arrays["patient_of_step"]
     acting = long_run_shifts(spec, "state", arrays, "contrast")
     acting = {name: (x[patient], effect) for name, (x, effect) in acting.items()}
     if part.change is not None:

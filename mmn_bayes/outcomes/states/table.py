@@ -11,9 +11,8 @@ from mmn_bayes.data.margins import YEAR
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.data.status_paths import on_clock
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.model_file.long_run import States
-from mmn_bayes.model_file.model_spec import section_of
-from mmn_bayes.outcomes.states.design import states_seen
+from mmn_bayes.outcomes.states.declared import States
+from mmn_bayes.outcomes.states.design import section_of, states_seen
 from mmn_bayes.outcomes.states.estimands import ever_left, state_occupancy, time_in_state
 from mmn_bayes.outcomes.states.observed import aalen_johansen, empirical_occupancy, observed_leaving
 from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
@@ -179,7 +178,7 @@ def histories_notes(cohort: Cohort, fit: xr.DataTree) -> list[str]:
         What day 0 is, how many patients and intervals there are, how long the intervals are, who
         enters late, how long anybody was seen.
     """
-    design, states = design_of(fit), section_of(spec_of(fit), States)
+    design, states = design_of(fit), section_of(spec_of(fit))
     seen = pd.DataFrame({n: design[f"seen_{n}"].to_numpy() for n in ("patient", "step")})
     first = seen.groupby("patient")["step"].min()
     gaps = seen.groupby("patient")["step"].diff().dropna()
@@ -199,7 +198,7 @@ def histories_notes(cohort: Cohort, fit: xr.DataTree) -> list[str]:
 
 def _require_of(cohort: Cohort, fit: xr.DataTree) -> States:
     """Raise unless a fit is of the histories of a cohort; return what its model says of states."""
-    states, design = section_of(spec_of(fit), States), design_of(fit)
+    states, design = section_of(spec_of(fit)), design_of(fit)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CohortWarning)  # what has no part was said at the fit
         seen = states_seen(spec_of(fit), cohort)
