@@ -10,7 +10,7 @@ from mmn_bayes.data.exposure import dose_in_effect
 from mmn_bayes.engine.design import recorded_infusions
 from mmn_bayes.exposure.kernel import compartment_of
 from mmn_bayes.model_file.model_spec import Exposure
-from mmn_bayes.posterior.posterior_predictive import (
+from mmn_bayes.posterior.draws import (
     design_of,
     design_of_grades,
     drawn_from,

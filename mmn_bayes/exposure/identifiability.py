@@ -12,8 +12,8 @@ from mmn_bayes.engine.design import at_rows
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.vocabulary import DISTRIBUTIONS
+from mmn_bayes.posterior.draws import design_of_grades, drawn_from, spec_of, thinned
 from mmn_bayes.posterior.groups import Groups, groups_of
-from mmn_bayes.posterior.posterior_predictive import design_of_grades, drawn_from, spec_of, thinned
 from mmn_bayes.posterior.prior_predictive import draw_prior
 from mmn_bayes.posterior.summary import summarise
 

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.model_file.prior import Prior
-from mmn_bayes.posterior.posterior_predictive import spec_of
+from mmn_bayes.posterior.draws import spec_of
 
 _POINTS = 400  # of a cycle, over which a mean is taken
 

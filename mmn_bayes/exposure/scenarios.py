@@ -10,14 +10,9 @@ import xarray as xr
 from mmn_bayes.engine.scenario_design import with_infusions
 from mmn_bayes.exposure.extrapolation import beyond
 from mmn_bayes.outcomes.grade.grade_distribution import SiteDays, mean_cdf
+from mmn_bayes.posterior.draws import design_of_grades, drawn_from, spec_of, thinned
 from mmn_bayes.posterior.groups import Groups, groups_of
-from mmn_bayes.posterior.posterior_predictive import (
-    choose_patients,
-    design_of_grades,
-    drawn_from,
-    spec_of,
-    thinned,
-)
+from mmn_bayes.posterior.posterior_predictive import choose_patients
 from mmn_bayes.posterior.summary import PROBABILITY
 
 _DRAWS = 400  # of the fit, evenly spaced

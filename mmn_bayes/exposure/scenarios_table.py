@@ -8,8 +8,8 @@ import xarray as xr
 
 from mmn_bayes.exposure.extrapolation import extrapolation
 from mmn_bayes.outcomes.response.estimands import response_probability
+from mmn_bayes.posterior.draws import design_of_grades, spec_of
 from mmn_bayes.posterior.groups import ALL, groups_of
-from mmn_bayes.posterior.posterior_predictive import design_of_grades, spec_of
 from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.side_by_side import group_label
 

@@ -10,7 +10,7 @@ from mmn_bayes.outcomes.blocks.estimands import block_kinds, expected_block_chan
 from mmn_bayes.outcomes.classes.estimands import class_probability
 from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.outcomes.states.estimands import state_occupancy
-from mmn_bayes.posterior.posterior_predictive import spec_of
+from mmn_bayes.posterior.draws import spec_of
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.side_by_side import PATIENTS, group_label
 

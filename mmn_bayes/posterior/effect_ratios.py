@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.posterior.posterior_predictive import drawn_from, spec_of
+from mmn_bayes.posterior.draws import drawn_from, spec_of
 from mmn_bayes.posterior.summary import POSITIVE
 
 _SAMPLE = ("chain", "draw")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from mmn_bayes.posterior.posterior_predictive import design_of
+from mmn_bayes.posterior.draws import design_of
 
 ALL = "all"
 

@@ -10,8 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.patient_density import of_patient_groups, patient_log_likelihood
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 
 SAMPLE = ("chain", "draw")
 _FEWEST_DRAWS = 25  # a fifth of them is the tail that a Pareto distribution is fitted to

@@ -19,7 +19,7 @@ from mmn_bayes.engine.predicting import predict
 from mmn_bayes.engine.rows import repeats
 from mmn_bayes.model_file.keys import LONG_RUN
 from mmn_bayes.model_file.model_spec import Group, ModelSpec
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of, thinned
+from mmn_bayes.posterior.draws import design_of, spec_of, thinned
 
 _DRAWS = 400  # evenly spaced
 _NODES = 7  # of Gauss and Hermite, for each effect of a patient

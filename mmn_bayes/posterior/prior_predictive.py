@@ -18,7 +18,8 @@ from mmn_bayes.model_file.model_spec import ModelSpec, Predictor, spec_to_toml
 from mmn_bayes.outcomes.blocks.estimands import block_kinds, expected_block_change
 from mmn_bayes.outcomes.classes.estimands import class_probability
 from mmn_bayes.outcomes.states.estimands import ever_left, state_occupancy
-from mmn_bayes.posterior.posterior_predictive import planned_occasions, replicate_panels, spec_of
+from mmn_bayes.posterior.draws import spec_of
+from mmn_bayes.posterior.posterior_predictive import planned_occasions, replicate_panels
 from mmn_bayes.posterior.summary import summarise
 
 

@@ -8,7 +8,7 @@ import xarray as xr
 
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.posterior.posterior_predictive import design_of, history_of, is_fit_of, spec_of
+from mmn_bayes.posterior.draws import design_of, history_of, is_fit_of, spec_of
 from mmn_bayes.predictors.effects import CONDITIONAL
 from mmn_bayes.predictors.observed import observed_effects
 from mmn_bayes.predictors.table import predictor_table

@@ -10,13 +10,7 @@ from mmn_bayes.engine.covariates import in_likelihood
 from mmn_bayes.model_file.labels import effect_labels
 from mmn_bayes.model_file.model_spec import ModelSpec, Predictor
 from mmn_bayes.outcomes.response.rates import rates_with, setting
-from mmn_bayes.posterior.posterior_predictive import (
-    design_of,
-    drawn_from,
-    grade_gap,
-    spec_of,
-    thinned,
-)
+from mmn_bayes.posterior.draws import design_of, drawn_from, grade_gap, spec_of, thinned
 from mmn_bayes.posterior.prior_predictive import draw_prior, prior_of
 from mmn_bayes.posterior.summary import POSITIVE, REAL
 

@@ -10,10 +10,10 @@ from scipy.stats import binom, nbinom
 from mmn_bayes.data.margins import BLOCK_KINDS, block_group
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.posterior.draws import blanked, design_of, drawn_from
 from mmn_bayes.posterior.effect_ratios import require_part
 from mmn_bayes.posterior.groups import Groups
 from mmn_bayes.posterior.new_patients import new_patients
-from mmn_bayes.posterior.posterior_predictive import blanked, design_of, drawn_from
 from mmn_bayes.posterior.summary import PROBABILITY
 
 MEANINGS = {

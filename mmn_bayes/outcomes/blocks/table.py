@@ -16,8 +16,8 @@ from mmn_bayes.outcomes.blocks.estimands import (
     unanswerable,
 )
 from mmn_bayes.outcomes.blocks.observed import MEAN_CHANGE, block_changes, observed_blocks
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.effect_ratios import require_part
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS
 

@@ -8,10 +8,10 @@ import xarray as xr
 from scipy.stats import rankdata
 
 from mmn_bayes.engine.predicting import predict
+from mmn_bayes.posterior.draws import blanked, design_of, drawn_from
 from mmn_bayes.posterior.effect_ratios import require_part
 from mmn_bayes.posterior.groups import groups_of
 from mmn_bayes.posterior.new_patients import new_patients
-from mmn_bayes.posterior.posterior_predictive import blanked, design_of, drawn_from
 from mmn_bayes.posterior.summary import PROBABILITY, summarise
 
 _SAMPLE = ["chain", "draw"]

@@ -19,7 +19,7 @@ from mmn_bayes.outcomes.classes.observed import (
     observed_classes,
 )
 from mmn_bayes.outcomes.observed_rates import rate_interval
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.side_by_side import OBSERVED, group_label
 

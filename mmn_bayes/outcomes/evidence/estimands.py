@@ -8,7 +8,7 @@ import xarray as xr
 
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.summary import PROBABILITY
 
 # New units a draw where the rate is the mean over them: its Monte Carlo error, at most

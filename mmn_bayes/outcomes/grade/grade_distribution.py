@@ -11,8 +11,8 @@ from mmn_bayes.data.response import NOT_GRADED
 from mmn_bayes.engine.design import at_rows
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.posterior.draws import design_of, design_of_grades, spec_of, thinned
 from mmn_bayes.posterior.groups import Groups, groups_of
-from mmn_bayes.posterior.posterior_predictive import design_of, design_of_grades, spec_of, thinned
 from mmn_bayes.posterior.summary import PROBABILITY
 
 _DRAWS = 400  # of the fit, evenly spaced: the Monte Carlo error of a band is below its line width

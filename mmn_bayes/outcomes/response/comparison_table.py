@@ -11,8 +11,8 @@ from mmn_bayes.outcomes.observed_rates import INTERVALS, exact_test, rate_interv
 from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.outcomes.response.observed_contrast import compare_rates
 from mmn_bayes.outcomes.response.rates import require_responses
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.groups import groups_of
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 from mmn_bayes.posterior.summary import Contrast, contrast, summarise
 from mmn_bayes.report.side_by_side import FIRST_GROUPS, OBSERVED, PATIENTS, group_label
 

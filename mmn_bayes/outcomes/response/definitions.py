@@ -11,19 +11,16 @@ from mmn_bayes.data.definitions import Definition, definition_grid
 from mmn_bayes.data.response import NOT_GRADED, Judged, judge
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.outcomes.response.rates import undefined_rate
+from mmn_bayes.posterior.draws import blanked, design_of, spec_of, thinned
 from mmn_bayes.posterior.groups import groups_of
 from mmn_bayes.posterior.new_patients import new_patients
 from mmn_bayes.posterior.posterior_predictive import (
     Occasions,
-    blanked,
     choose_patients,
-    design_of,
     planned_occasions,
     position_in_patient,
     recorded_occasions,
     replicate_panels,
-    spec_of,
-    thinned,
 )
 from mmn_bayes.posterior.summary import PROBABILITY
 

@@ -8,8 +8,8 @@ import xarray as xr
 from mmn_bayes.data.definitions import Definition, definition_grid
 from mmn_bayes.outcomes.observed_rates import rate_interval
 from mmn_bayes.outcomes.response.definitions import Patients, response_by_definition, seen_under
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.groups import ALL, groups_of
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.side_by_side import FIRST_GROUPS, OBSERVED, group_label
 

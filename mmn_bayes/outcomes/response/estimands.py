@@ -16,16 +16,13 @@ from mmn_bayes.outcomes.response.rates import (
     setting,
     undefined_rate,
 )
+from mmn_bayes.posterior.draws import design_of, drawn_from, spec_of, thinned
 from mmn_bayes.posterior.groups import Groups, groups_of
 from mmn_bayes.posterior.new_patients import Patients, new_patients
 from mmn_bayes.posterior.posterior_predictive import (
     choose_patients,
-    design_of,
-    drawn_from,
     planned_occasions,
     recorded_occasions,
-    spec_of,
-    thinned,
 )
 from mmn_bayes.posterior.summary import PROBABILITY, summarise, with_reason
 

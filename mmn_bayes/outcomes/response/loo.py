@@ -5,9 +5,9 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.outcomes.response.rates import rates_by_patient, require_responses
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.loo import SAMPLE, smoothed
 from mmn_bayes.posterior.patient_density import patient_log_likelihood
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 
 
 def left_out_response(fit: xr.DataTree) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.outcomes.response.estimands import response_probability
-from mmn_bayes.posterior.posterior_predictive import spec_of, thinned
+from mmn_bayes.posterior.draws import spec_of, thinned
 
 # At most, evenly spaced: the missing are few, and each delta replicates everybody again.
 _DRAWS = 1000

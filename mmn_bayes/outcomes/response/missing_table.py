@@ -7,8 +7,8 @@ from mmn_bayes.data.response import reasons_in_words
 from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.outcomes.response.observed_missing import assumed_missing, tipping_point
 from mmn_bayes.outcomes.response.rates import require_responses
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.groups import ALL, groups_of
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.side_by_side import FIRST_GROUPS, group_label
 

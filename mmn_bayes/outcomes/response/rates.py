@@ -9,18 +9,14 @@ import xarray as xr
 from mmn_bayes.data.response import judge
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.posterior.draws import blanked, design_of, spec_of, thinned, without_numbers
 from mmn_bayes.posterior.groups import ALL, Groups
 from mmn_bayes.posterior.new_patients import NEW_PATIENTS, new_patients
 from mmn_bayes.posterior.posterior_predictive import (
     Occasions,
-    blanked,
     choose_patients,
-    design_of,
     planned_occasions,
     replicate_panels,
-    spec_of,
-    thinned,
-    without_numbers,
 )
 
 

@@ -12,9 +12,9 @@ from mmn_bayes.model_file.keys import LONG_RUN
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.outcomes.observed_rates import rates
 from mmn_bayes.outcomes.response.estimands import response_probability
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.groups import ALL, groups_of
 from mmn_bayes.posterior.new_patients import Patients
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.formatting import format_table, print_table, to_markdown, to_text
 from mmn_bayes.report.side_by_side import FIRST_GROUPS, OBSERVED, PATIENTS, group_label

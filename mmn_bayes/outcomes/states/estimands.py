@@ -10,10 +10,10 @@ from mmn_bayes.data.margins import YEAR
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.long_run import States
 from mmn_bayes.outcomes.states.design import at_steps
+from mmn_bayes.posterior.draws import blanked, design_of, drawn_from, thinned
 from mmn_bayes.posterior.effect_ratios import require_part
 from mmn_bayes.posterior.groups import Groups, groups_of
 from mmn_bayes.posterior.new_patients import new_patients
-from mmn_bayes.posterior.posterior_predictive import blanked, design_of, drawn_from, thinned
 from mmn_bayes.posterior.summary import PROBABILITY
 
 MEANINGS = {

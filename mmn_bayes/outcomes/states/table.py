@@ -15,7 +15,7 @@ from mmn_bayes.model_file.long_run import States
 from mmn_bayes.outcomes.states.design import states_seen
 from mmn_bayes.outcomes.states.estimands import ever_left, state_occupancy, states_of, time_in_state
 from mmn_bayes.outcomes.states.observed import aalen_johansen, empirical_occupancy, observed_leaving
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS
 
