@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.posterior.draws import drawn_from, spec_of
+from mmn_bayes.posterior.draws import attributes_of_draws, spec_of
 from mmn_bayes.posterior.summary import POSITIVE
 
 _SAMPLE = ("chain", "draw")
@@ -37,10 +37,7 @@ def _ratios(fit: xr.DataTree, acts_on: str, quantity: str) -> xr.DataArray:
     drawn = xr.concat([posterior[name] for name in names], "predictor")
     drawn = drawn.assign_coords(predictor=names).transpose(*_SAMPLE, "predictor", dim)
     return xr.DataArray(np.exp(drawn)).assign_attrs(
-        synthetic=bool(fit.attrs["synthetic"]),
-        distribution=drawn_from(fit),
-        quantity=quantity,
-        support=POSITIVE,
+        attributes_of_draws(fit, quantity, support=POSITIVE)
     )
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from mmn_bayes.posterior.draws import design_of
+from mmn_bayes.posterior.draws import EVERYBODY, design_of
 
 ALL = "all"
 
@@ -15,6 +15,11 @@ class Groups(NamedTuple):
 
     by: str | None
     members: dict[object, np.ndarray]
+
+    @property
+    def dims(self) -> dict[str, list[object]]:
+        """The dim of the groups, with their labels, as `as_draws` takes it."""
+        return {self.by or EVERYBODY: list(self.members)}
 
     @property
     def number(self) -> np.ndarray:

@@ -19,7 +19,7 @@ from mmn_bayes.engine.predicting import predict
 from mmn_bayes.engine.rows import repeats
 from mmn_bayes.model_file.keys import LONG_RUN
 from mmn_bayes.model_file.model_spec import Group, ModelSpec
-from mmn_bayes.posterior.draws import design_of, spec_of, thinned
+from mmn_bayes.posterior.draws import as_draws, design_of, spec_of, thinned
 
 _DRAWS = 400  # evenly spaced
 _NODES = 7  # of Gauss and Hermite, for each effect of a patient
@@ -65,11 +65,16 @@ def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataA
     if spec.outcome in _OF_ONE:
         return _of_one_outcome(fit)
     of_patient_groups(spec)  # before anything is computed
-    posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
     parts = _rows_of_patients(design)
     rule = {label: centre_of(fit, label) for label in parts}
-    found = _evaluated(spec, design, posterior, parts, rule, nodes)
-    return _by_patient(fit, found, posterior, list(parts))
+    fit = thinned(fit, _DRAWS)
+    found = _evaluated(spec, design, fit["posterior"].to_dataset(), parts, rule, nodes)
+    return _by_patient(fit, found, list(parts))
+
+
+def _by_patient(fit: xr.DataTree, logs: np.ndarray, patients: Sequence[str]) -> xr.DataArray:
+    dims = {"patient": list(patients)}
+    return as_draws(fit, logs, dims, quantity="log-likelihood", name="patient_log_likelihood")
 
 
 # Outcomes of which a patient has one: the variable that has its code, -1 where there is none.
@@ -81,7 +86,7 @@ def _of_one_outcome(fit: xr.DataTree) -> xr.DataArray:
     design, posterior = design_of(fit), fit["posterior"].to_dataset()
     known = in_likelihood(spec_of(fit), design)
     logs = _log_probabilities(spec_of(fit), design, posterior)[:, known]
-    return _by_patient(fit, logs, posterior, design["patient"].to_numpy()[known].tolist())
+    return _by_patient(fit, logs, design["patient"].to_numpy()[known].tolist())
 
 
 def _log_probabilities(spec: ModelSpec, design: xr.Dataset, posterior: xr.Dataset) -> np.ndarray:
@@ -99,23 +104,6 @@ def log_bernoulli(probability: np.ndarray, happened: np.ndarray) -> np.ndarray:
     """Return log-probabilities of what happened, shapes as given; rates of 0 and 1 are bounded."""
     inside = np.clip(probability, 1e-12, 1.0 - 1e-12)
     return np.where(happened, np.log(inside), np.log1p(-inside))
-
-
-def _by_patient(
-    fit: xr.DataTree, logs: np.ndarray, posterior: xr.Dataset, patients: Sequence[str]
-) -> xr.DataArray:
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"], len(patients))
-    return xr.DataArray(
-        logs.reshape(shape),
-        dims=("chain", "draw", "patient"),
-        coords={
-            "chain": posterior["chain"].to_numpy(),
-            "draw": posterior["draw"].to_numpy(),
-            "patient": list(patients),
-        },
-        name="patient_log_likelihood",
-        attrs={"synthetic": bool(fit.attrs["synthetic"])},
-    )
 
 
 def left_out_density(

@@ -10,7 +10,14 @@ from mmn_bayes.engine.covariates import in_likelihood
 from mmn_bayes.model_file.labels import effect_labels
 from mmn_bayes.model_file.model_spec import ModelSpec, Predictor
 from mmn_bayes.outcomes.response.rates import rates_with, setting
-from mmn_bayes.posterior.draws import design_of, drawn_from, grade_gap, spec_of, thinned
+from mmn_bayes.posterior.draws import (
+    as_draws,
+    attributes_of_draws,
+    design_of,
+    grade_gap,
+    spec_of,
+    thinned,
+)
 from mmn_bayes.posterior.prior_predictive import draw_prior, prior_of
 from mmn_bayes.posterior.summary import POSITIVE, REAL
 
@@ -110,12 +117,10 @@ def predictor_effects(fit: xr.DataTree, scale: Scale = "odds_ratio") -> xr.DataA
     candidate_effects(spec)  # an error where there are none
     drawn = found[scale]()
     conditional = scale == "odds_ratio" and odds_ratio_is_conditional(spec)
+    meaning = CONDITIONAL if conditional else MARGINAL if scale == "odds_ratio" else ""
+    support = _SUPPORTS.get(scale, REAL)
     return drawn.rename("predictor_effects").assign_attrs(
-        synthetic=bool(fit.attrs["synthetic"]),
-        distribution=drawn_from(fit),
-        quantity=scale,
-        support=_SUPPORTS.get(scale, REAL),
-        meaning=CONDITIONAL if conditional else MARGINAL if scale == "odds_ratio" else "",
+        attributes_of_draws(fit, scale, meaning=meaning, support=support)
     )
 
 
@@ -184,18 +189,8 @@ def standardised_rates_of(fit: xr.DataTree) -> xr.DataArray:
     effects = candidate_effects(spec)
     settings = [setting(spec, e.predictor.column, v) for e in effects for v in (e.low, e.high)]
     rates = rates_with(fit, settings, n_new=_NEW_PATIENTS)
-    posterior = fit["posterior"]
-    shape = posterior.sizes["chain"], posterior.sizes["draw"]
-    return xr.DataArray(
-        rates.reshape(*shape, len(effects), 2),
-        dims=("chain", "draw", "predictor", "value"),
-        coords={
-            "chain": posterior["chain"].to_numpy(),
-            "draw": posterior["draw"].to_numpy(),
-            "predictor": [e.label for e in effects],
-            "value": ["low", "high"],
-        },
-    )
+    dims = {"predictor": [e.label for e in effects], "value": ["low", "high"]}
+    return as_draws(fit, rates, dims, quantity="probability of response")
 
 
 def prior_effects(fit: xr.DataTree, *, draws: int = _PRIOR_DRAWS) -> xr.DataTree:

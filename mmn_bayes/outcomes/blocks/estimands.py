@@ -10,7 +10,7 @@ from scipy.stats import binom, nbinom
 from mmn_bayes.data.margins import BLOCK_KINDS, block_group
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.posterior.draws import blanked, design_of, drawn_from
+from mmn_bayes.posterior.draws import as_draws, blanked, design_of
 from mmn_bayes.posterior.effect_ratios import require_part
 from mmn_bayes.posterior.groups import Groups
 from mmn_bayes.posterior.new_patients import new_patients
@@ -58,8 +58,7 @@ def block_kinds(fit: xr.DataTree, *, patients: Patients, group: str = "all") -> 
         the model shares.
     """
     shares = _mean_of(fit, patients, group, _kinds)
-    coords = {"kind": list(BLOCK_KINDS)}
-    drawn = _drawn(fit, shares, patients, group, ("kind",), coords, "share of patients")
+    drawn = _drawn(fit, shares, patients, group, {"kind": list(BLOCK_KINDS)})
     return drawn.assign_attrs(support=PROBABILITY)
 
 
@@ -84,7 +83,7 @@ def expected_block_change(
         As `block_kinds`.
     """
     means = _mean_of(fit, patients, group, _change)
-    return _drawn(fit, means[:, 0], patients, group, (), {}, "change in number of blocks")
+    return _drawn(fit, means, patients, group, {})
 
 
 class _Fates:
@@ -220,30 +219,20 @@ def _members(design: xr.Dataset, group: str) -> np.ndarray:
 
 
 def _drawn(
-    fit: xr.DataTree,
-    values: np.ndarray,
-    patients: str,
-    group: str,
-    dims: tuple[str, ...],
-    coords: dict[str, list[str]],
-    quantity: str,
+    fit: xr.DataTree, values: np.ndarray, patients: str, group: str, dims: dict[str, Any]
 ) -> xr.DataArray:
-    posterior, design = fit["posterior"], design_of(fit)
+    design = design_of(fit)
     own = _members(design, group)
-    return xr.DataArray(
-        blanked(fit, values).reshape(
-            posterior.sizes["chain"], posterior.sizes["draw"], *values.shape[1:]
-        ),
-        dims=("chain", "draw", *dims),
-        coords={n: posterior[n].to_numpy() for n in ("chain", "draw")} | coords,
+    quantity = "share of patients" if dims else "change in number of blocks"
+    return as_draws(
+        fit,
+        blanked(fit, values),
+        dims,
+        quantity=quantity,
+        meaning=MEANINGS[patients],
         name=quantity.replace(" ", "_"),
-        attrs={
-            "synthetic": bool(fit.attrs["synthetic"]),
-            "distribution": drawn_from(fit),
-            "quantity": quantity,
-            "meaning": MEANINGS[patients],
-            "group": group,
-            "n": int(own.sum()),
-            "seen": int((own & (design["blocks_after"].to_numpy() >= 0)).sum()),
-        },
+    ).assign_attrs(
+        group=group,
+        n=int(own.sum()),
+        seen=int((own & (design["blocks_after"].to_numpy() >= 0)).sum()),
     )

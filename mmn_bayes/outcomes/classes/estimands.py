@@ -8,7 +8,7 @@ import xarray as xr
 from scipy.stats import rankdata
 
 from mmn_bayes.engine.predicting import predict
-from mmn_bayes.posterior.draws import blanked, design_of, drawn_from
+from mmn_bayes.posterior.draws import as_draws, blanked, design_of
 from mmn_bayes.posterior.effect_ratios import require_part
 from mmn_bayes.posterior.groups import groups_of
 from mmn_bayes.posterior.new_patients import new_patients
@@ -66,28 +66,15 @@ def class_probability(
         if patients == "cohort":
             rates = _filled_in(rates, design["class_code"].to_numpy(), rng)
         parts.append(np.stack([rates[:, own].mean(axis=1) for own in members.values()], axis=1))
-    values = blanked(fit, np.concatenate(parts))
-    shape = posterior.sizes["chain"], posterior.sizes["draw"], *values.shape[1:]
-    name = by or "group"
-    drawn = xr.DataArray(
-        values.reshape(shape),
-        dims=("chain", "draw", name, "class"),
-        coords={
-            "chain": posterior["chain"].to_numpy(),
-            "draw": posterior["draw"].to_numpy(),
-            name: list(groups.members),
-            "class": design["class"].to_numpy(),
-        },
+    return as_draws(
+        fit,
+        blanked(fit, np.concatenate(parts)),
+        {**groups.dims, "class": design["class"].to_numpy()},
+        quantity="rate of long-term class",
+        meaning=MEANINGS[patients],
+        support=PROBABILITY,
         name="class_probability",
-        attrs={
-            "synthetic": bool(fit.attrs["synthetic"]),
-            "distribution": drawn_from(fit),
-            "quantity": "rate of long-term class",
-            "support": PROBABILITY,
-            "meaning": MEANINGS[patients],
-        },
     )
-    return drawn if by else drawn.isel({name: 0}, drop=True)
 
 
 def _filled_in(rates: np.ndarray, code: np.ndarray, rng: np.random.Generator) -> np.ndarray:

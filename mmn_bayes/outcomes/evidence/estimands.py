@@ -8,7 +8,7 @@ import xarray as xr
 
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.posterior.draws import design_of, spec_of
+from mmn_bayes.posterior.draws import as_draws, attributes_of_draws, design_of, spec_of
 from mmn_bayes.posterior.summary import PROBABILITY
 
 # New units a draw where the rate is the mean over them: its Monte Carlo error, at most
@@ -32,10 +32,9 @@ def unit_rates(fit: xr.DataTree) -> xr.DataArray:
     """
     spec, design = spec_of_events(fit), design_of(fit)
     rates = _probabilities(fit, spec, design)
-    return (
-        _drawn(fit, rates, "rate of each study")
-        .rename(unit="row")
-        .assign_coords(row=design["label_of_row"].to_numpy())
+    rows = {"row": design["label_of_row"].to_numpy()}
+    return as_draws(
+        fit, rates, rows, quantity="rate of each study", support=PROBABILITY, name="rate"
     )
 
 
@@ -90,7 +89,8 @@ def new_unit_rate(
     rng = np.random.default_rng([int(fit.attrs["seed"]), 3])
     rates = _probabilities(fit, spec, rows, rng)
     words = "mean rate of new units" if mean else "rate of a new unit"
-    return _drawn(fit, rates.mean(axis=1), words)
+    rate = rates.mean(axis=1)
+    return as_draws(fit, rate, {}, quantity=words, support=PROBABILITY, name="rate")
 
 
 def standardised_rates(
@@ -138,13 +138,10 @@ def standardised_rates(
             rates = new_unit_rate(fit, {name: arm, **at, **own}, mean=True)
             total = total + rates * (count / sum(counts))
         parts.append(total)
-    attrs = {
-        "synthetic": bool(fit.attrs["synthetic"]),
-        "distribution": "posterior",
-        "quantity": f"rate of new units by {name}",
-        "support": PROBABILITY,
-    }
-    return xr.concat(parts, dim=name).assign_coords({name: [0, 1]}).assign_attrs(attrs)
+    rates = xr.concat(parts, dim=name).assign_coords({name: [0, 1]})
+    return rates.assign_attrs(
+        attributes_of_draws(fit, f"rate of new units by {name}", support=PROBABILITY)
+    )
 
 
 def spec_of_events(fit: xr.DataTree) -> ModelSpec:
@@ -170,20 +167,3 @@ def _probabilities(
         spec, rows, posterior, ["event_probability"], rng=rng, new_members=rng is not None
     )
     return np.concatenate([values for _, (values,) in blocks])
-
-
-def _drawn(fit: xr.DataTree, rates: np.ndarray, quantity: str) -> xr.DataArray:
-    posterior = fit["posterior"]
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"], *rates.shape[1:])
-    return xr.DataArray(
-        rates.reshape(shape),
-        dims=("chain", "draw", *["unit"][: rates.ndim - 1]),
-        coords={name: posterior[name].to_numpy() for name in ("chain", "draw")},
-        name="rate",
-        attrs={
-            "synthetic": bool(fit.attrs["synthetic"]),
-            "distribution": "posterior",
-            "quantity": quantity,
-            "support": PROBABILITY,
-        },
-    )

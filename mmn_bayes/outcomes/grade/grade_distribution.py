@@ -11,7 +11,7 @@ from mmn_bayes.data.response import NOT_GRADED
 from mmn_bayes.engine.design import at_rows
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.posterior.draws import design_of, design_of_grades, spec_of, thinned
+from mmn_bayes.posterior.draws import as_draws, design_of, design_of_grades, spec_of, thinned
 from mmn_bayes.posterior.groups import Groups, groups_of
 from mmn_bayes.posterior.summary import PROBABILITY
 
@@ -60,11 +60,21 @@ def grade_shares(fit: xr.DataTree, days: Sequence[float], by: str | None = "naiv
         raise ValueError("days is empty; name at least one day.")
     groups = groups_of(fit, by)
     pairs = _under_observation(design, groups, np.asarray(days, dtype=float))
-    posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
+    fit = thinned(fit, _DRAWS)
     rng = np.random.default_rng([int(fit.attrs["seed"]), *b"shares"])
-    below = mean_cdf(spec, design, posterior, pairs, rng)
+    below = mean_cdf(spec, design, fit["posterior"].to_dataset(), pairs, rng)
     shares = np.diff(below, axis=2, prepend=0.0, append=1.0)
-    return _as_draws(fit, shares, posterior, days, groups)
+    dims = {"day": np.asarray(days, dtype=float), **groups.dims, "grade": list(spec.scale)}
+    return as_draws(
+        fit,
+        shares,
+        dims,
+        quantity="share of muscles at each grade",
+        meaning="mean over the muscles of the patients still under observation, each with "
+        "its own effects and infusions",
+        support=PROBABILITY,
+        name="grade_share",
+    ).transpose("chain", "draw", ..., "day", "grade")
 
 
 def observed_shares(
@@ -150,39 +160,6 @@ def mean_cdf(
         sums = np.add.reduceat(cdf[:, order], starts, axis=1)
         below[draws, filled] = sums / size[filled][:, None]
     return below
-
-
-def _as_draws(
-    fit: xr.DataTree,
-    shares: np.ndarray,
-    posterior: xr.Dataset,
-    days: Sequence[float],
-    groups: Groups,
-) -> xr.DataArray:
-    """Lay shares of shape (draw, cell, grade) out by chain, draw, group, day and grade."""
-    name, labels, scale = groups.by or "group", list(groups.members), list(spec_of(fit).scale)
-    sizes = (posterior.sizes["chain"], posterior.sizes["draw"], len(days), len(labels), len(scale))
-    draws = xr.DataArray(
-        shares.reshape(sizes),
-        dims=("chain", "draw", "day", name, "grade"),
-        coords={
-            "chain": posterior["chain"].to_numpy(),
-            "draw": posterior["draw"].to_numpy(),
-            "day": np.asarray(days, dtype=float),
-            name: labels,
-            "grade": scale,
-        },
-        name="grade_share",
-        attrs={
-            "synthetic": bool(fit.attrs["synthetic"]),
-            "distribution": "posterior",
-            "quantity": "share of muscles at each grade",
-            "support": PROBABILITY,
-            "meaning": "mean over the muscles of the patients still under observation, each with "
-            "its own effects and infusions",
-        },
-    ).transpose("chain", "draw", name, "day", "grade")
-    return draws if groups.by else draws.isel({name: 0}, drop=True)
 
 
 def _last_day(design: xr.Dataset) -> np.ndarray:

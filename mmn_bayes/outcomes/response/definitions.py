@@ -11,7 +11,7 @@ from mmn_bayes.data.definitions import Definition, definition_grid
 from mmn_bayes.data.response import NOT_GRADED, Judged, judge
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.outcomes.response.rates import undefined_rate
-from mmn_bayes.posterior.draws import blanked, design_of, spec_of, thinned
+from mmn_bayes.posterior.draws import as_draws, blanked, design_of, spec_of, thinned
 from mmn_bayes.posterior.groups import groups_of
 from mmn_bayes.posterior.new_patients import new_patients
 from mmn_bayes.posterior.posterior_predictive import (
@@ -116,7 +116,15 @@ def response_by_definition(
                     events = (response & evaluable)[:, member].sum(axis=1)
                     share = np.where(of > 0, events / np.maximum(of, 1), np.nan)
                     rates[panels.draws, place, column] = share
-    return _as_draws(fit, rates, chosen, groups.by, list(members), patients)
+    return as_draws(
+        fit,
+        blanked(fit, rates),
+        {"definition": [definition.label for definition in chosen], **groups.dims},
+        quantity="probability of response by definition",
+        meaning=MEANINGS[patients],
+        support=PROBABILITY,
+        name="response_probability",
+    ).assign_attrs(undefined=undefined_rate(fit))
 
 
 def seen_under(spec: ModelSpec, design: xr.Dataset, definition: Definition) -> Seen:
@@ -236,36 +244,3 @@ def _judge(
 ) -> Judged:
     code = definition.code_of(spec.scale)
     return judge(code[baseline], code[follow_up], definition.rule, definition.scale)
-
-
-def _as_draws(
-    fit: xr.DataTree,
-    rates: np.ndarray,
-    definitions: Sequence[Definition],
-    by: str | None,
-    labels: list[object],
-    patients: Patients,
-) -> xr.DataArray:
-    posterior = fit["posterior"]
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
-    name = by or "group"
-    draws = xr.DataArray(
-        blanked(fit, rates).reshape(*shape, *rates.shape[1:]),
-        dims=("chain", "draw", "definition", name),
-        coords={
-            "chain": posterior["chain"].to_numpy(),
-            "draw": posterior["draw"].to_numpy(),
-            "definition": [definition.label for definition in definitions],
-            name: labels,
-        },
-        name="response_probability",
-        attrs={
-            "synthetic": bool(fit.attrs["synthetic"]),
-            "distribution": "posterior",
-            "quantity": "probability of response by definition",
-            "support": PROBABILITY,
-            "meaning": MEANINGS[patients],
-            "undefined": undefined_rate(fit),
-        },
-    )
-    return draws if by else draws.isel({name: 0}, drop=True)

@@ -16,7 +16,7 @@ from mmn_bayes.outcomes.response.rates import (
     setting,
     undefined_rate,
 )
-from mmn_bayes.posterior.draws import design_of, drawn_from, spec_of, thinned
+from mmn_bayes.posterior.draws import as_draws, design_of, spec_of, thinned
 from mmn_bayes.posterior.groups import Groups, groups_of
 from mmn_bayes.posterior.new_patients import Patients, new_patients
 from mmn_bayes.posterior.posterior_predictive import (
@@ -227,25 +227,13 @@ def _standardised(spec: ModelSpec, fit: xr.DataTree, groups: Groups) -> np.ndarr
 
 
 def _as_draws(fit: xr.DataTree, rates: np.ndarray, groups: Groups, meaning: str) -> xr.DataArray:
-    posterior = fit["posterior"]
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"], rates.shape[1])
-    name = groups.by or "group"
-    draws = xr.DataArray(
-        rates.reshape(shape),
-        dims=("chain", "draw", name),
-        coords={
-            "chain": posterior["chain"].to_numpy(),
-            "draw": posterior["draw"].to_numpy(),
-            name: list(groups.members),
-        },
+    drawn = as_draws(
+        fit,
+        rates,
+        groups.dims,
+        quantity="probability of response",
+        meaning=MEANINGS[meaning],
+        support=PROBABILITY,
         name="response_probability",
-        attrs={
-            "synthetic": bool(fit.attrs["synthetic"]),
-            "distribution": "predictive" if meaning == "replicated" else drawn_from(fit),
-            "quantity": "probability of response",
-            "support": PROBABILITY,
-            "meaning": MEANINGS[meaning],
-            "undefined": undefined_rate(fit),
-        },
-    )
-    return draws if groups.by else draws.isel({name: 0}, drop=True)
+    ).assign_attrs(undefined=undefined_rate(fit))
+    return drawn.assign_attrs(distribution="predictive") if meaning == "replicated" else drawn

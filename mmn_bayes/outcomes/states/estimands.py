@@ -1,7 +1,7 @@
 """Histories: who is in which state when, for how long, and who ever leaves one."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -10,7 +10,7 @@ from mmn_bayes.data.margins import YEAR
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.long_run import States
 from mmn_bayes.outcomes.states.design import at_steps
-from mmn_bayes.posterior.draws import blanked, design_of, drawn_from, thinned
+from mmn_bayes.posterior.draws import as_draws, blanked, design_of, thinned
 from mmn_bayes.posterior.effect_ratios import require_part
 from mmn_bayes.posterior.groups import Groups, groups_of
 from mmn_bayes.posterior.new_patients import new_patients
@@ -69,7 +69,7 @@ def state_occupancy(
     wanted = _checked(days, "days")
     step = _steps_at(wanted, part)
     weight = (step[:, None] == np.arange(step.max() + 1)).astype(float)
-    drawn = _weighted(fit, weight, patients, by, ("day", wanted), "share in each state")
+    drawn = _weighted(fit, weight, patients, by, {"day": wanted}, "share in each state")
     return drawn.assign_attrs(support=PROBABILITY)
 
 
@@ -106,7 +106,7 @@ def time_in_state(
     edges = (np.arange(int(_steps_at(ends, part).max()) + 2) - 0.5) * part.step_days
     inside = np.clip(edges[None, :], 0.0, ends[:, None])
     weight = np.diff(inside, axis=1) / YEAR
-    return _weighted(fit, weight, patients, by, ("year", wanted), "years in each state")
+    return _weighted(fit, weight, patients, by, {"year": wanted}, "years in each state")
 
 
 def ever_left(
@@ -148,10 +148,10 @@ def ever_left(
         began = np.ones((*stays.shape[:2], 1))
         left = 1.0 - np.concatenate([began, stays], axis=2)[:, :, step]
         found.append(np.stack([left[:, own].mean(axis=1) for own in members.values()], axis=1))
-    drawn = _drawn(fit, np.concatenate(found), groups, ("day", wanted), (), "population")
-    return drawn.assign_attrs(
-        quantity=f"probability of having left '{state}'", state=state, support=PROBABILITY
-    )
+    quantity = f"probability of having left '{state}'"
+    dims = {**groups.dims, "day": wanted}
+    drawn = _drawn(fit, np.concatenate(found), dims, quantity, "population")
+    return drawn.assign_attrs(state=state, support=PROBABILITY)
 
 
 def step_probability(fit: xr.DataTree, *, day: float = 0.0, by: str | None = None) -> xr.DataArray:
@@ -183,12 +183,10 @@ def step_probability(fit: xr.DataTree, *, day: float = 0.0, by: str | None = Non
         at = steps[:, :, step]
         found.append(np.stack([at[:, own].mean(axis=1) for own in members.values()], axis=1))
     levels = np.array(part.levels)
-    return _drawn(
-        *(fit, np.concatenate(found), groups, ("state", levels)),
-        *((("next_state", levels),), "population"),
-    ).assign_attrs(
-        quantity="transition probability of a step", support=PROBABILITY, step_days=part.step_days
-    )
+    dims = {**groups.dims, "state": levels, "next_state": levels}
+    quantity = "transition probability of a step"
+    drawn = _drawn(fit, np.concatenate(found), dims, quantity, "population")
+    return drawn.assign_attrs(support=PROBABILITY, step_days=part.step_days)
 
 
 def states_of(fit: xr.DataTree) -> States:
@@ -228,7 +226,7 @@ def _weighted(
     weight: np.ndarray,
     patients: str,
     by: str | None,
-    asked: tuple[str, np.ndarray],
+    asked: dict[str, np.ndarray],
     quantity: str,
 ) -> xr.DataArray:
     """Weighted sums over steps of the share in each state; weights are (asked, step)."""
@@ -245,12 +243,8 @@ def _weighted(
         shares = _forward(steps, start) if seen is None else _filled_in(steps, start, seen, rng)
         of_groups = [shares[:, own].mean(axis=1) for own in members.values()]
         found.append(np.einsum("gdtk,qt->dgqk", of_groups, longer))
-    levels = np.array(states_of(fit).levels)
-    drawn = _drawn(
-        *(fit, np.concatenate(found), groups, asked),
-        *((("state", levels),), patients),
-    )
-    return drawn.assign_attrs(quantity=quantity)
+    dims = {**groups.dims, **asked, "state": np.array(states_of(fit).levels)}
+    return _drawn(fit, np.concatenate(found), dims, quantity, patients)
 
 
 def _transitions(
@@ -331,34 +325,8 @@ def _filled_in(
 
 
 def _drawn(
-    fit: xr.DataTree,
-    values: np.ndarray,
-    groups: Groups,
-    asked: tuple[str, np.ndarray],
-    more: tuple[tuple[str, np.ndarray], ...],
-    patients: str,
+    fit: xr.DataTree, values: np.ndarray, dims: dict[str, Any], quantity: str, patients: str
 ) -> xr.DataArray:
-    """Draws with names; values are (draw, group, asked, ...)."""
-    posterior, name = fit["posterior"], groups.by or "group"
-    states, design = states_of(fit), design_of(fit)
-    drawn = xr.DataArray(
-        blanked(fit, values).reshape(
-            posterior.sizes["chain"], posterior.sizes["draw"], *values.shape[1:]
-        ),
-        dims=("chain", "draw", name, asked[0], *(dim for dim, _ in more)),
-        coords={
-            "chain": posterior["chain"].to_numpy(),
-            "draw": posterior["draw"].to_numpy(),
-            name: list(groups.members),
-            asked[0]: asked[1],
-            **dict(more),
-        },
-        attrs={
-            "synthetic": bool(fit.attrs["synthetic"]),
-            "distribution": drawn_from(fit),
-            "meaning": MEANINGS[patients],
-            "since": states.since,
-            "last_day_seen": float(design["seen_day"].max()),
-        },
-    )
-    return drawn if groups.by else drawn.isel({name: 0}, drop=True)
+    drawn = as_draws(fit, blanked(fit, values), dims, quantity=quantity, meaning=MEANINGS[patients])
+    last_day = float(design_of(fit)["seen_day"].max())
+    return drawn.assign_attrs(since=states_of(fit).since, last_day_seen=last_day)
