@@ -19,6 +19,7 @@ import pymc as pm
 import xarray as xr
 from tqdm import tqdm
 
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.engine.build import build
 from mmn_bayes.engine.compiled_logp import Program, compiled, constrainer, for_sampler
@@ -402,7 +403,7 @@ def _with_site_effects(
     """Add draws of the effects that the likelihood integrates out, given each draw of the rest."""
     code, n_sites = design["code"].to_numpy(), design.sizes["site"]
     parts, code, n_grades = _parts(spec, design, code)
-    uniform = np.random.default_rng([seed, 1])
+    uniform = rng_of(seed, "effects of sites, given the other parameters")
     names = ["eta_without_site", "scaled_cutpoints", "site_sigma"]
     names += ["memory"] if spec.memory is not None else []
     repeat = repeats(design)

@@ -195,8 +195,8 @@ def dose_to_keep(
     return needed.transpose("chain", "draw", "every_days").assign_attrs(
         attributes_of_draws(
             fit,
-            f"dose of a course that keeps {share:g} of the effect that {dose_g_per_kg:g} g/kg every "
-            f"{every_days:g} days have before the next",
+            f"dose of a course that keeps {share:g} of the effect that {dose_g_per_kg:g} g/kg "
+            f"every {every_days:g} days have before the next",
         )
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.engine.scenario_design import with_infusions
 from mmn_bayes.exposure.extrapolation import beyond
 from mmn_bayes.outcomes.grade.grade_distribution import SiteDays, mean_cdf
@@ -132,7 +133,7 @@ def _chosen(
         groups = groups_of(fit, by)
         if patients == "cohort":
             return None, groups, dict(groups.members)
-        rng = np.random.default_rng([int(fit.attrs["seed"]), *b"scenario patients"])
+        rng = rng_of(fit, "scenarios, whom new patients are like")
         who, members, total = [], {}, _NEW_PATIENTS * len(groups.members)
         for number, (label, member) in enumerate(groups.members.items()):
             own = np.resize(rng.permutation(np.flatnonzero(member)), _NEW_PATIENTS)
@@ -169,7 +170,7 @@ def _shares(
     day, which = np.repeat(np.arange(days.size), site.size), np.tile(site, days.size)
     pairs = SiteDays(which, days[day], day * n_groups + group[which], n_cells)
     fit = thinned(fit, _DRAWS)
-    rng = np.random.default_rng([int(fit.attrs["seed"]), *b"trajectory"])
+    rng = rng_of(fit, "scenarios, new effects")
     new = patients == "population"
     below = mean_cdf(spec, design, fit["posterior"].to_dataset(), pairs, rng, new_members=new)
     below = below.reshape(len(below), days.size, n_groups, -1)
@@ -251,7 +252,7 @@ def patient_course(fit: xr.DataTree, patient: str, days: Sequence[float]) -> xr.
     fit = thinned(fit, _DRAWS)
     cell = np.arange(site.size * asked.size)
     pairs = SiteDays(np.repeat(site, asked.size), np.tile(asked, site.size), cell, cell.size)
-    rng = np.random.default_rng([int(fit.attrs["seed"]), *b"patient course"])
+    rng = rng_of(fit, "course of a patient, effects of new days")
     below = mean_cdf(spec, design, fit["posterior"].to_dataset(), pairs, rng)
     expected = (1.0 - below).sum(axis=-1)
     muscle = design["muscle"].to_numpy()[design["muscle_of_site"].to_numpy()[site]]

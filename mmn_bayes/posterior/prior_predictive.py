@@ -9,6 +9,7 @@ import xarray as xr
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from mmn_bayes.data.margins import BLOCK_KINDS, YEAR
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.data.response import judge
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.engine.build import build
@@ -173,7 +174,7 @@ def _grade_quantities(
     chance, kappa, agreement, treated = found.values()
     shares = np.empty((n, k))
     for which, rows in ((chance, untreated), (treated, design)):
-        rng = np.random.default_rng([seed, 2])
+        rng = rng_of(seed, "grades, under the prior")
         for panels in replicate_panels(spec, rows, prior, occasions, rng):
             judged = judge(panels.baseline, panels.follow_up, spec.response, spec.scale)
             evaluable = judged.evaluable.sum(axis=1)

@@ -8,6 +8,7 @@ import xarray as xr
 from scipy.stats import binom, nbinom
 
 from mmn_bayes.data.margins import BLOCK_KINDS, block_group
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.posterior.draws import as_draws, blanked, design_of
@@ -173,8 +174,7 @@ def _fates_of(
             f"Whether a new patient of '{spec.name}' responds goes with the effects that it "
             f"shares; ask for the {group} among these patients, or use a model of blocks alone."
         )
-    seed = int(fit.attrs["seed"])
-    rng = np.random.default_rng([seed, 11])
+    rng = rng_of(fit, "blocks, filled in")
     posterior = fit["posterior"].to_dataset()
     who = members
     if patients == "population" and spec.sharing:
@@ -187,8 +187,11 @@ def _fates_of(
     names += ["block_overdispersion"] if "block_overdispersion" in posterior else []
     kept = slice(None) if patients == "population" or not spec.sharing else members
     for _, (stays, appears, *spread) in predict(
-        *(spec, chosen, posterior, names),
-        rng=np.random.default_rng([seed, 13]),
+        spec,
+        chosen,
+        posterior,
+        names,
+        rng=rng_of(fit, "blocks, effects of new patients"),
         new_members=patients == "population",
     ):
         own = chosen.isel(patient=kept)

@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 from scipy.stats import rankdata
 
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.posterior.draws import as_draws, blanked, design_of
 from mmn_bayes.posterior.effect_ratios import require_part
@@ -50,17 +51,20 @@ def class_probability(
     if patients not in MEANINGS:
         raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
     spec, design = require_part(fit, "class"), design_of(fit)
-    posterior, seed = fit["posterior"].to_dataset(), int(fit.attrs["seed"])
+    posterior = fit["posterior"].to_dataset()
     groups = groups_of(fit, by)
     members, chosen = groups.members, design
     if patients == "population" and spec.sharing:
         # Their own effects are averaged over: more new patients than there are of these.
         who, members = new_patients(groups)
         chosen = design.isel(patient=who)
-    parts, rng = [], np.random.default_rng([seed, 7])
+    parts, rng = [], rng_of(fit, "classes, filled in")
     for _, (rates,) in predict(
-        *(spec, chosen, posterior, ["class_probability"]),
-        rng=np.random.default_rng([seed, 9]),
+        spec,
+        chosen,
+        posterior,
+        ["class_probability"],
+        rng=rng_of(fit, "classes, effects of new patients"),
         new_members=patients == "population",
     ):
         if patients == "cohort":

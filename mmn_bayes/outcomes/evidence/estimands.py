@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.posterior.draws import as_draws, attributes_of_draws, design_of, spec_of
@@ -86,7 +87,7 @@ def new_unit_rate(
         coords={"unit": np.arange(n).astype(str)},
         attrs=design.attrs,
     )
-    rng = np.random.default_rng([int(fit.attrs["seed"]), 3])
+    rng = rng_of(fit, "rates of new units")
     rates = _probabilities(fit, spec, rows, rng)
     words = "mean rate of new units" if mean else "rate of a new unit"
     rate = rates.mean(axis=1)

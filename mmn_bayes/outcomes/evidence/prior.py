@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.engine.convergence import convergence
 from mmn_bayes.engine.design import MADE_OF
 from mmn_bayes.outcomes.evidence.estimands import new_unit_rate, spec_of_events
@@ -250,7 +251,7 @@ def against_placebo(draws: xr.DataArray, placebo: xr.DataTree, *, seed: int) -> 
     """
     rates = new_unit_rate(placebo).to_numpy().ravel()
     shape = (draws.sizes["chain"], draws.sizes["draw"])
-    drawn = np.random.default_rng([seed, 4]).choice(rates, size=shape, replace=True)
+    drawn = rng_of(seed, "placebo rates, paired with others").choice(rates, size=shape)
     other = xr.DataArray(drawn, dims=("chain", "draw"))
     treated = draws.drop_attrs()
     parts = [treated, other.broadcast_like(treated), treated - other]

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.data.response import NOT_GRADED
 from mmn_bayes.engine.design import at_rows
 from mmn_bayes.engine.predicting import predict
@@ -61,7 +62,7 @@ def grade_shares(fit: xr.DataTree, days: Sequence[float], by: str | None = "naiv
     groups = groups_of(fit, by)
     pairs = _under_observation(design, groups, np.asarray(days, dtype=float))
     fit = thinned(fit, _DRAWS)
-    rng = np.random.default_rng([int(fit.attrs["seed"]), *b"shares"])
+    rng = rng_of(fit, "grades, effects of new days")
     below = mean_cdf(spec, design, fit["posterior"].to_dataset(), pairs, rng)
     shares = np.diff(below, axis=2, prepend=0.0, append=1.0)
     dims = {"day": np.asarray(days, dtype=float), **groups.dims, "grade": list(spec.scale)}

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.data.definitions import Definition, definition_grid
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.data.response import NOT_GRADED, Judged, judge
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.outcomes.response.rates import undefined_rate
@@ -93,8 +94,7 @@ def response_by_definition(
     for same in _sharing_visits(spec, chosen, patients):
         occasions, _ = _occasions(spec, design, chosen[same[0]], patients)
         # As for `response_probability`, so that what is stated gets the same numbers.
-        meaning = "cohort" if patients == "cohort" else "population"
-        rng = np.random.default_rng([int(fit.attrs["seed"]), *meaning.encode()])
+        rng = rng_of(fit, "cohort" if patients == "cohort" else "population")
         for panels in replicate_panels(
             spec,
             design,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.data.response import judge
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
@@ -62,7 +63,7 @@ def judged_blocks(
     (graded again at the same visits).
     """
     spec = spec_of(fit)
-    rng = np.random.default_rng([int(fit.attrs["seed"]), *meaning.encode()])
+    rng = rng_of(fit, meaning)
     for panels in replicate_panels(
         spec,
         design,
@@ -120,7 +121,7 @@ def rates_of_responses(
     n_affected, n_sites = design["n_affected"].to_numpy(), design["n_sites"].to_numpy()
     too_few = (n_affected >= 0) & (n_affected < spec.response.muscles)
     applies = ~too_few & (n_sites > 0)
-    rng = np.random.default_rng([int(fit.attrs["seed"]), *meaning.encode()])
+    rng = rng_of(fit, meaning)
 
     def filled(probability: np.ndarray) -> np.ndarray:
         drawn = rng.random(probability.shape) < probability
@@ -218,7 +219,7 @@ def rates_with(
         chosen = choose_patients(_with_values(design, values), who)
         donors = design["naive"].to_numpy() == bool(values.get("naive"))
         if "naive" in values and donors.any():
-            rng = np.random.default_rng([int(fit.attrs["seed"]), 5])
+            rng = rng_of(fit, "patients who lend their infusions")
             donor = rng.choice(np.flatnonzero(donors), size=who.size)
             # Infusions are found by the label of their patient.
             chosen = chosen.assign_coords(patient=design["patient"].to_numpy()[donor])

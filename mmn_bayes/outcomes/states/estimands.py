@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.data.margins import YEAR
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.long_run import States
 from mmn_bayes.outcomes.states.design import at_steps
@@ -234,7 +235,7 @@ def _weighted(
         raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
     fit, groups = thinned(fit, _DRAWS), groups_of(fit, by)
     n_steps, found = weight.shape[1] - 1, []
-    rng = np.random.default_rng([int(fit.attrs["seed"]), 17])
+    rng = rng_of(fit, "states, filled in")
     seen = _seen(design_of(fit)) if patients == "cohort" else None
     # What is seen later tells of the steps that are asked for too.
     most = n_steps if seen is None else max(n_steps, seen.shape[1] - 1)
@@ -259,10 +260,12 @@ def _transitions(
     if new:
         averaged = spec.sharing or any(group.acts_on == "state" for group in spec.groups)
         who, members = new_patients(groups, _NEW_PATIENTS if averaged else 1)
+    each, steps_of_each = np.arange(who.size), np.arange(n_steps)
     chosen = at_steps(
-        *(design.isel(patient=who), spec),
-        np.repeat(np.arange(who.size), n_steps),
-        np.tile(np.arange(n_steps), who.size),
+        design.isel(patient=who),
+        spec,
+        np.repeat(each, n_steps),
+        np.tile(steps_of_each, who.size),
     )
     posterior = fit["posterior"].to_dataset()
     start = posterior["start_probability"].to_numpy()
@@ -271,7 +274,7 @@ def _transitions(
         k = start.shape[1]
         yield np.empty((len(start), who.size, 0, k, k)), start, members
         return
-    rng = np.random.default_rng([int(fit.attrs["seed"]), 19])
+    rng = rng_of(fit, "states, effects of new patients")
     names = ["transition_probability"]
     for draws, (steps,) in predict(spec, chosen, posterior, names, rng=rng, new_members=new):
         shaped = steps.reshape(len(steps), who.size, n_steps, *steps.shape[2:])
