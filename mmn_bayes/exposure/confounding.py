@@ -11,6 +11,7 @@ from mmn_bayes.engine.design import recorded_infusions
 from mmn_bayes.exposure.kernel import compartment_of
 from mmn_bayes.model_file.model_spec import Exposure
 from mmn_bayes.posterior.draws import (
+    FEW_DRAWS,
     as_draws,
     attributes_of_draws,
     design_of,
@@ -20,8 +21,6 @@ from mmn_bayes.posterior.draws import (
     thinned,
 )
 from mmn_bayes.posterior.summary import summarise
-
-_DRAWS = 400  # evenly spaced: each has its own half-lives, and its own least squares
 
 
 def confounding_bound(
@@ -85,7 +84,7 @@ def confounding_bound(
     if not ((sizes > 0) & np.isfinite(sizes)).all() or not (np.abs(rs) < 1).all():
         raise ValueError("Give grades above 0, and correlations between -1 and 1.")
     (exposure,) = spec.exposures
-    fit = thinned(fit, _DRAWS)
+    fit = thinned(fit, FEW_DRAWS)
     posterior = fit["posterior"].to_dataset()
     spread = sd_within_patients(fit, exposure)
     about = attributes_of_draws(fit, f"effect of {exposure.name}, in grades")

@@ -12,12 +12,11 @@ from mmn_bayes.engine.design import at_rows
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.vocabulary import DISTRIBUTIONS
-from mmn_bayes.posterior.draws import as_draws, design_of_grades, spec_of, thinned
+from mmn_bayes.posterior.draws import SOME_DRAWS, as_draws, design_of_grades, spec_of, thinned
 from mmn_bayes.posterior.groups import groups_of
 from mmn_bayes.posterior.prior_predictive import prior_of
 from mmn_bayes.posterior.summary import summarise
 
-_DRAWS = 1000  # evenly spaced, at most
 TIME, INFUSIONS, BOTH = "time", "infusions", "both"
 LITTLE, MOST = 0.25, 0.75  # of the prior's variance that the data remove
 ALONG = 0.7  # a correlation from which two parameters are not told apart
@@ -47,7 +46,7 @@ def change_by_part(fit: xr.DataTree, *, by: str | None = None) -> xr.DataArray:
         When the fit has no grades, or `by` makes no groups.
     """
     spec, design = spec_of(fit), design_of_grades(fit)
-    groups, fit = groups_of(fit, by), thinned(fit, _DRAWS)
+    groups, fit = groups_of(fit, by), thinned(fit, SOME_DRAWS)
     rule, n_site = spec.response, design.sizes["site"]
     site = np.tile(np.arange(n_site), 2)
     day = np.repeat([rule.baseline_day, rule.follow_up_day], n_site)
@@ -111,7 +110,7 @@ def time_against_infusions(
     design_of_grades(fit)
     if not spec.exposures:
         raise ValueError(f"The model '{spec.name}' has no exposure to be told from time.")
-    prior_fit = prior_of(fit, seed=seed, draws=_DRAWS)
+    prior_fit = prior_of(fit, seed=seed, draws=SOME_DRAWS)
     prior = prior_fit["posterior"].to_dataset()
     posterior = fit["posterior"].to_dataset()
     both = {TIME: _named(spec, posterior, TIME), INFUSIONS: _named(spec, posterior, INFUSIONS)}

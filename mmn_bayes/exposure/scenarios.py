@@ -11,15 +11,12 @@ from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.engine.scenario_design import with_infusions
 from mmn_bayes.exposure.extrapolation import beyond
 from mmn_bayes.outcomes.grade.grade_distribution import SiteDays, mean_cdf
-from mmn_bayes.posterior.draws import as_draws, design_of_grades, spec_of, thinned
+from mmn_bayes.posterior.draws import FEW_DRAWS, as_draws, design_of_grades, spec_of, thinned
 from mmn_bayes.posterior.groups import Groups, groups_of
+from mmn_bayes.posterior.new_patients import FEW_NEW_PATIENTS, new_patients
 from mmn_bayes.posterior.posterior_predictive import choose_patients
 from mmn_bayes.posterior.summary import PROBABILITY
 
-_DRAWS = 400  # of the fit, evenly spaced
-_NEW_PATIENTS = (
-    200  # a draw and group; the same ones in every scenario, so that contrasts are sharp
-)
 EXPECTED_GRADE = "expected grade, in steps of the scale above its lowest"
 MEANINGS = {
     "cohort": "mean over the muscles of these patients, each with its own effects",
@@ -134,12 +131,8 @@ def _chosen(
         if patients == "cohort":
             return None, groups, dict(groups.members)
         rng = rng_of(fit, "scenarios, whom new patients are like")
-        who, members, total = [], {}, _NEW_PATIENTS * len(groups.members)
-        for number, (label, member) in enumerate(groups.members.items()):
-            own = np.resize(rng.permutation(np.flatnonzero(member)), _NEW_PATIENTS)
-            who.append(own)
-            members[label] = np.arange(total) // _NEW_PATIENTS == number
-        return np.concatenate(who), groups, members
+        who, members = new_patients(groups, FEW_NEW_PATIENTS, rng)
+        return who, groups, members
     where = np.flatnonzero(design["patient"].to_numpy() == patients)
     if where.size == 0:
         raise ValueError(
@@ -169,7 +162,7 @@ def _shares(
     n_groups, n_cells = len(members), days.size * len(members)
     day, which = np.repeat(np.arange(days.size), site.size), np.tile(site, days.size)
     pairs = SiteDays(which, days[day], day * n_groups + group[which], n_cells)
-    fit = thinned(fit, _DRAWS)
+    fit = thinned(fit, FEW_DRAWS)
     rng = rng_of(fit, "scenarios, new effects")
     new = patients == "population"
     below = mean_cdf(spec, design, fit["posterior"].to_dataset(), pairs, rng, new_members=new)
@@ -249,7 +242,7 @@ def patient_course(fit: xr.DataTree, patient: str, days: Sequence[float]) -> xr.
         raise ValueError(
             "There is no graded muscle of that patient; give the identifier of one of the fit."
         )
-    fit = thinned(fit, _DRAWS)
+    fit = thinned(fit, FEW_DRAWS)
     cell = np.arange(site.size * asked.size)
     pairs = SiteDays(np.repeat(site, asked.size), np.tile(asked, site.size), cell, cell.size)
     rng = rng_of(fit, "course of a patient, effects of new days")

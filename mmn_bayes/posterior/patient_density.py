@@ -19,9 +19,8 @@ from mmn_bayes.engine.predicting import predict
 from mmn_bayes.engine.rows import repeats
 from mmn_bayes.model_file.keys import LONG_RUN
 from mmn_bayes.model_file.model_spec import Group, ModelSpec
-from mmn_bayes.posterior.draws import as_draws, design_of, spec_of, thinned
+from mmn_bayes.posterior.draws import FEW_DRAWS, as_draws, design_of, spec_of, thinned
 
-_DRAWS = 400  # evenly spaced
 _NODES = 7  # of Gauss and Hermite, for each effect of a patient
 
 
@@ -67,7 +66,7 @@ def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataA
     of_patient_groups(spec)  # before anything is computed
     parts = _rows_of_patients(design)
     rule = {label: centre_of(fit, label) for label in parts}
-    fit = thinned(fit, _DRAWS)
+    fit = thinned(fit, FEW_DRAWS)
     found = _evaluated(spec, design, fit["posterior"].to_dataset(), parts, rule, nodes)
     return _by_patient(fit, found, list(parts))
 
@@ -146,7 +145,7 @@ def left_out_density(
         as_seen = _standardised_as(design_of(fit), alone)
         return _density_row(fit, _log_probabilities(spec, as_seen, posterior)[:, 0])
     design = _among(design_of(fit), alone)
-    posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
+    posterior = thinned(fit, FEW_DRAWS)["posterior"].to_dataset()
     sample = posterior["chain"] * posterior["draw"]
     own = {"patient": design["patient"].to_numpy()}
     none = xr.zeros_like(sample, dtype=float).expand_dims(own, axis=-1)

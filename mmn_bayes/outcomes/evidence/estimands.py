@@ -10,11 +10,8 @@ from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.posterior.draws import as_draws, attributes_of_draws, design_of, spec_of
+from mmn_bayes.posterior.new_patients import NEW_PATIENTS
 from mmn_bayes.posterior.summary import PROBABILITY
-
-# New units a draw where the rate is the mean over them: its Monte Carlo error, at most
-# 0.5 / sqrt(400), is that of the rate of new patients elsewhere.
-_NEW_UNITS = 400
 
 
 def unit_rates(fit: xr.DataTree) -> xr.DataArray:
@@ -73,7 +70,7 @@ def new_unit_rate(
             f"`at` has {', '.join(sorted(at)) or 'nothing'}; the predictors of the model "
             f"'{spec.name}' are {', '.join(names) or 'none'}."
         )
-    n = _NEW_UNITS if mean else 1
+    n = NEW_PATIENTS if mean else 1
     rows = xr.Dataset(
         {
             "events": ("row", np.zeros(n, dtype=np.int64)),

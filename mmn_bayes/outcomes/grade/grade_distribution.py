@@ -12,11 +12,16 @@ from mmn_bayes.data.response import NOT_GRADED
 from mmn_bayes.engine.design import at_rows
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.posterior.draws import as_draws, design_of, design_of_grades, spec_of, thinned
+from mmn_bayes.posterior.draws import (
+    FEW_DRAWS,
+    as_draws,
+    design_of,
+    design_of_grades,
+    spec_of,
+    thinned,
+)
 from mmn_bayes.posterior.groups import Groups, groups_of
 from mmn_bayes.posterior.summary import PROBABILITY
-
-_DRAWS = 400  # of the fit, evenly spaced: the Monte Carlo error of a band is below its line width
 
 
 class SiteDays(NamedTuple):
@@ -61,7 +66,7 @@ def grade_shares(fit: xr.DataTree, days: Sequence[float], by: str | None = "naiv
         raise ValueError("days is empty; name at least one day.")
     groups = groups_of(fit, by)
     pairs = _under_observation(design, groups, np.asarray(days, dtype=float))
-    fit = thinned(fit, _DRAWS)
+    fit = thinned(fit, FEW_DRAWS)
     rng = rng_of(fit, "grades, effects of new days")
     below = mean_cdf(spec, design, fit["posterior"].to_dataset(), pairs, rng)
     shares = np.diff(below, axis=2, prepend=0.0, append=1.0)

@@ -12,7 +12,7 @@ from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.data.response import NOT_GRADED, Judged, judge
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.outcomes.response.rates import undefined_rate
-from mmn_bayes.posterior.draws import as_draws, blanked, design_of, spec_of, thinned
+from mmn_bayes.posterior.draws import SOME_DRAWS, as_draws, blanked, design_of, spec_of, thinned
 from mmn_bayes.posterior.groups import groups_of
 from mmn_bayes.posterior.new_patients import new_patients
 from mmn_bayes.posterior.posterior_predictive import (
@@ -26,7 +26,6 @@ from mmn_bayes.posterior.posterior_predictive import (
 from mmn_bayes.posterior.summary import PROBABILITY
 
 Patients = Literal["cohort", "population", "chance"]
-_DRAWS = 1000  # at most, evenly spaced, as for new patients elsewhere
 MEANINGS = {
     "cohort": "share of responders among these patients: what was graded is kept, what is missing "
     "is filled in by the model",
@@ -79,7 +78,7 @@ def response_by_definition(
     """
     spec = spec_of(fit)
     chosen = _checked(spec, definitions, patients)
-    fit = thinned(fit, _DRAWS)
+    fit = thinned(fit, SOME_DRAWS)
     design, posterior = design_of(fit), fit["posterior"].to_dataset()
     groups = groups_of(fit, by)
     members = groups.members

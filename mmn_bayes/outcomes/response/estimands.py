@@ -16,7 +16,7 @@ from mmn_bayes.outcomes.response.rates import (
     setting,
     undefined_rate,
 )
-from mmn_bayes.posterior.draws import as_draws, design_of, spec_of, thinned
+from mmn_bayes.posterior.draws import MANY_DRAWS, as_draws, design_of, spec_of, thinned
 from mmn_bayes.posterior.groups import Groups, groups_of
 from mmn_bayes.posterior.new_patients import Patients, new_patients
 from mmn_bayes.posterior.posterior_predictive import (
@@ -25,9 +25,6 @@ from mmn_bayes.posterior.posterior_predictive import (
     recorded_occasions,
 )
 from mmn_bayes.posterior.summary import PROBABILITY, summarise, with_reason
-
-# At most, evenly spaced: each is the work of hundreds of patients, and nearly independent.
-_POPULATION_DRAWS = 2000
 
 MEANINGS = {
     "cohort": "share of responders among these patients: what was graded is kept, what is missing "
@@ -117,7 +114,7 @@ def response_probability(
         raise ValueError("standardised rates are of new patients, by a group; give both.")
     groups = groups_of(fit, by)
     if spec.outcome == "grade" and patients == "population":
-        fit = thinned(fit, _POPULATION_DRAWS)
+        fit = thinned(fit, MANY_DRAWS)
     if scenario is not None:
         design = with_infusions(design, scenario, from_day)
         fit = _with_design(fit, design)

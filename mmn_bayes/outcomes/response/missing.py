@@ -6,10 +6,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.outcomes.response.estimands import response_probability
-from mmn_bayes.posterior.draws import spec_of, thinned
-
-# At most, evenly spaced: the missing are few, and each delta replicates everybody again.
-_DRAWS = 1000
+from mmn_bayes.posterior.draws import SOME_DRAWS, spec_of, thinned
 
 
 def delta_response(
@@ -51,7 +48,7 @@ def delta_response(
             f"The model '{spec.name}' is of outcome '{spec.outcome}'; a shift of strength needs a "
             "model of outcome 'grade'."
         )
-    few = thinned(fit, _DRAWS)
+    few = thinned(fit, SOME_DRAWS)
     parts = [
         response_probability(few, patients="cohort", by=by, delta=float(delta)) for delta in deltas
     ]

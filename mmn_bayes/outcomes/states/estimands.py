@@ -11,10 +11,10 @@ from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.long_run import States
 from mmn_bayes.outcomes.states.design import at_steps
-from mmn_bayes.posterior.draws import as_draws, blanked, design_of, thinned
+from mmn_bayes.posterior.draws import SOME_DRAWS, as_draws, blanked, design_of, thinned
 from mmn_bayes.posterior.effect_ratios import require_part
 from mmn_bayes.posterior.groups import Groups, groups_of
-from mmn_bayes.posterior.new_patients import new_patients
+from mmn_bayes.posterior.new_patients import FEW_NEW_PATIENTS, new_patients
 from mmn_bayes.posterior.summary import PROBABILITY
 
 MEANINGS = {
@@ -25,9 +25,7 @@ MEANINGS = {
     "population": "of new patients from day 0 on: covariates as in this cohort",
 }
 Patients = Literal["cohort", "population"]
-_DRAWS = 1000  # evenly spaced: a step of a patient has a matrix
 _MOST_STEPS = 2000
-_NEW_PATIENTS = 200  # of a group, where patients have effects of their own to average over
 
 
 def state_occupancy(
@@ -142,7 +140,7 @@ def ever_left(
         raise ValueError(f"There is no state '{state}'; take one of {', '.join(part.levels)}.")
     place = part.levels.index(state)
     step = _steps_at(wanted, part)
-    fit, groups = thinned(fit, _DRAWS), groups_of(fit, by)
+    fit, groups = thinned(fit, SOME_DRAWS), groups_of(fit, by)
     found = []
     for steps, _, members in _transitions(fit, groups, int(step.max()), new=True):
         stays = np.cumprod(steps[..., place, place], axis=2)
@@ -178,7 +176,7 @@ def step_probability(fit: xr.DataTree, *, day: float = 0.0, by: str | None = Non
     """
     part = states_of(fit)
     step = int(_steps_at(_checked([day], "day"), part)[0])
-    fit, groups = thinned(fit, _DRAWS), groups_of(fit, by)
+    fit, groups = thinned(fit, SOME_DRAWS), groups_of(fit, by)
     found = []
     for steps, _, members in _transitions(fit, groups, step + 1, new=True):
         at = steps[:, :, step]
@@ -233,7 +231,7 @@ def _weighted(
     """Weighted sums over steps of the share in each state; weights are (asked, step)."""
     if patients not in MEANINGS:
         raise ValueError(f"patients is {patients!r}; it is 'cohort' or 'population'.")
-    fit, groups = thinned(fit, _DRAWS), groups_of(fit, by)
+    fit, groups = thinned(fit, SOME_DRAWS), groups_of(fit, by)
     n_steps, found = weight.shape[1] - 1, []
     rng = rng_of(fit, "states, filled in")
     seen = _seen(design_of(fit)) if patients == "cohort" else None
@@ -259,7 +257,7 @@ def _transitions(
     who, members = np.arange(design.sizes["patient"]), groups.members
     if new:
         averaged = spec.sharing or any(group.acts_on == "state" for group in spec.groups)
-        who, members = new_patients(groups, _NEW_PATIENTS if averaged else 1)
+        who, members = new_patients(groups, FEW_NEW_PATIENTS if averaged else 1)
     each, steps_of_each = np.arange(who.size), np.arange(n_steps)
     chosen = at_steps(
         design.isel(patient=who),
