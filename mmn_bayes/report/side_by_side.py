@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from mmn_bayes.posterior.new_patients import Patients
 
 OBSERVED = "observed"
@@ -10,6 +12,13 @@ OBSERVED = "observed"
 PATIENTS: Mapping[Patients, str] = {"cohort": "these patients", "population": "new patients"}
 NAIVE_LABELS = {True: "naive", False: "previously treated"}
 FIRST_GROUPS = ("naive", "yes")
+
+
+def first_groups_first(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return a table with the rows of naive patients, or of yes, before the others."""
+    return table.sort_values(
+        column, key=lambda groups: ~groups.isin(FIRST_GROUPS), kind="stable", ignore_index=True
+    )
 
 
 def group_label(by: str | None, value: Any) -> str:

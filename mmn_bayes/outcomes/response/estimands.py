@@ -13,6 +13,7 @@ from mmn_bayes.outcomes.response.rates import (
     rates_of_responses,
     rates_with,
     require_responses,
+    response_counts,
     setting,
     undefined_rate,
 )
@@ -199,13 +200,8 @@ def check_response(fit: xr.DataTree, by: str | None = None, level: float = 0.95)
         `reason` only where a row has no estimate.
     """
     table = summarise(replicated_response(fit, by), level=level, interval="eti")
-    design = design_of(fit)
-    response = design["response"].to_numpy()
-    observed = [
-        response[member & (response >= 0)].mean() if (response[member] >= 0).any() else np.nan
-        for member in groups_of(fit, by).members.values()
-    ]
-    table["observed"] = observed
+    counts = response_counts(fit, by).values()
+    table["observed"] = [own.events / own.n if own.n else np.nan for own in counts]
     covers = table["observed"].between(table["lower"], table["upper"]).astype("boolean")
     table["covers"] = covers.mask(table[["observed", "lower"]].isna().any(axis=1))
     columns = ["observed", "estimate", "lower", "upper", "level", "interval", "distribution"]

@@ -7,11 +7,11 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.data.random_streams import rng_of
-from mmn_bayes.data.response import judge
+from mmn_bayes.data.response import judge, reasons_in_words
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.posterior.draws import blanked, design_of, spec_of, thinned, without_numbers
-from mmn_bayes.posterior.groups import ALL, Groups
+from mmn_bayes.posterior.groups import ALL, Groups, groups_of
 from mmn_bayes.posterior.new_patients import NEW_PATIENTS, new_patients
 from mmn_bayes.posterior.posterior_predictive import (
     Occasions,
@@ -34,6 +34,51 @@ def require_responses(spec: ModelSpec) -> None:
             f"The model '{spec.name}' is of outcome '{spec.outcome}', not of responses of "
             f"patients; {cures[spec.outcome]}."
         )
+
+
+class ResponseCounts(NamedTuple):
+    """Patients of a group: responders, all who were judged, and who were not.
+
+    `not_judged` are those with too few affected muscles, to whom the rule does not apply.
+    """
+
+    events: int
+    n: int
+    missing: int
+    not_judged: int
+
+    @property
+    def unknown(self) -> int:
+        """All who were not judged, whatever the reason."""
+        return self.missing + self.not_judged
+
+
+def response_counts(fit: xr.DataTree, by: str | None) -> dict[object, ResponseCounts]:
+    """Count the responders that were observed.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "grade" or "response".
+    by
+        As for `groups_of`.
+
+    Returns
+    -------
+    dict of ResponseCounts
+        Of each group, by its label.
+    """
+    spec, design = spec_of(fit), design_of(fit)
+    require_responses(spec)
+    response = design["response"].to_numpy()
+    _, _, too_few, _ = reasons_in_words(spec.response)
+    not_judged = design["reason"].to_numpy() == too_few
+    counts = {}
+    for label, member in groups_of(fit, by).members.items():
+        events, n = int((response[member] == 1).sum()), int((response[member] >= 0).sum())
+        outside = int(not_judged[member].sum())
+        counts[label] = ResponseCounts(events, n, int(member.sum()) - n - outside, outside)
+    return counts
 
 
 def undefined_rate(fit: xr.DataTree) -> str:
