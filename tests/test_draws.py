@@ -1,11 +1,18 @@
 """Draws with names, what a fit carries, and random numbers by purpose."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
 
 from mmn_bayes.data.random_streams import KEYS, rng_of
-from mmn_bayes.posterior.draws import as_draws, drawn_from, spec_of
+from mmn_bayes.data.reading import read_cohort
+from mmn_bayes.data.restricting import of_patients
+from mmn_bayes.engine.design import make_design
+from mmn_bayes.model_file.model_spec import spec_to_toml
+from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.posterior.draws import as_draws, drawn_from, require_fit_of, spec_of
 from mmn_bayes.posterior.groups import Groups
 
 
@@ -53,6 +60,32 @@ def test_the_model_of_a_fit_is_parsed_once(models):
     other.attrs = {"spec_toml": text, "spec_name": "other"}
     assert spec_of(one) is spec_of(one)
     assert (spec_of(one).name, spec_of(other).name) == ("one", "other")
+
+
+@pytest.fixture
+def cohort(models):
+    return read_cohort(models.parent / "data" / "leger2008_cohort")
+
+
+def test_a_fit_is_of_the_cohort_that_gives_its_design(models, cohort):
+    spec = read_spec(models / "candidates_response.toml")
+    one = xr.DataTree.from_dict({"design": make_design(spec, cohort)})
+    one.attrs = {"spec_toml": spec_to_toml(spec), "spec_name": "one"}
+    require_fit_of(one, cohort)
+    changed = cohort.patients.assign(age_onset_years=cohort.patients["age_onset_years"] + 1)
+    other = replace(cohort, patients=changed)
+    with pytest.raises(ValueError, match=r"'one' is not of this cohort; give the one it is of"):
+        require_fit_of(one, other)
+    require_fit_of(one, other, covariates=False)
+    fewer = of_patients(cohort, cohort.patients["patient"][1:].tolist())
+    for some in (False, True):
+        with pytest.raises(ValueError, match="is not of this cohort"):
+            require_fit_of(one, fewer, some=some)
+    of_some = xr.DataTree.from_dict({"design": make_design(spec, fewer)})
+    of_some.attrs = one.attrs
+    require_fit_of(of_some, cohort, some=True)
+    with pytest.raises(ValueError, match="is not of this cohort; give"):
+        require_fit_of(of_some, cohort)
 
 
 def test_each_purpose_has_random_numbers_of_its_own(tree):

@@ -1,7 +1,9 @@
 """What a fit carries (its model, design and draws), and draws with names, made from it."""
 
 import tomllib
+import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -9,8 +11,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.data.restricting import of_patients
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.engine.design import fingerprint, historical_of, make_design
+from mmn_bayes.errors import CohortWarning
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.reading import parse_spec
 
@@ -80,6 +84,48 @@ def is_fit_of(
     own = spec_of(fit) if spec is None else spec
     design = make_design(own, data, historical)
     return fingerprint(own, design, int(fit.attrs["seed"])) == fit.attrs["fingerprint"]
+
+
+def require_fit_of(
+    fit: xr.DataTree, cohort: Cohort, *, covariates: bool = True, some: bool = False
+) -> None:
+    """Raise unless a fit is of a cohort, which would give its model the design that the fit has.
+
+    Parameters
+    ----------
+    fit, cohort
+        The fit, and the cohort.
+    covariates
+        Whether the covariates are compared too: a table of outcomes takes a cohort without them.
+    some
+        Whether the fit may be of some of the patients alone (`complete_cases`).
+
+    Raises
+    ------
+    DataError
+        When the model cannot use the cohort.
+    ValueError
+        When the fit is not of it.
+    """
+    spec, design, history = spec_of(fit), design_of(fit), history_of(fit)
+    if not covariates:
+        spec, history = replace(spec, predictors=(), historical=None), None
+    same = True
+    if some:
+        patients = design["patient"].to_numpy().tolist()
+        same = {*patients} <= {*cohort.patients["patient"]}
+        cohort = of_patients(cohort, patients)
+    if same:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CohortWarning)  # who has no part was said at the fit
+            made = make_design(spec, cohort, history)
+        kept = made.drop_vars("effect", errors="ignore").variables  # without names of covariates
+        same = all(name in design and design[name].variable.equals(kept[name]) for name in kept)
+    if not same:
+        nor = ", nor of some of its patients" if some else ""
+        raise ValueError(
+            f"The fit of '{spec.name}' is not of this cohort{nor}; give the one it is of."
+        )
 
 
 def design_of_grades(fit: xr.DataTree) -> xr.Dataset:

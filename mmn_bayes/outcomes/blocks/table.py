@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmn_bayes.data.margins import BLOCK_GROUPS, BLOCK_KINDS, block_counts
+from mmn_bayes.data.margins import BLOCK_GROUPS, BLOCK_KINDS
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.outcomes.blocks.estimands import (
@@ -16,7 +15,7 @@ from mmn_bayes.outcomes.blocks.estimands import (
     unanswerable,
 )
 from mmn_bayes.outcomes.blocks.observed import MEAN_CHANGE, block_changes, observed_blocks
-from mmn_bayes.posterior.draws import design_of, spec_of
+from mmn_bayes.posterior.draws import design_of, require_fit_of, spec_of
 from mmn_bayes.posterior.effect_ratios import require_part
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS
@@ -94,18 +93,8 @@ def _require_of(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[ModelSpec]:
     names = [spec.name for spec in specs]
     if len(set(names)) < len(names):
         raise ValueError(f"Two of the models have one name: {', '.join(names)}.")
-    counts = block_counts(cohort, specs[0].response).set_index("patient")
-    change = counts["follow_up"] - counts["baseline"]
-    for fit, name in zip(fits, names, strict=True):
-        design = design_of(fit)
-        seen = design["blocks_after"].to_numpy() >= 0
-        own = (design["blocks_after"] - design["blocks_before"]).to_numpy()
-        theirs = change.reindex(design["patient"].to_numpy()).to_numpy()
-        if not np.array_equal(np.where(seen, own, np.nan), theirs, equal_nan=True):
-            raise ValueError(
-                f"The fit of '{name}' is not of this cohort, nor of some of its patients; give the "
-                "one it is of."
-            )
+    for fit in fits:
+        require_fit_of(fit, cohort, covariates=False, some=True)
     return specs
 
 

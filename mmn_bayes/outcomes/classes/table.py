@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from mmn_bayes.data.margins import follow_up_years
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.model_file.long_run import Classes
-from mmn_bayes.outcomes.classes.design import last_status
 from mmn_bayes.outcomes.classes.estimands import class_probability, simultaneous_intervals
 from mmn_bayes.outcomes.classes.observed import (
     EXACT,
@@ -19,7 +17,7 @@ from mmn_bayes.outcomes.classes.observed import (
     observed_classes,
 )
 from mmn_bayes.outcomes.observed_rates import rate_interval
-from mmn_bayes.posterior.draws import design_of, spec_of
+from mmn_bayes.posterior.draws import design_of, require_fit_of, spec_of
 from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.side_by_side import OBSERVED, group_label
 
@@ -115,18 +113,8 @@ def _require_of(cohort: Cohort, fits: Sequence[xr.DataTree]) -> Classes:
     names = [spec_of(fit).name for fit in fits]
     if len(set(names)) < len(names):
         raise ValueError(f"Two of the models have one name: {', '.join(names)}.")
-    known = last_status(cohort, first.from_day)
     for fit in fits:
-        design = design_of(fit)
-        patients = design["patient"].to_numpy()
-        own = pd.Index(known.reindex(patients).to_numpy(dtype=object))
-        code = pd.Index(first.levels).get_indexer(own)
-        every = np.isin(patients, known.index).all()
-        if not every or not np.array_equal(code, design["class_code"].to_numpy()):
-            raise ValueError(
-                f"The fit of '{spec_of(fit).name}' is not of this cohort, nor of some of its "
-                "patients; give the one it is of."
-            )
+        require_fit_of(fit, cohort, covariates=False, some=True)
     return first
 
 
