@@ -12,9 +12,10 @@ from statsmodels.stats.proportion import proportion_confint
 
 from mmn_bayes.data.aligning import align_responses, require_columns
 
+EXACT = "clopper-pearson"
 # Our names of the intervals that statsmodels has, and what it calls them.
 _OF_STATSMODELS = {
-    "clopper-pearson": "beta",
+    EXACT: "beta",
     "wilson": "wilson",
     "jeffreys": "jeffreys",
     "agresti-coull": "agresti_coull",
@@ -194,7 +195,7 @@ def _mid_p(events: int, n: int, level: float) -> tuple[float, float]:
 
 
 def rate_row(
-    events: int, n: int, missing: int, *, method: str = "clopper-pearson", level: float
+    events: int, n: int, missing: int, *, method: str = EXACT, level: float
 ) -> dict[str, Any]:
     """Return a row of a table of rates, without `synthetic`.
 

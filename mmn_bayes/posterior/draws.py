@@ -2,7 +2,7 @@
 
 import tomllib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -29,6 +29,22 @@ EVERYBODY = "group"  # the dim of groups where there is but one, of all patients
 def spec_of(fit: xr.DataTree) -> ModelSpec:
     """Return the specification that a fit carries."""
     return _parsed(fit.attrs["spec_toml"], fit.attrs["spec_name"])
+
+
+def specs_of(fits: Sequence[xr.DataTree]) -> list[ModelSpec]:
+    """Return the specifications of fits of different models.
+
+    Raises
+    ------
+    ValueError
+        When it is no list of fits, or two models have one name.
+    """
+    if not all("spec_toml" in getattr(fit, "attrs", ()) for fit in fits):
+        raise ValueError("Give a list of fits, such as [one, another], and nothing else in it.")
+    names = [str(fit.attrs["spec_name"]) for fit in fits]
+    if len(set(names)) < len(names):
+        raise ValueError(f"Two of the models have one name: {', '.join(names)}.")
+    return [spec_of(fit) for fit in fits]
 
 
 @lru_cache(maxsize=64)

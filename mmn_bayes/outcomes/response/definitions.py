@@ -11,7 +11,7 @@ from mmn_bayes.data.definitions import Definition, definition_grid
 from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.data.response import NOT_GRADED, Judged, judge
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.outcomes.response.rates import undefined_rate
+from mmn_bayes.outcomes.response.rates import Counted, rates_of_groups, undefined_rate
 from mmn_bayes.posterior.draws import SOME_DRAWS, as_draws, blanked, design_of, spec_of, thinned
 from mmn_bayes.posterior.groups import groups_of
 from mmn_bayes.posterior.new_patients import new_patients
@@ -110,11 +110,8 @@ def response_by_definition(
                     seen = seen_under(spec, design, chosen[place])
                     evaluable = evaluable | seen.evaluable
                     response = np.where(seen.evaluable, seen.response, response)
-                for column, member in enumerate(members.values()):
-                    of = evaluable[:, member].sum(axis=1)
-                    events = (response & evaluable)[:, member].sum(axis=1)
-                    share = np.where(of > 0, events / np.maximum(of, 1), np.nan)
-                    rates[panels.draws, place, column] = share
+                counted = Counted(evaluable, response & evaluable)
+                rates[panels.draws, place] = rates_of_groups(counted, members)
     return as_draws(
         fit,
         blanked(fit, rates),

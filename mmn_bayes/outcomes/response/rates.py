@@ -131,6 +131,16 @@ def judged_blocks(
         yield panels.draws, Counted(evaluable, response)
 
 
+def rates_of_groups(counted: Counted, members: Mapping[object, np.ndarray]) -> np.ndarray:
+    """Responders among the evaluable; shape (draw, group), missing where nobody is evaluable."""
+    rates = []
+    for member in members.values():
+        evaluable = counted.evaluable[:, member].sum(axis=1)
+        responders = counted.response[:, member].sum(axis=1)
+        rates.append(np.where(evaluable > 0, responders / np.maximum(evaluable, 1), np.nan))
+    return np.stack(rates, axis=1)
+
+
 def rates_of_blocks(
     fit: xr.DataTree,
     blocks: Iterator[tuple[slice, Counted]],
@@ -143,12 +153,7 @@ def rates_of_blocks(
     posterior = fit["posterior"]
     rates = np.full((posterior.sizes["chain"] * posterior.sizes["draw"], len(members)), np.nan)
     for draws, counted in blocks:
-        for column, member in enumerate(members.values()):
-            evaluable = counted.evaluable[:, member].sum(axis=1)
-            responders = counted.response[:, member].sum(axis=1)
-            rates[draws, column] = np.where(
-                evaluable > 0, responders / np.maximum(evaluable, 1), np.nan
-            )
+        rates[draws] = rates_of_groups(counted, members)
     return blanked(fit, rates)
 
 
