@@ -149,14 +149,9 @@ def leaving_table(
     model = summarise(drawn, level=level, interval="eti").assign(
         source=f"model, {PATIENTS['population']}", state=state, meaning=drawn.attrs["meaning"]
     )
-    counted = observed_leaving(
-        *(on_clock(cohort, states.since),),
-        levels=states.levels,
-        state=state,
-        days=days,
-        level=level,
-    )
-    observed = counted.assign(source=KAPLAN_MEIER, meaning="of those first seen in it, since then")
+    counted = on_clock(cohort, states.since)
+    leaving = observed_leaving(counted, levels=states.levels, state=state, days=days, level=level)
+    observed = leaving.assign(source=KAPLAN_MEIER, meaning="of those first seen in it, since then")
     table = pd.concat([observed, model], ignore_index=True)
     table = table.sort_values("day", kind="stable", ignore_index=True)
     return _laid_out(table, ["day", "state", "source"], table["day"] > _last_day(fit))
