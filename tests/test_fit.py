@@ -33,12 +33,12 @@ from mmn_bayes.outcomes.response.estimands import (
 )
 from mmn_bayes.outcomes.response.observed import observed_response
 from mmn_bayes.posterior.diagnostics import diagnose, require_converged
+from mmn_bayes.posterior.draws import spec_of
 from mmn_bayes.posterior.posterior_predictive import (
     planned_occasions,
     position_in_patient,
     recorded_occasions,
     replicate_panels,
-    spec_of,
 )
 from mmn_bayes.posterior.prior_predictive import draw_prior, implied_by_prior
 from mmn_bayes.posterior.summary import summarise

@@ -18,7 +18,7 @@ from mmn_bayes.errors import CohortWarning
 from mmn_bayes.exposure.confounding import confounding_bound, sd_within_patients
 from mmn_bayes.exposure.identifiability import change_by_part, time_against_infusions
 from mmn_bayes.model_file.reading import parse_spec, read_spec
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.prior_predictive import prior_of
 from mmn_bayes.simulation.recipe import with_compartment
 from mmn_bayes.studies.known_truth import simulated

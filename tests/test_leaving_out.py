@@ -20,9 +20,9 @@ from mmn_bayes.errors import CohortWarning
 from mmn_bayes.exposure.variants_table import variants_table
 from mmn_bayes.model_file.reading import parse_spec, read_spec
 from mmn_bayes.outcomes.response.loo import left_out_response
+from mmn_bayes.posterior.draws import design_of
 from mmn_bayes.posterior.loo import compare_models, left_out_by_importance
 from mmn_bayes.posterior.patient_density import patient_log_likelihood
-from mmn_bayes.posterior.posterior_predictive import design_of
 from mmn_bayes.studies.exact_loo import importance_against_exact, leave_patients_out
 from mmn_bayes.studies.known_truth import simulated
 

@@ -18,7 +18,7 @@ from mmn_bayes.data.published import read_published
 from mmn_bayes.model_file.model_spec import spec_to_toml
 from mmn_bayes.model_file.reading import parse_spec, read_spec
 from mmn_bayes.outcomes.response import table as tables
-from mmn_bayes.posterior.posterior_predictive import spec_of
+from mmn_bayes.posterior.draws import spec_of
 from mmn_bayes.report import fit_files, formatting, store, style
 
 ROOT = Path(__file__).resolve().parents[1]

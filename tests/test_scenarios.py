@@ -31,7 +31,7 @@ from mmn_bayes.model_file.reading import parse_spec, read_spec
 from mmn_bayes.outcomes.grade.grade_distribution import grade_shares, observed_shares
 from mmn_bayes.outcomes.grade.patient_figure import patient_figure
 from mmn_bayes.outcomes.response.estimands import response_probability
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.prior_predictive import prior_of
 from mmn_bayes.posterior.summary import contrast
 from mmn_bayes.report.formatting import to_text

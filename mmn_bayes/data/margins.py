@@ -7,7 +7,7 @@ from mmn_bayes.data.response import HasResponseRule, ResponseRule, judged_patien
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.errors import DataError
 
-YEAR = 365.25
+YEAR = 365.25  # days
 
 # A long-term status, and the published quantity that counts it.
 CLASS_QUANTITIES = {"remission": "remission", "dependent": "dependent", "other": "other_long_term"}

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mmn_bayes.data.exposure import infusions_of
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.data.schedules import courses
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.errors import CohortWarning
@@ -151,7 +152,7 @@ def with_blanks(cohort: Cohort, columns: Collection[str], *, share: float, seed:
             f"A share of {share} of {len(patients)} patients is {n_gone}; blank some, not all."
         )
     for name in names:
-        rng = np.random.default_rng([seed, *name.encode()])
+        rng = rng_of(seed, "covariates, blanked", *name.encode())
         gone = rng.choice(len(patients), size=n_gone, replace=False)
         patients[name] = patients[name].mask(np.isin(np.arange(len(patients)), gone))
     title = f"{cohort.title or 'Cohort'}, {', '.join(names)} blanked for {n_gone} patients"

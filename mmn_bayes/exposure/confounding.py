@@ -10,17 +10,17 @@ from mmn_bayes.data.exposure import dose_in_effect
 from mmn_bayes.engine.design import recorded_infusions
 from mmn_bayes.exposure.kernel import compartment_of
 from mmn_bayes.model_file.model_spec import Exposure
-from mmn_bayes.posterior.posterior_predictive import (
+from mmn_bayes.posterior.draws import (
+    FEW_DRAWS,
+    as_draws,
+    attributes_of_draws,
     design_of,
     design_of_grades,
-    drawn_from,
     grade_gap,
     spec_of,
     thinned,
 )
 from mmn_bayes.posterior.summary import summarise
-
-_DRAWS = 400  # evenly spaced: each has its own half-lives, and its own least squares
 
 
 def confounding_bound(
@@ -84,10 +84,10 @@ def confounding_bound(
     if not ((sizes > 0) & np.isfinite(sizes)).all() or not (np.abs(rs) < 1).all():
         raise ValueError("Give grades above 0, and correlations between -1 and 1.")
     (exposure,) = spec.exposures
-    fit = thinned(fit, _DRAWS)
+    fit = thinned(fit, FEW_DRAWS)
     posterior = fit["posterior"].to_dataset()
     spread = sd_within_patients(fit, exposure)
-    about = {"synthetic": bool(fit.attrs["synthetic"]), "distribution": drawn_from(fit)}
+    about = attributes_of_draws(fit, f"effect of {exposure.name}, in grades")
     effect = (posterior[exposure.name] / grade_gap(fit)).assign_attrs(about)
     # What U of size 1 and correlation 1 must be, to make the effect of a draw vanish.
     needed = summarise((effect * spread).assign_attrs(about), level=level, interval="eti").iloc[0]
@@ -152,8 +152,7 @@ def sd_within_patients(fit: xr.DataTree, exposure: Exposure) -> xr.DataArray:
             f"The exposure '{exposure.name}' does not vary within patients beyond the course of "
             "time: its effect rests on the prior, and no bound can be given."
         )
-    coords = {name: posterior[name].to_numpy() for name in ("chain", "draw")}
-    return xr.DataArray(spreads, dims=("chain", "draw"), coords=coords)
+    return as_draws(fit, spreads, {}, quantity=f"sd of {exposure.name} within patients")
 
 
 def _residual_sd(measure: np.ndarray, time: list[np.ndarray], patient: np.ndarray) -> float:

@@ -8,7 +8,7 @@ import xarray as xr
 from mmn_bayes.data.schedules import courses, no_infusions, schedule
 from mmn_bayes.engine.design import recorded_infusions
 from mmn_bayes.outcomes.response.estimands import response_probability
-from mmn_bayes.posterior.posterior_predictive import design_of_grades, spec_of
+from mmn_bayes.posterior.draws import design_of_grades, spec_of
 
 
 def dose_response(

@@ -9,7 +9,7 @@ import xarray as xr
 from mmn_bayes.data.exposure import days_since_last_infusion
 from mmn_bayes.data.schedules import courses, scenario_table
 from mmn_bayes.engine.design import recorded_infusions
-from mmn_bayes.posterior.posterior_predictive import design_of_grades
+from mmn_bayes.posterior.draws import design_of_grades
 
 _ONE_SIDED = ("days since the last infusion", "day with nothing infused so far")
 

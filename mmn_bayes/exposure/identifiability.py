@@ -12,12 +12,11 @@ from mmn_bayes.engine.design import at_rows
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.distributions import DISTRIBUTIONS
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.posterior.groups import Groups, groups_of
-from mmn_bayes.posterior.posterior_predictive import design_of_grades, drawn_from, spec_of, thinned
-from mmn_bayes.posterior.prior_predictive import draw_prior
+from mmn_bayes.posterior.draws import SOME_DRAWS, as_draws, design_of_grades, spec_of, thinned
+from mmn_bayes.posterior.groups import groups_of
+from mmn_bayes.posterior.prior_predictive import prior_of
 from mmn_bayes.posterior.summary import summarise
 
-_DRAWS = 1000  # evenly spaced, at most
 TIME, INFUSIONS, BOTH = "time", "infusions", "both"
 LITTLE, MOST = 0.25, 0.75  # of the prior's variance that the data remove
 ALONG = 0.7  # a correlation from which two parameters are not told apart
@@ -47,14 +46,32 @@ def change_by_part(fit: xr.DataTree, *, by: str | None = None) -> xr.DataArray:
         When the fit has no grades, or `by` makes no groups.
     """
     spec, design = spec_of(fit), design_of_grades(fit)
-    groups = groups_of(fit, by)
-    posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
-    drawn = _changes(spec, design, posterior, groups)
-    return drawn.assign_attrs(
-        synthetic=bool(fit.attrs["synthetic"]),
-        distribution=drawn_from(fit),
-        quantity=f"change of strength by day {spec.response.follow_up_day:g}, in grades",
-    )
+    groups, fit = groups_of(fit, by), thinned(fit, SOME_DRAWS)
+    rule, n_site = spec.response, design.sizes["site"]
+    site = np.tile(np.arange(n_site), 2)
+    day = np.repeat([rule.baseline_day, rule.follow_up_day], n_site)
+    rows = at_rows(design, spec, site, day, np.full(site.size, NOT_GRADED))
+    order = np.argsort(rows["position_of_row"].to_numpy())
+    number = groups.number[design["patient_of_site"].to_numpy()]
+    draws = fit["posterior"].to_dataset()
+    noise = draws["noise"].to_numpy().reshape(-1, 1) if spec.noise is not None else 1.0
+    without = draws.assign({e.name: xr.zeros_like(draws[e.name]) for e in spec.exposures})
+    found = {}
+    for part, own in ((BOTH, draws), (TIME, without)):
+        # Effects of days nobody was graded on: the same ones in both, so that they cancel.
+        rng = np.random.default_rng(0)
+        names = ["eta_without_site", "scaled_cutpoints"]
+        blocks = predict(spec, rows, own, names, purpose="recover", rng=rng)
+        eta, cutpoints = (np.concatenate(v) for v in zip(*(b for _, b in blocks), strict=True))
+        gap = np.diff(cutpoints[:, 0], axis=-1).mean(axis=-1)[:, None] * noise
+        change = (eta[:, order[n_site:]] - eta[:, order[:n_site]]) * noise / gap
+        found[part] = np.stack(
+            [change[:, number == g].mean(axis=1) for g in range(len(groups.members))], axis=-1
+        )
+    parts = np.stack([found[TIME], found[BOTH] - found[TIME], found[BOTH]], axis=1)
+    dims = {"part": [TIME, INFUSIONS, BOTH], **groups.dims}
+    quantity = f"change of strength by day {rule.follow_up_day:g}, in grades"
+    return as_draws(fit, parts, dims, quantity=quantity)
 
 
 def time_against_infusions(
@@ -89,10 +106,12 @@ def time_against_infusions(
     ValueError
         When the fit has no grades or no exposure, or `by` makes no groups.
     """
-    spec, design = spec_of(fit), design_of_grades(fit)
+    spec = spec_of(fit)
+    design_of_grades(fit)
     if not spec.exposures:
         raise ValueError(f"The model '{spec.name}' has no exposure to be told from time.")
-    prior = draw_prior(spec, design, draws=_DRAWS, seed=seed)
+    prior_fit = prior_of(fit, seed=seed, draws=SOME_DRAWS)
+    prior = prior_fit["posterior"].to_dataset()
     posterior = fit["posterior"].to_dataset()
     both = {TIME: _named(spec, posterior, TIME), INFUSIONS: _named(spec, posterior, INFUSIONS)}
     before = {of: _named(spec, prior, of) for of in both}
@@ -106,50 +125,9 @@ def time_against_infusions(
                 along = max(partners, key=lambda n: abs(partners[n]))
                 row |= {"goes_along_with": along, "correlation": partners[along]}
             rows.append(row | {"says": _parameter_says(row)})
-    groups = groups_of(fit, by)
-    rows += _part_rows(change_by_part(fit, by=by), _changes(spec, design, prior, groups), by, level)
+    change, before_change = (change_by_part(tree, by=by) for tree in (fit, prior_fit))
+    rows += _part_rows(change, before_change, by, level)
     return pd.DataFrame(rows).assign(synthetic=bool(fit.attrs["synthetic"]))
-
-
-def _changes(
-    spec: ModelSpec, design: xr.Dataset, draws: xr.Dataset, groups: Groups
-) -> xr.DataArray:
-    """Mean change of strength of each group, in grades, with and without the exposures."""
-    rule, n_site = spec.response, design.sizes["site"]
-    site = np.tile(np.arange(n_site), 2)
-    day = np.repeat([rule.baseline_day, rule.follow_up_day], n_site)
-    rows = at_rows(design, spec, site, day, np.full(site.size, NOT_GRADED))
-    order = np.argsort(rows["position_of_row"].to_numpy())
-    number = groups.number[design["patient_of_site"].to_numpy()]
-    shape = (draws.sizes["chain"], draws.sizes["draw"])
-    noise = draws["noise"].to_numpy().reshape(-1, 1) if spec.noise is not None else 1.0
-    without = draws.assign({e.name: xr.zeros_like(draws[e.name]) for e in spec.exposures})
-    found = {}
-    for part, own in ((BOTH, draws), (TIME, without)):
-        # Effects of days nobody was graded on: the same ones in both, so that they cancel.
-        rng = np.random.default_rng(0)
-        blocks = predict(
-            *(spec, rows, own, ["eta_without_site", "scaled_cutpoints"]), purpose="recover", rng=rng
-        )
-        eta, cutpoints = (np.concatenate(v) for v in zip(*(b for _, b in blocks), strict=True))
-        gap = np.diff(cutpoints[:, 0], axis=-1).mean(axis=-1)[:, None] * noise
-        change = (eta[:, order[n_site:]] - eta[:, order[:n_site]]) * noise / gap
-        found[part] = np.stack(
-            [change[:, number == g].mean(axis=1) for g in range(len(groups.members))], axis=-1
-        )
-    parts = np.stack([found[TIME], found[BOTH] - found[TIME], found[BOTH]], axis=1)
-    name = groups.by or "group"
-    drawn = xr.DataArray(
-        parts.reshape(*shape, 3, len(groups.members)),
-        dims=("chain", "draw", "part", name),
-        coords={
-            "chain": draws["chain"].to_numpy(),
-            "draw": draws["draw"].to_numpy(),
-            "part": [TIME, INFUSIONS, BOTH],
-            name: list(groups.members),
-        },
-    )
-    return drawn if groups.by else drawn.isel({name: 0}, drop=True)
 
 
 def _named(spec: ModelSpec, draws: xr.Dataset, of: str) -> dict[str, xr.DataArray]:

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.model_file.prior import Prior
-from mmn_bayes.posterior.posterior_predictive import spec_of
+from mmn_bayes.posterior.draws import attributes_of_draws, spec_of
 
 _POINTS = 400  # of a cycle, over which a mean is taken
 
@@ -41,11 +41,7 @@ def dose_in_effect_kernel(fit: xr.DataTree, days: Sequence[float]) -> xr.DataArr
     if own.half_effect is not None:
         size = size / own.half_effect
     drawn = (size * share).transpose("chain", "draw", "day").rename("kernel")
-    return drawn.assign_attrs(
-        synthetic=bool(fit.attrs["synthetic"]),
-        distribution=str(fit.attrs.get("distribution", "posterior")),
-        quantity="effect of 1 g/kg so many days after it",
-    )
+    return drawn.assign_attrs(attributes_of_draws(fit, "effect of 1 g/kg so many days after it"))
 
 
 class Compartment(NamedTuple):
@@ -134,10 +130,11 @@ def wearing_off_curve(
     cycle = (np.arange(_POINTS) + 0.5) * every_days / _POINTS
     share = _with_draws(effect(asked) / effect(cycle).mean("day"), fit)
     return share.transpose("chain", "draw", "day").assign_attrs(
-        synthetic=bool(fit.attrs["synthetic"]),
-        distribution=str(fit.attrs.get("distribution", "posterior")),
-        quantity=f"share of the mean effect of {dose_g_per_kg:g} g/kg every {every_days:g} days "
-        "that is left so many days after the last infusion",
+        attributes_of_draws(
+            fit,
+            f"share of the mean effect of {dose_g_per_kg:g} g/kg every {every_days:g} days that is "
+            "left so many days after the last infusion",
+        )
     )
 
 
@@ -196,10 +193,11 @@ def dose_to_keep(
         of_usual = own.half_effect * effect / (1.0 - effect) / usual
     needed = _with_draws(of_usual * dose_g_per_kg * (lowest(every_days) / lowest(asked)), fit)
     return needed.transpose("chain", "draw", "every_days").assign_attrs(
-        synthetic=bool(fit.attrs["synthetic"]),
-        distribution=str(fit.attrs.get("distribution", "posterior")),
-        quantity=f"dose of a course that keeps {share:g} of the effect that {dose_g_per_kg:g} g/kg "
-        f"every {every_days:g} days have before the next",
+        attributes_of_draws(
+            fit,
+            f"dose of a course that keeps {share:g} of the effect that {dose_g_per_kg:g} g/kg "
+            f"every {every_days:g} days have before the next",
+        )
     )
 
 

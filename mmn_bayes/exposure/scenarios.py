@@ -7,23 +7,17 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.engine.scenario_design import with_infusions
 from mmn_bayes.exposure.extrapolation import beyond
 from mmn_bayes.outcomes.grade.grade_distribution import SiteDays, mean_cdf
+from mmn_bayes.posterior.draws import FEW_DRAWS, as_draws, design_of_grades, spec_of, thinned
 from mmn_bayes.posterior.groups import Groups, groups_of
-from mmn_bayes.posterior.posterior_predictive import (
-    choose_patients,
-    design_of_grades,
-    drawn_from,
-    spec_of,
-    thinned,
-)
+from mmn_bayes.posterior.new_patients import FEW_NEW_PATIENTS, new_patients
+from mmn_bayes.posterior.posterior_predictive import choose_patients
 from mmn_bayes.posterior.summary import PROBABILITY
 
-_DRAWS = 400  # of the fit, evenly spaced
-_NEW_PATIENTS = (
-    200  # a draw and group; the same ones in every scenario, so that contrasts are sharp
-)
+EXPECTED_GRADE = "expected grade, in steps of the scale above its lowest"
 MEANINGS = {
     "cohort": "mean over the muscles of these patients, each with its own effects",
     "population": "mean over the muscles of new patients: fresh effects; covariates and muscles as "
@@ -136,13 +130,9 @@ def _chosen(
         groups = groups_of(fit, by)
         if patients == "cohort":
             return None, groups, dict(groups.members)
-        rng = np.random.default_rng([int(fit.attrs["seed"]), *b"scenario patients"])
-        who, members, total = [], {}, _NEW_PATIENTS * len(groups.members)
-        for number, (label, member) in enumerate(groups.members.items()):
-            own = np.resize(rng.permutation(np.flatnonzero(member)), _NEW_PATIENTS)
-            who.append(own)
-            members[label] = np.arange(total) // _NEW_PATIENTS == number
-        return np.concatenate(who), groups, members
+        rng = rng_of(fit, "scenarios, whom new patients are like")
+        who, members = new_patients(groups, FEW_NEW_PATIENTS, rng)
+        return who, groups, members
     where = np.flatnonzero(design["patient"].to_numpy() == patients)
     if where.size == 0:
         raise ValueError(
@@ -172,65 +162,54 @@ def _shares(
     n_groups, n_cells = len(members), days.size * len(members)
     day, which = np.repeat(np.arange(days.size), site.size), np.tile(site, days.size)
     pairs = SiteDays(which, days[day], day * n_groups + group[which], n_cells)
-    posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
-    rng = np.random.default_rng([int(fit.attrs["seed"]), *b"trajectory"])
+    fit = thinned(fit, FEW_DRAWS)
+    rng = rng_of(fit, "scenarios, new effects")
     new = patients == "population"
-    below = mean_cdf(spec, design, posterior, pairs, rng, new_members=new)
-    return _laid_out(fit, below, posterior, days, groups, members, design, patients)
+    below = mean_cdf(spec, design, fit["posterior"].to_dataset(), pairs, rng, new_members=new)
+    below = below.reshape(len(below), days.size, n_groups, -1)
+    return _laid_out(fit, below, {"day": days, **groups.dims}, members, design, patients)
 
 
 def _laid_out(
     fit: xr.DataTree,
     below: np.ndarray,
-    posterior: xr.Dataset,
-    days: np.ndarray,
-    groups: Groups,
+    dims: dict[str, Any],
     members: dict[Any, np.ndarray],
     design: xr.Dataset,
     patients: str,
 ) -> xr.Dataset:
-    """All that follows from the mean probability of at most each grade; (draw, cell, threshold)."""
-    scale, name = list(spec_of(fit).scale), groups.by or "group"
-    sizes = (posterior.sizes["chain"], posterior.sizes["draw"], days.size, len(members))
-    below = below.reshape(*sizes, len(scale) - 1)
-    coords = {
-        "chain": posterior["chain"].to_numpy(),
-        "draw": posterior["draw"].to_numpy(),
-        "day": days,
-        name: list(members),
-    }
-    dims = ("chain", "draw", "day", name)
+    """All that follows from mean probabilities of at most each grade: (draw, *dims, threshold)."""
     owner = design["patient_of_site"].to_numpy()
     per_patient = [member[owner].sum() / max(member.sum(), 1) for member in members.values()]
     expected = (1.0 - below).sum(axis=-1)
-    one = np.ones_like(below[..., :1])
-    at_least = np.concatenate([one, 1.0 - below], axis=-1)
+    at_least = np.concatenate([np.ones_like(below[..., :1]), 1.0 - below], axis=-1)
+    kind = patients if patients in ("cohort", "population") else "one"
+    meaning = MEANINGS[kind].format(label=patients)
+
+    def drawn(values: np.ndarray, quantity: str) -> xr.DataArray:
+        return as_draws(fit, values, dims, quantity=quantity, meaning=meaning)
+
+    def shares(values: np.ndarray, quantity: str) -> xr.DataArray:
+        of_grades = {**dims, "grade": list(spec_of(fit).scale)}
+        return as_draws(
+            fit, values, of_grades, quantity=quantity, meaning=meaning, support=PROBABILITY
+        )
+
     whole = xr.Dataset(
         {
-            "grade_share": ((*dims, "grade"), np.diff(below, axis=-1, prepend=0.0, append=1.0)),
-            "at_least": ((*dims, "grade"), at_least),
-            "expected_grade": (dims, expected),
-            "expected_sum": (dims, expected * np.array(per_patient)),
-        },
-        coords={**coords, "grade": scale},
-    ).transpose("chain", "draw", name, "day", "grade")
-    kind = patients if patients in ("cohort", "population") else "one"
-    whole.attrs = {
-        "synthetic": bool(fit.attrs["synthetic"]),
-        "distribution": drawn_from(fit),
-        "meaning": MEANINGS[kind].format(label=patients),
-    }
-    quantities = {
-        "grade_share": "share of muscles at each grade",
-        "at_least": "share of muscles at each grade or above",
-        "expected_grade": "expected grade, in steps of the scale above its lowest",
-        "expected_sum": "expected sum score of the muscles graded in a patient",
-    }
-    for variable, words in quantities.items():
-        whole[variable].attrs["quantity"] = words
-        if variable in ("grade_share", "at_least"):
-            whole[variable].attrs["support"] = PROBABILITY
-    return whole if groups.by else whole.isel({name: 0}, drop=True)
+            "grade_share": shares(
+                np.diff(below, axis=-1, prepend=0.0, append=1.0), "share of muscles at each grade"
+            ),
+            "at_least": shares(at_least, "share of muscles at each grade or above"),
+            "expected_grade": drawn(expected, EXPECTED_GRADE),
+            "expected_sum": drawn(
+                expected * np.array(per_patient),
+                "expected sum score of the muscles graded in a patient",
+            ),
+        }
+    ).transpose("chain", "draw", ..., "day", "grade")
+    about = whole["expected_sum"].attrs
+    return whole.assign_attrs({key: about[key] for key in ("synthetic", "distribution", "meaning")})
 
 
 def patient_course(fit: xr.DataTree, patient: str, days: Sequence[float]) -> xr.DataArray:
@@ -263,28 +242,14 @@ def patient_course(fit: xr.DataTree, patient: str, days: Sequence[float]) -> xr.
         raise ValueError(
             "There is no graded muscle of that patient; give the identifier of one of the fit."
         )
-    posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
+    fit = thinned(fit, FEW_DRAWS)
     cell = np.arange(site.size * asked.size)
     pairs = SiteDays(np.repeat(site, asked.size), np.tile(asked, site.size), cell, cell.size)
-    rng = np.random.default_rng([int(fit.attrs["seed"]), *b"patient course"])
-    expected = (1.0 - mean_cdf(spec, design, posterior, pairs, rng)).sum(axis=-1)
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"], site.size, asked.size)
-    return xr.DataArray(
-        expected.reshape(shape),
-        dims=("chain", "draw", "site", "day"),
-        coords={
-            **{name: posterior[name].to_numpy() for name in ("chain", "draw")},
-            "day": asked,
-            "muscle": (
-                "site",
-                design["muscle"].to_numpy()[design["muscle_of_site"].to_numpy()[site]],
-            ),
-            "side": ("site", design["side_of_site"].to_numpy()[site]),
-        },
-        attrs={
-            "synthetic": bool(fit.attrs["synthetic"]),
-            "distribution": drawn_from(fit),
-            "quantity": "expected grade, in steps of the scale above its lowest",
-            "patient": patient,
-        },
-    )
+    rng = rng_of(fit, "course of a patient, effects of new days")
+    below = mean_cdf(spec, design, fit["posterior"].to_dataset(), pairs, rng)
+    expected = (1.0 - below).sum(axis=-1)
+    muscle = design["muscle"].to_numpy()[design["muscle_of_site"].to_numpy()[site]]
+    course = as_draws(fit, expected, {"site": None, "day": asked}, quantity=EXPECTED_GRADE)
+    return course.assign_coords(
+        muscle=("site", muscle), side=("site", design["side_of_site"].to_numpy()[site])
+    ).assign_attrs(patient=patient)

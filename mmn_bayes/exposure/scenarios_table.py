@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.data.margins import YEAR
 from mmn_bayes.exposure.extrapolation import extrapolation
 from mmn_bayes.outcomes.response.estimands import response_probability
+from mmn_bayes.posterior.draws import design_of_grades, spec_of
 from mmn_bayes.posterior.groups import ALL, groups_of
-from mmn_bayes.posterior.posterior_predictive import design_of_grades, spec_of
 from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.side_by_side import group_label
 
 AS_INFUSED = "as infused"
-DAYS_A_YEAR = 365.25
 PUBLISHED = "published: historical placebo"
 
 
@@ -176,7 +176,7 @@ def yearly_change_table(
     parts = []
     for first, last in periods:
         start, end = drawn.sel(day=first, drop=True), drawn.sel(day=[last])
-        change = (end[[quantity]] - start[[quantity]]) / ((last - first) / DAYS_A_YEAR)
+        change = (end[[quantity]] - start[[quantity]]) / ((last - first) / YEAR)
         change[quantity].attrs = drawn[quantity].attrs
         change["extrapolated"] = end["extrapolated"] | start["extrapolated"]
         table = trajectory_table(change, quantity, level, below=0.0)

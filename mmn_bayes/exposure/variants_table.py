@@ -6,8 +6,8 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.outcomes.response.estimands import response_probability
+from mmn_bayes.posterior.draws import grade_gap, spec_of
 from mmn_bayes.posterior.loo import compare_models
-from mmn_bayes.posterior.posterior_predictive import grade_gap, spec_of
 from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.side_by_side import group_label
 

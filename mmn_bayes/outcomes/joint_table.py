@@ -8,7 +8,7 @@ import xarray as xr
 
 from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.outcomes.response.estimands import response_probability
-from mmn_bayes.posterior.posterior_predictive import spec_of
+from mmn_bayes.posterior.draws import spec_of
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.side_by_side import PATIENTS, group_label
 

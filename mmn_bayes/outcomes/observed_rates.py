@@ -12,9 +12,10 @@ from statsmodels.stats.proportion import proportion_confint
 
 from mmn_bayes.data.aligning import align_responses, require_columns
 
+EXACT = "clopper-pearson"
 # Our names of the intervals that statsmodels has, and what it calls them.
 _OF_STATSMODELS = {
-    "clopper-pearson": "beta",
+    EXACT: "beta",
     "wilson": "wilson",
     "jeffreys": "jeffreys",
     "agresti-coull": "agresti_coull",
@@ -119,7 +120,10 @@ def rates(
     response = align_responses(responses, patients)
     rows = []
     for labels, members in _groups(patients, columns):
-        rows.append((*labels, *_rate_row(response[members], method, level)))
+        own = response[members]
+        events, n = int(own.sum()), int(own.notna().sum())
+        row = rate_row(events, n, len(own) - n, method=method, level=level)
+        rows.append((*labels, *row.values()))
     table = pd.DataFrame(rows, columns=[*(columns or ["group"]), *RATE_COLUMNS[:-1]])
     table[columns] = table[columns].astype(object)
     counts = dict.fromkeys(("n", "events", "missing"), "int64")
@@ -190,13 +194,29 @@ def _mid_p(events: int, n: int, level: float) -> tuple[float, float]:
     return lower, upper
 
 
-def _rate_row(response: pd.Series, method: str, level: float) -> tuple[object, ...]:
-    n, events = int(response.notna().sum()), int(response.sum())
-    missing = len(response) - n
-    if n == 0:
-        return (n, events, missing, np.nan, np.nan, np.nan, level, method)
-    lower, upper = rate_interval(events, n, method=method, level=level)
-    return (n, events, missing, events / n, lower, upper, level, method)
+def rate_row(
+    events: int, n: int, missing: int, *, method: str = EXACT, level: float
+) -> dict[str, Any]:
+    """Return a row of a table of rates, without `synthetic`.
+
+    Parameters
+    ----------
+    events, n, missing
+        Patients with the event, those evaluable, and those who are not.
+    method, level
+        As for `rate_interval`.
+
+    Returns
+    -------
+    dict
+        `n`, `events`, `missing`, `estimate`, `lower`, `upper`, `level`, `interval`; of nobody
+        neither estimate nor limits.
+    """
+    estimate, limits = np.nan, (np.nan, np.nan)
+    if n:
+        estimate, limits = events / n, rate_interval(events, n, method=method, level=level)
+    counted = (n, events, missing, estimate, *limits, level, method)
+    return dict(zip(RATE_COLUMNS, counted, strict=False))
 
 
 def _groups(

@@ -6,7 +6,7 @@ import xarray as xr
 from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.model_file.declaration import declared
 from mmn_bayes.model_file.model_spec import require_outcome
-from mmn_bayes.posterior.posterior_predictive import drawn_from, spec_of
+from mmn_bayes.posterior.draws import attributes_of_draws, spec_of
 from mmn_bayes.posterior.summary import POSITIVE
 
 _SAMPLE = ("chain", "draw")
@@ -44,8 +44,5 @@ def effect_ratios(fit: xr.DataTree, acts_on: str, quantity: str) -> xr.DataArray
     dims = [*_SAMPLE, "predictor", *filter(None, [outcome.effect_dim])]
     drawn = drawn.assign_coords(predictor=names).transpose(*dims)
     return xr.DataArray(np.exp(drawn)).assign_attrs(
-        synthetic=bool(fit.attrs["synthetic"]),
-        distribution=drawn_from(fit),
-        quantity=quantity,
-        support=POSITIVE,
+        attributes_of_draws(fit, quantity, support=POSITIVE)
     )

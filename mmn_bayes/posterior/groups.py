@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.engine.outcome import outcome_of
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.draws import EVERYBODY, design_of, spec_of
 
 ALL = "all"
 
@@ -16,6 +16,11 @@ class Groups(NamedTuple):
 
     by: str | None
     members: dict[object, np.ndarray]
+
+    @property
+    def dims(self) -> dict[str, list[object]]:
+        """The dim of the groups, with their labels, as `as_draws` takes it."""
+        return {self.by or EVERYBODY: list(self.members)}
 
     @property
     def number(self) -> np.ndarray:

@@ -11,8 +11,8 @@ import xarray as xr
 
 from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.posterior.draws import design_of, specs_of
 from mmn_bayes.posterior.patient_density import of_patient_groups, patient_log_likelihood
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 
 SAMPLE = ("chain", "draw")
 _FEWEST_DRAWS = 25  # a fifth of them is the tail that a Pareto distribution is fitted to
@@ -146,13 +146,8 @@ def compare_models(fits: Sequence[xr.DataTree]) -> pd.DataFrame:
         other patients, days or muscles, or on another scale, where densities are no measure of
         either), or a model has effects that are not integrated out.
     """
-    if not all("spec_toml" in getattr(fit, "attrs", ()) for fit in fits):
-        raise ValueError("Give a list of fits, such as [one, another], and nothing else in it.")
-    specs = [spec_of(fit) for fit in fits]
-    names = [spec.name for spec in specs]
-    if len(set(names)) < len(names):
-        raise ValueError(f"Two of the models have one name: {', '.join(names)}.")
-    if not names:
+    specs = specs_of(fits)
+    if not specs:
         raise ValueError("There is nothing to compare; give two fits or more.")
     _require_one_data(specs, fits)
     rows, pointwise = [], {}

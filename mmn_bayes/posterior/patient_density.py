@@ -20,9 +20,8 @@ from mmn_bayes.engine.predicting import predict
 from mmn_bayes.engine.rows import repeats
 from mmn_bayes.model_file.declaration import has_table
 from mmn_bayes.model_file.model_spec import Group, ModelSpec
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of, thinned
+from mmn_bayes.posterior.draws import FEW_DRAWS, as_draws, design_of, spec_of, thinned
 
-_DRAWS = 400  # evenly spaced
 LogProbability = Callable[[ModelSpec, xr.Dataset, xr.Dataset], np.ndarray]
 _NODES = 7  # of Gauss and Hermite, for each effect of a patient
 
@@ -68,11 +67,16 @@ def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataA
     if log_probability is not None:
         return _of_one_outcome(fit, log_probability)
     of_patient_groups(spec)  # before anything is computed
-    posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
     parts = _rows_of_patients(design)
     rule = {label: centre_of(fit, label) for label in parts}
-    found = _evaluated(spec, design, posterior, parts, rule, nodes)
-    return _by_patient(fit, found, posterior, list(parts))
+    fit = thinned(fit, FEW_DRAWS)
+    found = _evaluated(spec, design, fit["posterior"].to_dataset(), parts, rule, nodes)
+    return _by_patient(fit, found, list(parts))
+
+
+def _by_patient(fit: xr.DataTree, logs: np.ndarray, patients: Sequence[str]) -> xr.DataArray:
+    dims = {"patient": list(patients)}
+    return as_draws(fit, logs, dims, quantity="log-likelihood", name="patient_log_likelihood")
 
 
 def _of_one_outcome(fit: xr.DataTree, log_probability: LogProbability) -> xr.DataArray:
@@ -80,30 +84,13 @@ def _of_one_outcome(fit: xr.DataTree, log_probability: LogProbability) -> xr.Dat
     spec, design, posterior = spec_of(fit), design_of(fit), fit["posterior"].to_dataset()
     known = in_likelihood(spec, design)
     logs = log_probability(spec, design, posterior)[:, known]
-    return _by_patient(fit, logs, posterior, design["patient"].to_numpy()[known].tolist())
+    return _by_patient(fit, logs, design["patient"].to_numpy()[known].tolist())
 
 
 def log_bernoulli(probability: np.ndarray, happened: np.ndarray) -> np.ndarray:
     """Return log-probabilities of what happened, shapes as given; rates of 0 and 1 are bounded."""
     inside = np.clip(probability, 1e-12, 1.0 - 1e-12)
     return np.where(happened, np.log(inside), np.log1p(-inside))
-
-
-def _by_patient(
-    fit: xr.DataTree, logs: np.ndarray, posterior: xr.Dataset, patients: Sequence[str]
-) -> xr.DataArray:
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"], len(patients))
-    return xr.DataArray(
-        logs.reshape(shape),
-        dims=("chain", "draw", "patient"),
-        coords={
-            "chain": posterior["chain"].to_numpy(),
-            "draw": posterior["draw"].to_numpy(),
-            "patient": list(patients),
-        },
-        name="patient_log_likelihood",
-        attrs={"synthetic": bool(fit.attrs["synthetic"])},
-    )
 
 
 def left_out_density(
@@ -147,7 +134,7 @@ def left_out_density(
         as_seen = _standardised_as(design_of(fit), alone)
         return _density_row(fit, log_probability(spec, as_seen, posterior)[:, 0])
     design = _among(design_of(fit), alone)
-    posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
+    posterior = thinned(fit, FEW_DRAWS)["posterior"].to_dataset()
     sample = posterior["chain"] * posterior["draw"]
     own = {"patient": design["patient"].to_numpy()}
     none = xr.zeros_like(sample, dtype=float).expand_dims(own, axis=-1)

@@ -1,136 +1,15 @@
 """Grades of the two visits of the response rule, replicated from the posterior."""
 
-import tomllib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from mmn_bayes.data.response import NOT_GRADED
-from mmn_bayes.data.schema import Cohort
-from mmn_bayes.engine.design import at_rows, fingerprint, historical_of, make_design, without_rows
+from mmn_bayes.engine.design import at_rows, without_rows
 from mmn_bayes.engine.predicting import draw_grades, predict
-from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome
-from mmn_bayes.model_file.reading import parse_spec
-
-
-def spec_of(fit: xr.DataTree) -> ModelSpec:
-    """Return the specification that a fit carries."""
-    return parse_spec(tomllib.loads(fit.attrs["spec_toml"]), fit.attrs["spec_name"])
-
-
-def design_of(fit: xr.DataTree) -> xr.Dataset:
-    """Return the design that a fit carries."""
-    return fit["design"].to_dataset()
-
-
-def history_of(fit: xr.DataTree) -> pd.DataFrame | None:
-    """Return the prior from history that a fit carries, as `fit` takes it; None without one."""
-    stated = spec_of(fit).historical
-    if stated is None:
-        return None
-    return historical_of(design_of(fit)).assign(model=stated.model, kind=stated.kind)
-
-
-def is_fit_of(
-    fit: xr.DataTree,
-    data: Cohort | pd.DataFrame,
-    *,
-    spec: ModelSpec | None = None,
-    historical: pd.DataFrame | None = None,
-) -> bool:
-    """Return whether a fit is what a fit of these data with its seed would be.
-
-    Parameters
-    ----------
-    fit
-        The fit.
-    data
-        A cohort, or the table of counts or visits that the model takes.
-    spec
-        The model; by default the one that the fit carries, which the model file may not say any
-        more.
-    historical
-        For a model with `[historical]`: the prior, such as `history_of` gives.
-
-    Returns
-    -------
-    bool
-        Whether model, data, prior from history and version of the code are those of the fit.
-
-    Raises
-    ------
-    DataError
-        When the model cannot use these data.
-    """
-    own = spec_of(fit) if spec is None else spec
-    design = make_design(own, data, historical)
-    return fingerprint(own, design, int(fit.attrs["seed"])) == fit.attrs["fingerprint"]
-
-
-def design_of_grades(fit: xr.DataTree) -> xr.Dataset:
-    """Return the design of a fit of grades.
-
-    Raises
-    ------
-    ValueError
-        When the fit is of another outcome.
-    """
-    require_outcome(spec_of(fit), "grade")
-    return design_of(fit)
-
-
-def drawn_from(fit: xr.DataTree) -> str:
-    """Return what the draws of a fit are of: "posterior", or "prior" (`prior_of`)."""
-    return str(fit.attrs.get("distribution", "posterior"))
-
-
-def without_numbers(fit: xr.DataTree) -> np.ndarray:
-    """Say of each draw of a fit whether any parameter is not a number; shape (chain times draw,).
-
-    What is drawn by comparing (a grade, whether a patient responds) hides such draws: no number is
-    above them, nor below. Whoever draws in that way leaves these draws blank.
-    """
-    posterior = fit["posterior"].to_dataset()
-    found = np.zeros(posterior.sizes["chain"] * posterior.sizes["draw"], dtype=bool)
-    for values in posterior.data_vars.values():
-        if {"chain", "draw"} <= set(values.dims) and values.dtype.kind == "f":
-            flat = values.transpose("chain", "draw", ...).to_numpy().reshape(found.size, -1)
-            found |= np.isnan(flat).any(axis=1)
-    return found
-
-
-def blanked(fit: xr.DataTree, values: np.ndarray) -> np.ndarray:
-    """Return values of each draw, draws first, missing where a parameter is not a number."""
-    lacking = without_numbers(fit)
-    if not lacking.any():
-        return values
-    return np.where(lacking.reshape(-1, *[1] * (values.ndim - 1)), np.nan, values)
-
-
-def grade_gap(fit: xr.DataTree) -> xr.DataArray:
-    """Return the mean gap between the cutpoints in each draw: one grade, in units of the model."""
-    design_of_grades(fit)
-    cutpoints = fit["posterior"].to_dataset().get("cutpoints")
-    if cutpoints is None:
-        raise ValueError(f"The draws of '{fit.attrs['spec_name']}' have no cutpoints; give a fit.")
-    return cutpoints.diff("threshold").mean("threshold", skipna=False)
-
-
-def thinned(fit: xr.DataTree, most: int) -> xr.DataTree:
-    """Return the fit with evenly spaced draws of its posterior, at most so many in all chains."""
-    posterior = fit["posterior"].to_dataset()
-    every = -(-posterior.sizes["chain"] * posterior.sizes["draw"] // most)
-    thinned = xr.DataTree.from_dict(
-        {
-            "posterior": posterior.isel(draw=slice(None, None, every)),
-            "design": fit["design"].to_dataset(),
-        }
-    )
-    thinned.attrs = fit.attrs
-    return thinned
+from mmn_bayes.model_file.model_spec import ModelSpec
 
 
 class Panels(NamedTuple):

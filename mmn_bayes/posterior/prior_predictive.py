@@ -12,7 +12,7 @@ from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.model_file.model_spec import ModelSpec, spec_to_toml
-from mmn_bayes.posterior.posterior_predictive import spec_of
+from mmn_bayes.posterior.draws import spec_of
 from mmn_bayes.posterior.summary import summarise
 
 

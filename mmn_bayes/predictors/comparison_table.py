@@ -10,7 +10,7 @@ from mmn_bayes.data.schema import Cohort
 from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.predictor_kinds import MARGIN_SCALES
-from mmn_bayes.posterior.posterior_predictive import design_of, history_of, is_fit_of, spec_of
+from mmn_bayes.posterior.draws import design_of, require_fit_of, spec_of
 from mmn_bayes.predictors.effects import CONDITIONAL
 from mmn_bayes.predictors.observed import observed_effects
 from mmn_bayes.predictors.table import predictor_table
@@ -64,7 +64,7 @@ def compare_predictors(
     parts = []
     for fit in fits:
         if cohort is not None:
-            _require_of(fit, cohort)
+            require_fit_of(fit, cohort)
         table = predictor_table(fit, level=level, certain=certain)
         table.insert(0, "source", POSTERIOR)
         parts.append(table)
@@ -89,13 +89,6 @@ def _require_one_cohort(fits: Sequence[xr.DataTree]) -> None:
                 f"The fits of '{fits[0].attrs['spec_name']}' and '{fit.attrs['spec_name']}' are of "
                 "different patients or responses; compare models of one cohort."
             )
-
-
-def _require_of(fit: xr.DataTree, cohort: Cohort) -> None:
-    """Raise unless a fit is of a cohort; a prior from history is no part of that."""
-    if not is_fit_of(fit, cohort, historical=history_of(fit)):
-        name = fit.attrs["spec_name"]
-        raise ValueError(f"The fit of '{name}' is not of this cohort; give the one it is of.")
 
 
 def _observed(spec: ModelSpec, cohort: Cohort, level: float) -> pd.DataFrame:

@@ -11,13 +11,16 @@ from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome
 from mmn_bayes.model_file.predictor_kinds import Predictor
 from mmn_bayes.outcomes.response.rates import rates_with, setting
-from mmn_bayes.posterior.posterior_predictive import (
+from mmn_bayes.posterior.draws import (
+    FEW_DRAWS,
+    as_draws,
+    attributes_of_draws,
     design_of,
-    drawn_from,
     grade_gap,
     spec_of,
     thinned,
 )
+from mmn_bayes.posterior.new_patients import FEW_NEW_PATIENTS
 from mmn_bayes.posterior.prior_predictive import draw_prior, prior_of
 from mmn_bayes.posterior.summary import POSITIVE, REAL
 
@@ -25,10 +28,6 @@ Scale = Literal["model", "odds_ratio", "grades", "response"]
 
 _SUPPORTS: Mapping[str, tuple[float, float]] = {"odds_ratio": POSITIVE, "response": (-1.0, 1.0)}
 _SAMPLE = ["chain", "draw"]
-# For changes in a model of grades, whose two rates have their random numbers in common: with 200
-# new patients the Monte Carlo error of a change of 0.1 is about sqrt(0.1 / 200) = 0.02 a draw.
-_NEW_PATIENTS = 200
-_DRAWS = 400
 # Of the prior's effects: its variance is known to some 3 % (a normal one's: sqrt(2 / 4000)).
 _PRIOR_DRAWS = 4000
 # What an odds ratio is of.
@@ -108,12 +107,10 @@ def predictor_effects(fit: xr.DataTree, scale: Scale = "odds_ratio") -> xr.DataA
     candidate_effects(spec)  # an error where there are none
     drawn = found[scale]()
     conditional = scale == "odds_ratio" and odds_ratio_is_conditional(spec)
+    meaning = CONDITIONAL if conditional else MARGINAL if scale == "odds_ratio" else ""
+    support = _SUPPORTS.get(scale, REAL)
     return drawn.rename("predictor_effects").assign_attrs(
-        synthetic=bool(fit.attrs["synthetic"]),
-        distribution=drawn_from(fit),
-        quantity=scale,
-        support=_SUPPORTS.get(scale, REAL),
-        meaning=CONDITIONAL if conditional else MARGINAL if scale == "odds_ratio" else "",
+        attributes_of_draws(fit, scale, meaning=meaning, support=support)
     )
 
 
@@ -175,22 +172,12 @@ def _standardised_rates_of(fit: xr.DataTree) -> xr.DataArray:
     """
     spec = spec_of(fit)
     if outcome_of(spec.outcome).of_grades:
-        fit = thinned(fit, _DRAWS)
+        fit = thinned(fit, FEW_DRAWS)
     effects = candidate_effects(spec)
     settings = [setting(spec, e.predictor.column, v) for e in effects for v in (e.low, e.high)]
-    rates = rates_with(fit, settings, n_new=_NEW_PATIENTS)
-    posterior = fit["posterior"]
-    shape = posterior.sizes["chain"], posterior.sizes["draw"]
-    return xr.DataArray(
-        rates.reshape(*shape, len(effects), 2),
-        dims=("chain", "draw", "predictor", "value"),
-        coords={
-            "chain": posterior["chain"].to_numpy(),
-            "draw": posterior["draw"].to_numpy(),
-            "predictor": [e.label for e in effects],
-            "value": ["low", "high"],
-        },
-    )
+    rates = rates_with(fit, settings, n_new=FEW_NEW_PATIENTS)
+    dims = {"predictor": [e.label for e in effects], "value": ["low", "high"]}
+    return as_draws(fit, rates, dims, quantity="probability of response")
 
 
 def _prior_effects(fit: xr.DataTree, *, draws: int = _PRIOR_DRAWS) -> xr.DataTree:
@@ -254,7 +241,7 @@ def drawn_effects(fit: xr.DataTree) -> dict[str, xr.DataArray]:
     if any(_margin_scale(e) == "response" for e in candidate_effects(spec)) or not (
         outcome_of(spec.outcome).of_grades or odds_ratio_is_conditional(spec)
     ):
-        rates["prior_"] = prior_of(fit, seed=int(fit.attrs["seed"]), draws=_DRAWS)
+        rates["prior_"] = prior_of(fit, seed=int(fit.attrs["seed"]), draws=FEW_DRAWS)
     for prefix, tree in rates.items():
         both = _standardised_rates_of(tree)
         drawn |= {prefix + v: both.sel(value=v, drop=True) for v in ("low", "high")}
@@ -322,7 +309,7 @@ def log_odds_ratio(low: xr.DataArray, high: xr.DataArray, spec: ModelSpec) -> xr
     Of grades they are shares of simulated patients: none, or all, of n count as half a patient, or
     as half a patient less. Those of a model of responses are kept from 0 and 1 by rounding alone.
     """
-    least = 0.5 / (_NEW_PATIENTS + 1.0) if outcome_of(spec.outcome).of_grades else 1e-15
+    least = 0.5 / (FEW_NEW_PATIENTS + 1.0) if outcome_of(spec.outcome).of_grades else 1e-15
     inside = [rate.clip(least, 1.0 - least) for rate in (low, high)]
     logits = [np.log(rate) - np.log1p(-rate) for rate in inside]
     return xr.DataArray(logits[1] - logits[0])

@@ -8,6 +8,7 @@ import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
 from mmn_bayes.data.exposure import days_since_first_infusion
+from mmn_bayes.data.margins import YEAR
 from mmn_bayes.data.response import graded_rows
 from mmn_bayes.data.response import responses as judge_responses
 from mmn_bayes.data.schema import Cohort
@@ -30,7 +31,6 @@ EFFECT_COLUMNS = (
 )
 # With what an effect grows that is not on the level.
 _TIME_OF = {"gain": "after", "slope": "years"}
-_DAYS_A_YEAR = 365.25
 
 
 class Outcomes(NamedTuple):
@@ -148,7 +148,7 @@ def _grades(cohort: Cohort, spec: ModelSpec) -> Outcomes:
     if cohort.infusions is not None:
         since = days_since_first_infusion(rows["patient"].to_numpy(), day, cohort.infusions)
         after = (since > 0).astype(float)
-    return Outcomes(who, rows["code"].to_numpy(), {"after": after, "years": day / _DAYS_A_YEAR})
+    return Outcomes(who, rows["code"].to_numpy(), {"after": after, "years": day / YEAR})
 
 
 def _rows_of(

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from statsmodels.imputation.mice import MICEData
 
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.data.response import NOT_GRADED, judged_patients, visit_pair
 from mmn_bayes.data.restricting import of_patients
 from mmn_bayes.data.schema import Cohort
@@ -111,7 +112,7 @@ def impute_cohorts(
     for number in range(1, n_sets + 1):
         # A generator of its own for each set, which statsmodels takes: numpy's global state is
         # neither read nor changed, and no set depends on how many there are.
-        rng = np.random.default_rng([seed, *b"imputed", number])
+        rng = rng_of(seed, "covariates, imputed", number)
         completed = _completed(numbers, regressors, rng, cycles)
         filled = {
             name: _filled_in(patients[name], codes[name], completed[name_of[name]].to_numpy())

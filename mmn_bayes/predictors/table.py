@@ -8,7 +8,7 @@ import xarray as xr
 
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.predictor_kinds import MARGIN_SCALES
-from mmn_bayes.posterior.posterior_predictive import spec_of
+from mmn_bayes.posterior.draws import spec_of
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.predictors.effects import (
     CONDITIONAL,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmn_bayes.posterior.posterior_predictive import grade_gap, spec_of
+from mmn_bayes.posterior.draws import grade_gap, spec_of
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.predictors.effects import effects_in_units
 from mmn_bayes.predictors.table import verdict_of

@@ -3,6 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+import xarray as xr
+
+from mmn_bayes.data.schema import Cohort
+from mmn_bayes.posterior.draws import design_of
 from mmn_bayes.posterior.new_patients import Patients
 
 OBSERVED = "observed"
@@ -10,6 +15,35 @@ OBSERVED = "observed"
 PATIENTS: Mapping[Patients, str] = {"cohort": "these patients", "population": "new patients"}
 NAIVE_LABELS = {True: "naive", False: "previously treated"}
 FIRST_GROUPS = ("naive", "yes")
+
+
+def first_groups_first(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return a table with the rows of naive patients, or of yes, before the others."""
+    return table.sort_values(
+        column, key=lambda groups: ~groups.isin(FIRST_GROUPS), kind="stable", ignore_index=True
+    )
+
+
+def patients_note(fit: xr.DataTree, cohort: Cohort, code: str, what: str) -> str:
+    """Say how many patients of a cohort a model has, and of how many of them it has an outcome.
+
+    Parameters
+    ----------
+    fit, cohort
+        The fit, and the cohort that it is of, or that its patients are some of.
+    code, what
+        The variable of the design that is 0 or more where there is an outcome, and its name.
+
+    Returns
+    -------
+    str
+        A sentence.
+    """
+    codes = design_of(fit)[code].to_numpy()
+    return (
+        f"{fit.attrs['spec_name']}: {codes.size} of {len(cohort.patients)} patients have its "
+        f"covariates, {int((codes >= 0).sum())} of them {what}."
+    )
 
 
 def group_label(by: str | None, value: Any) -> str:

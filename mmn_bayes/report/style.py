@@ -11,8 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
+from mmn_bayes.data.margins import YEAR
+
 MM = 1 / 25.4  # inches
-DAYS_A_MONTH = 365.25 / 12
+DAYS_A_MONTH = YEAR / 12
 JOURNAL_WIDTH_MM = 180.0
 LINE_MM = 3.8  # height of a line of text
 # Okabe and Ito's palette: told apart with every common colour vision.

@@ -11,8 +11,8 @@ from mmn_bayes.data.findings import row_positions
 from mmn_bayes.data.restricting import of_patients
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.engine.covariates import in_likelihood
+from mmn_bayes.posterior.draws import design_of, is_fit_of, spec_of
 from mmn_bayes.posterior.patient_density import alone_design, centre_of, left_out_density
-from mmn_bayes.posterior.posterior_predictive import design_of, is_fit_of, spec_of
 from mmn_bayes.studies.runner import Task, run_tasks, task_seed
 
 LENGTHS = {"chains": 2, "draws": 500, "tune": 400}

@@ -9,7 +9,7 @@ from xarray import DataTree
 
 import mmn_bayes as mb
 from mmn_bayes.engine.design import MADE_OF, fingerprint, make_design
-from mmn_bayes.posterior.posterior_predictive import history_of, is_fit_of
+from mmn_bayes.posterior.draws import history_of, is_fit_of
 
 ROOT = Path(__file__).resolve().parents[2]
 HISTORY = "history_leger2008"

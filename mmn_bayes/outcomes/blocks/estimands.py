@@ -8,13 +8,14 @@ import xarray as xr
 from scipy.stats import binom, nbinom
 
 from mmn_bayes.data.margins import BLOCK_KINDS, block_group
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome
 from mmn_bayes.outcomes.blocks.design import section_of
+from mmn_bayes.posterior.draws import as_draws, blanked, design_of, spec_of
 from mmn_bayes.posterior.effect_ratios import effect_ratios
 from mmn_bayes.posterior.groups import Groups
 from mmn_bayes.posterior.new_patients import Patients, new_patients, require_patients
-from mmn_bayes.posterior.posterior_predictive import blanked, design_of, drawn_from, spec_of
 from mmn_bayes.posterior.summary import PROBABILITY
 
 MEANINGS = {
@@ -58,8 +59,7 @@ def block_kinds(fit: xr.DataTree, *, patients: Patients, group: str = "all") -> 
         the model shares.
     """
     shares = _mean_of(fit, patients, group, _kinds)
-    coords = {"kind": list(BLOCK_KINDS)}
-    drawn = _drawn(fit, shares, patients, group, ("kind",), coords, "share of patients")
+    drawn = _drawn(fit, shares, patients, group, {"kind": list(BLOCK_KINDS)})
     return drawn.assign_attrs(support=PROBABILITY)
 
 
@@ -84,7 +84,7 @@ def expected_block_change(
         As `block_kinds`.
     """
     means = _mean_of(fit, patients, group, _change)
-    return _drawn(fit, means[:, 0], patients, group, (), {}, "change in number of blocks")
+    return _drawn(fit, means, patients, group, {})
 
 
 class _Fates:
@@ -173,8 +173,7 @@ def _fates_of(
             f"Whether a new patient of '{spec.name}' responds goes with the effects that it "
             f"shares; ask for the {group} among these patients, or use a model of blocks alone."
         )
-    seed = int(fit.attrs["seed"])
-    rng = np.random.default_rng([seed, 11])
+    rng = rng_of(fit, "blocks, filled in")
     posterior = fit["posterior"].to_dataset()
     who = members
     if patients == "population" and spec.sharing:
@@ -187,8 +186,11 @@ def _fates_of(
     names += ["block_overdispersion"] if "block_overdispersion" in posterior else []
     kept = slice(None) if patients == "population" or not spec.sharing else members
     for _, (stays, appears, *spread) in predict(
-        *(spec, chosen, posterior, names),
-        rng=np.random.default_rng([seed, 13]),
+        spec,
+        chosen,
+        posterior,
+        names,
+        rng=rng_of(fit, "blocks, effects of new patients"),
         new_members=patients == "population",
     ):
         own = chosen.isel(patient=kept)
@@ -219,32 +221,22 @@ def _members(design: xr.Dataset, group: str) -> np.ndarray:
 
 
 def _drawn(
-    fit: xr.DataTree,
-    values: np.ndarray,
-    patients: str,
-    group: str,
-    dims: tuple[str, ...],
-    coords: dict[str, list[str]],
-    quantity: str,
+    fit: xr.DataTree, values: np.ndarray, patients: str, group: str, dims: dict[str, Any]
 ) -> xr.DataArray:
-    posterior, design = fit["posterior"], design_of(fit)
+    design = design_of(fit)
     own = _members(design, group)
-    return xr.DataArray(
-        blanked(fit, values).reshape(
-            posterior.sizes["chain"], posterior.sizes["draw"], *values.shape[1:]
-        ),
-        dims=("chain", "draw", *dims),
-        coords={n: posterior[n].to_numpy() for n in ("chain", "draw")} | coords,
+    quantity = "share of patients" if dims else "change in number of blocks"
+    return as_draws(
+        fit,
+        blanked(fit, values),
+        dims,
+        quantity=quantity,
+        meaning=MEANINGS[patients],
         name=quantity.replace(" ", "_"),
-        attrs={
-            "synthetic": bool(fit.attrs["synthetic"]),
-            "distribution": drawn_from(fit),
-            "quantity": quantity,
-            "meaning": MEANINGS[patients],
-            "group": group,
-            "n": int(own.sum()),
-            "seen": int((own & (design["blocks_after"].to_numpy() >= 0)).sum()),
-        },
+    ).assign_attrs(
+        group=group,
+        n=int(own.sum()),
+        seen=int((own & (design["blocks_after"].to_numpy() >= 0)).sum()),
     )
 
 

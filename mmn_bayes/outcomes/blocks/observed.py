@@ -15,14 +15,13 @@ from mmn_bayes.data.margins import BLOCK_KINDS, block_counts, block_group
 from mmn_bayes.data.response import NOT_GRADED, HasResponseRule, visit_pair
 from mmn_bayes.data.response import responses as judge_responses
 from mmn_bayes.data.schema import Cohort
-from mmn_bayes.outcomes.observed_rates import check_level, exact_test, rate_interval
+from mmn_bayes.outcomes.observed_rates import check_level, exact_test, rate_row
 
 FEWER, UNCHANGED, MORE = KINDS = BLOCK_KINDS
 FEWER_OR_UNCHANGED = "fewer or unchanged"
 SIGN_TEST = "fewer among those that changed"
 MEAN_CHANGE = "mean change"
 REASONS = ("no count of blocks in the baseline window", "no count of blocks at follow-up")
-EXACT = "clopper-pearson"
 FISHER = "Fisher's z, error by Bonett and Wright"
 
 # Patients up to whom every permutation is looked at (40,320 of them); Student's t is close beyond.
@@ -147,8 +146,7 @@ def observed_blocks(
         rows[-2]["p_value"] = test["p_value"].item()
     shown = pd.DataFrame(rows).astype({"events": "Int64"})
     shown.insert(0, "group", group)
-    shown.insert(4, "missing", int(kind.isna().sum()))
-    return shown.assign(synthetic=cohort.synthetic)
+    return shown.assign(missing=int(kind.isna().sum()), synthetic=cohort.synthetic)
 
 
 def blocks_and_strength(
@@ -205,10 +203,8 @@ def blocks_and_strength(
 
 
 def _share(kind: str, events: int, n: int, level: float) -> dict[str, Any]:
-    lower, upper = rate_interval(events, n, method=EXACT, level=level) if n else (np.nan, np.nan)
-    row: dict[str, Any] = {"kind": kind, "n": n, "events": events}
-    row |= {"estimate": events / n if n else np.nan, "lower": lower, "upper": upper}
-    return row | {"level": float(level), "interval": EXACT, "p_value": np.nan, "test": ""}
+    row = rate_row(events, n, 0, level=float(level))
+    return {"kind": kind, **row, "p_value": np.nan, "test": ""}
 
 
 def _mean_change(change: np.ndarray, level: float) -> dict[str, Any]:

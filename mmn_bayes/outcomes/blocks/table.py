@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmn_bayes.data.margins import BLOCK_GROUPS, BLOCK_KINDS, block_counts
+from mmn_bayes.data.margins import BLOCK_GROUPS, BLOCK_KINDS
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome
 from mmn_bayes.outcomes.blocks.estimands import (
@@ -16,9 +15,9 @@ from mmn_bayes.outcomes.blocks.estimands import (
     unanswerable,
 )
 from mmn_bayes.outcomes.blocks.observed import MEAN_CHANGE, block_changes, observed_blocks
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.draws import require_fit_of, specs_of
 from mmn_bayes.posterior.summary import summarise
-from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS
+from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS, patients_note
 
 _COLUMNS = (
     *("group", "kind", "source", "n", "events", "missing", "estimate", "lower", "upper", "level"),
@@ -87,24 +86,11 @@ def _require_of(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[ModelSpec]:
     """Raise unless all fits are of the blocks of patients of a cohort; return their models."""
     if not fits or not all("spec_toml" in getattr(fit, "attrs", ()) for fit in fits):
         raise ValueError("Give a list of fits of models with blocks, one at least.")
-    specs = [require_outcome(spec_of(fit), "blocks") for fit in fits]
+    specs = [require_outcome(spec, "blocks") for spec in specs_of(fits)]
     if any(spec.response != specs[0].response for spec in specs):
         raise ValueError("The models have different response rules; give those of one.")
-    names = [spec.name for spec in specs]
-    if len(set(names)) < len(names):
-        raise ValueError(f"Two of the models have one name: {', '.join(names)}.")
-    counts = block_counts(cohort, specs[0].response).set_index("patient")
-    change = counts["follow_up"] - counts["baseline"]
-    for fit, name in zip(fits, names, strict=True):
-        design = design_of(fit)
-        seen = design["blocks_after"].to_numpy() >= 0
-        own = (design["blocks_after"] - design["blocks_before"]).to_numpy()
-        theirs = change.reindex(design["patient"].to_numpy()).to_numpy()
-        if not np.array_equal(np.where(seen, own, np.nan), theirs, equal_nan=True):
-            raise ValueError(
-                f"The fit of '{name}' is not of this cohort, nor of some of its patients; give the "
-                "one it is of."
-            )
+    for fit in fits:
+        require_fit_of(fit, cohort, covariates=False, some=True)
     return specs
 
 
@@ -153,12 +139,9 @@ def blocks_notes(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[str]:
         f"In {int(other.sum())} patients another number of nerves was tested at follow-up: their "
         "change may be one of the nerves."
     )
-    for fit in fits:
-        design, spec = design_of(fit), spec_of(fit)
-        both = int((design["blocks_after"] >= 0).sum())
-        notes.append(
-            f"{spec.name}: {design.sizes['patient']} of {len(cohort.patients)} patients have its "
-            f"covariates, {both} of them both counts. Which nerve has a block is not recorded: the "
-            "model sums over what may have become of each."
-        )
-    return notes
+    unknown = (
+        "Which nerve has a block is not recorded: the model sums over what may have become of each."
+    )
+    return notes + [
+        f"{patients_note(fit, cohort, 'blocks_after', 'both counts')} {unknown}" for fit in fits
+    ]

@@ -7,12 +7,13 @@ import pandas as pd
 import xarray as xr
 from scipy.stats import rankdata
 
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome
+from mmn_bayes.posterior.draws import as_draws, blanked, design_of, spec_of
 from mmn_bayes.posterior.effect_ratios import effect_ratios
 from mmn_bayes.posterior.groups import groups_of
 from mmn_bayes.posterior.new_patients import Patients, new_patients, require_patients
-from mmn_bayes.posterior.posterior_predictive import blanked, design_of, drawn_from, spec_of
 from mmn_bayes.posterior.summary import PROBABILITY, summarise
 
 _SAMPLE = ["chain", "draw"]
@@ -50,44 +51,34 @@ def class_probability(
     """
     require_patients(patients)
     spec, design = require_outcome(spec_of(fit), "class"), design_of(fit)
-    posterior, seed = fit["posterior"].to_dataset(), int(fit.attrs["seed"])
+    posterior = fit["posterior"].to_dataset()
     groups = groups_of(fit, by)
     members, chosen = groups.members, design
     if patients == "population" and spec.sharing:
         # Their own effects are averaged over: more new patients than there are of these.
         who, members = new_patients(groups)
         chosen = design.isel(patient=who)
-    parts, rng = [], np.random.default_rng([seed, 7])
+    parts, rng = [], rng_of(fit, "classes, filled in")
     for _, (rates,) in predict(
-        *(spec, chosen, posterior, ["class_probability"]),
-        rng=np.random.default_rng([seed, 9]),
+        spec,
+        chosen,
+        posterior,
+        ["class_probability"],
+        rng=rng_of(fit, "classes, effects of new patients"),
         new_members=patients == "population",
     ):
         if patients == "cohort":
             rates = _filled_in(rates, design["class_code"].to_numpy(), rng)
         parts.append(np.stack([rates[:, own].mean(axis=1) for own in members.values()], axis=1))
-    values = blanked(fit, np.concatenate(parts))
-    shape = posterior.sizes["chain"], posterior.sizes["draw"], *values.shape[1:]
-    name = by or "group"
-    drawn = xr.DataArray(
-        values.reshape(shape),
-        dims=("chain", "draw", name, "class"),
-        coords={
-            "chain": posterior["chain"].to_numpy(),
-            "draw": posterior["draw"].to_numpy(),
-            name: list(groups.members),
-            "class": design["class"].to_numpy(),
-        },
+    return as_draws(
+        fit,
+        blanked(fit, np.concatenate(parts)),
+        {**groups.dims, "class": design["class"].to_numpy()},
+        quantity="rate of long-term class",
+        meaning=MEANINGS[patients],
+        support=PROBABILITY,
         name="class_probability",
-        attrs={
-            "synthetic": bool(fit.attrs["synthetic"]),
-            "distribution": drawn_from(fit),
-            "quantity": "rate of long-term class",
-            "support": PROBABILITY,
-            "meaning": MEANINGS[patients],
-        },
     )
-    return drawn if by else drawn.isel({name: 0}, drop=True)
 
 
 def _filled_in(rates: np.ndarray, code: np.ndarray, rng: np.random.Generator) -> np.ndarray:

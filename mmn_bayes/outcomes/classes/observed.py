@@ -14,9 +14,8 @@ from mmn_bayes.data.aligning import require_columns
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.data.status_paths import status_rows
 from mmn_bayes.errors import DataError
-from mmn_bayes.outcomes.observed_rates import check_level, rate_interval, rates
+from mmn_bayes.outcomes.observed_rates import EXACT, check_level, rate_interval, rates
 
-EXACT = "clopper-pearson"
 SIMULTANEOUS = "goodman simultaneous"
 EVIDENCE_COLUMNS = (
     *("study", "year", "disease", "n", "category", "count"),

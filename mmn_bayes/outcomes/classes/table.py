@@ -3,25 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from mmn_bayes.data.margins import follow_up_years
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.outcomes.classes.declared import Classes
-from mmn_bayes.outcomes.classes.design import last_status
 from mmn_bayes.outcomes.classes.estimands import class_probability, simultaneous_intervals
 from mmn_bayes.outcomes.classes.observed import (
-    EXACT,
     class_bounds,
     compare_groups,
     observed_classes,
 )
-from mmn_bayes.outcomes.observed_rates import rate_interval
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.outcomes.observed_rates import EXACT, rate_interval
+from mmn_bayes.posterior.draws import design_of, require_fit_of, spec_of, specs_of
 from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
-from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS, group_label
+from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS, group_label, patients_note
 
 _FIRST = ["class", "source", "n", "events", "missing", "estimate", "lower", "upper", "level"]
 _KEPT = [*_FIRST, "interval", "distribution", "ess_bulk", "ess_tail", "r_hat", "mcse"]
@@ -102,7 +99,7 @@ def long_term_table(
 
 def _require_of(cohort: Cohort, fits: Sequence[xr.DataTree]) -> Classes:
     """Raise unless all fits are of the classes of patients of a cohort; return the classes."""
-    stated = [dict(spec_of(fit).sections).get("class") for fit in fits]
+    stated = [dict(spec.sections).get("class") for spec in specs_of(fits)]
     first = stated[0] if stated else None
     if first is None or any(
         one is None or (one.levels, one.from_day) != (first.levels, first.from_day)
@@ -111,21 +108,8 @@ def _require_of(cohort: Cohort, fits: Sequence[xr.DataTree]) -> Classes:
         raise ValueError(
             "Give fits of outcome 'class' with the same levels and from_day, one at least."
         )
-    names = [spec_of(fit).name for fit in fits]
-    if len(set(names)) < len(names):
-        raise ValueError(f"Two of the models have one name: {', '.join(names)}.")
-    known = last_status(cohort, first.from_day)
     for fit in fits:
-        design = design_of(fit)
-        patients = design["patient"].to_numpy()
-        own = pd.Index(known.reindex(patients).to_numpy(dtype=object))
-        code = pd.Index(first.levels).get_indexer(own)
-        every = np.isin(patients, known.index).all()
-        if not every or not np.array_equal(code, design["class_code"].to_numpy()):
-            raise ValueError(
-                f"The fit of '{spec_of(fit).name}' is not of this cohort, nor of some of its "
-                "patients; give the one it is of."
-            )
+        require_fit_of(fit, cohort, covariates=False, some=True)
     return first
 
 
@@ -161,13 +145,7 @@ def long_term_notes(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[str]:
         "are."
         for row in bounds.to_dict("records")
     ]
-    for fit in fits:
-        design = design_of(fit)
-        known = int((design["class_code"] >= 0).sum())
-        notes.append(
-            f"{spec_of(fit).name}: {design.sizes['patient']} of {len(cohort.patients)} patients "
-            f"have its covariates, {known} of them a class."
-        )
+    notes += [patients_note(fit, cohort, "class_code", "a class") for fit in fits]
     notes.append(
         "Simultaneous intervals hold for all classes at once with the level stated (Goodman's "
         "about so: an approximation that asks for 5 patients in each class); the others for one."

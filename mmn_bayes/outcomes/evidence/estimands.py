@@ -6,14 +6,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.draws import as_draws, attributes_of_draws, design_of, spec_of
+from mmn_bayes.posterior.new_patients import NEW_PATIENTS
 from mmn_bayes.posterior.summary import PROBABILITY
-
-# New units a draw where the rate is the mean over them: its Monte Carlo error, at most
-# 0.5 / sqrt(400), is that of the rate of new patients elsewhere.
-_NEW_UNITS = 400
 
 
 def unit_rates(fit: xr.DataTree) -> xr.DataArray:
@@ -32,10 +30,9 @@ def unit_rates(fit: xr.DataTree) -> xr.DataArray:
     """
     spec, design = require_outcome(spec_of(fit), "events"), design_of(fit)
     rates = _probabilities(fit, spec, design)
-    return (
-        _drawn(fit, rates, "rate of each study")
-        .rename(unit="row")
-        .assign_coords(row=design["label_of_row"].to_numpy())
+    rows = {"row": design["label_of_row"].to_numpy()}
+    return as_draws(
+        fit, rates, rows, quantity="rate of each study", support=PROBABILITY, name="rate"
     )
 
 
@@ -73,7 +70,7 @@ def new_unit_rate(
             f"`at` has {', '.join(sorted(at)) or 'nothing'}; the predictors of the model "
             f"'{spec.name}' are {', '.join(names) or 'none'}."
         )
-    n = _NEW_UNITS if mean else 1
+    n = NEW_PATIENTS if mean else 1
     rows = xr.Dataset(
         {
             "events": ("row", np.zeros(n, dtype=np.int64)),
@@ -84,10 +81,11 @@ def new_unit_rate(
         coords={"unit": np.arange(n).astype(str)},
         attrs=design.attrs,
     )
-    rng = np.random.default_rng([int(fit.attrs["seed"]), 3])
+    rng = rng_of(fit, "rates of new units")
     rates = _probabilities(fit, spec, rows, rng)
     words = "mean rate of new units" if mean else "rate of a new unit"
-    return _drawn(fit, rates.mean(axis=1), words)
+    rate = rates.mean(axis=1)
+    return as_draws(fit, rate, {}, quantity=words, support=PROBABILITY, name="rate")
 
 
 def standardised_rates(
@@ -135,13 +133,10 @@ def standardised_rates(
             rates = new_unit_rate(fit, {name: arm, **at, **own}, mean=True)
             total = total + rates * (count / sum(counts))
         parts.append(total)
-    attrs = {
-        "synthetic": bool(fit.attrs["synthetic"]),
-        "distribution": "posterior",
-        "quantity": f"rate of new units by {name}",
-        "support": PROBABILITY,
-    }
-    return xr.concat(parts, dim=name).assign_coords({name: [0, 1]}).assign_attrs(attrs)
+    rates = xr.concat(parts, dim=name).assign_coords({name: [0, 1]})
+    return rates.assign_attrs(
+        attributes_of_draws(fit, f"rate of new units by {name}", support=PROBABILITY)
+    )
 
 
 def _probabilities(
@@ -156,20 +151,3 @@ def _probabilities(
         spec, rows, posterior, ["event_probability"], rng=rng, new_members=rng is not None
     )
     return np.concatenate([values for _, (values,) in blocks])
-
-
-def _drawn(fit: xr.DataTree, rates: np.ndarray, quantity: str) -> xr.DataArray:
-    posterior = fit["posterior"]
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"], *rates.shape[1:])
-    return xr.DataArray(
-        rates.reshape(shape),
-        dims=("chain", "draw", *["unit"][: rates.ndim - 1]),
-        coords={name: posterior[name].to_numpy() for name in ("chain", "draw")},
-        name="rate",
-        attrs={
-            "synthetic": bool(fit.attrs["synthetic"]),
-            "distribution": "posterior",
-            "quantity": quantity,
-            "support": PROBABILITY,
-        },
-    )

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.engine.convergence import convergence
 from mmn_bayes.engine.design import MADE_OF
 from mmn_bayes.model_file.model_spec import require_outcome
@@ -27,7 +28,7 @@ from mmn_bayes.outcomes.evidence.mixtures import (
     usable_rates,
     without_batches,
 )
-from mmn_bayes.posterior.posterior_predictive import spec_of
+from mmn_bayes.posterior.draws import spec_of
 
 # Largest distance between the distribution of the draws and its mixture; and what draws that are
 # independent exceed in 1 of 20 times, times the root of their number (Kolmogorov's law).
@@ -253,7 +254,7 @@ def against_placebo(draws: xr.DataArray, placebo: xr.DataTree, *, seed: int) -> 
     """
     rates = new_unit_rate(placebo).to_numpy().ravel()
     shape = (draws.sizes["chain"], draws.sizes["draw"])
-    drawn = np.random.default_rng([seed, 4]).choice(rates, size=shape, replace=True)
+    drawn = rng_of(seed, "placebo rates, paired with others").choice(rates, size=shape)
     other = xr.DataArray(drawn, dims=("chain", "draw"))
     treated = draws.drop_attrs()
     parts = [treated, other.broadcast_like(treated), treated - other]

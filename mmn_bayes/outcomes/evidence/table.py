@@ -9,15 +9,14 @@ import xarray as xr
 
 from mmn_bayes.outcomes.evidence.estimands import new_unit_rate, standardised_rates, unit_rates
 from mmn_bayes.outcomes.evidence.prior import against_placebo
-from mmn_bayes.outcomes.observed_rates import exact_test, rate_interval
+from mmn_bayes.outcomes.observed_rates import EXACT, exact_test, rate_interval
 from mmn_bayes.outcomes.response.observed_contrast import compare_rates
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.side_by_side import OBSERVED, group_label
 
 MODELLED = "model"
 NEXT, MEAN = "the next study", "mean of the studies"
-EXACT = "clopper-pearson"
 
 
 def history_table(fit: xr.DataTree, level: float = 0.95) -> pd.DataFrame:

@@ -4,13 +4,10 @@ import numpy as np
 import xarray as xr
 from statsmodels.stats.inter_rater import cohens_kappa
 
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.data.response import judge
-from mmn_bayes.posterior.posterior_predictive import (
-    design_of,
-    planned_occasions,
-    replicate_panels,
-    spec_of,
-)
+from mmn_bayes.posterior.draws import design_of, spec_of
+from mmn_bayes.posterior.posterior_predictive import planned_occasions, replicate_panels
 
 
 def prior_quantities(fit: xr.DataTree) -> dict[str, np.ndarray]:
@@ -39,7 +36,7 @@ def prior_quantities(fit: xr.DataTree) -> dict[str, np.ndarray]:
     chance, kappa, agreement, treated = found.values()
     shares = np.empty((n, k))
     for which, rows in ((chance, untreated), (treated, design)):
-        rng = np.random.default_rng([int(fit.attrs["seed"]), 2])
+        rng = rng_of(fit, "grades, under the prior")
         for panels in replicate_panels(spec, rows, prior, occasions, rng):
             judged = judge(panels.baseline, panels.follow_up, spec.response, spec.scale)
             evaluable = judged.evaluable.sum(axis=1)

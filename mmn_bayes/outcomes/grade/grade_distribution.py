@@ -7,15 +7,20 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.data.response import NOT_GRADED
 from mmn_bayes.engine.design import at_rows
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.posterior.draws import (
+    FEW_DRAWS,
+    as_draws,
+    design_of_grades,
+    spec_of,
+    thinned,
+)
 from mmn_bayes.posterior.groups import Groups, groups_of
-from mmn_bayes.posterior.posterior_predictive import design_of_grades, spec_of, thinned
 from mmn_bayes.posterior.summary import PROBABILITY
-
-_DRAWS = 400  # of the fit, evenly spaced: the Monte Carlo error of a band is below its line width
 
 
 class SiteDays(NamedTuple):
@@ -58,11 +63,21 @@ def grade_shares(fit: xr.DataTree, days: Sequence[float], by: str | None = "naiv
         raise ValueError("days is empty; name at least one day.")
     groups = groups_of(fit, by)
     pairs = _under_observation(design, groups, np.asarray(days, dtype=float))
-    posterior = thinned(fit, _DRAWS)["posterior"].to_dataset()
-    rng = np.random.default_rng([int(fit.attrs["seed"]), *b"shares"])
-    below = mean_cdf(spec, design, posterior, pairs, rng)
+    fit = thinned(fit, FEW_DRAWS)
+    rng = rng_of(fit, "grades, effects of new days")
+    below = mean_cdf(spec, design, fit["posterior"].to_dataset(), pairs, rng)
     shares = np.diff(below, axis=2, prepend=0.0, append=1.0)
-    return _as_draws(fit, shares, posterior, days, groups)
+    dims = {"day": np.asarray(days, dtype=float), **groups.dims, "grade": list(spec.scale)}
+    return as_draws(
+        fit,
+        shares,
+        dims,
+        quantity="share of muscles at each grade",
+        meaning="mean over the muscles of the patients still under observation, each with "
+        "its own effects and infusions",
+        support=PROBABILITY,
+        name="grade_share",
+    ).transpose("chain", "draw", ..., "day", "grade")
 
 
 def observed_shares(
@@ -148,39 +163,6 @@ def mean_cdf(
         sums = np.add.reduceat(cdf[:, order], starts, axis=1)
         below[draws, filled] = sums / size[filled][:, None]
     return below
-
-
-def _as_draws(
-    fit: xr.DataTree,
-    shares: np.ndarray,
-    posterior: xr.Dataset,
-    days: Sequence[float],
-    groups: Groups,
-) -> xr.DataArray:
-    """Lay shares of shape (draw, cell, grade) out by chain, draw, group, day and grade."""
-    name, labels, scale = groups.by or "group", list(groups.members), list(spec_of(fit).scale)
-    sizes = (posterior.sizes["chain"], posterior.sizes["draw"], len(days), len(labels), len(scale))
-    draws = xr.DataArray(
-        shares.reshape(sizes),
-        dims=("chain", "draw", "day", name, "grade"),
-        coords={
-            "chain": posterior["chain"].to_numpy(),
-            "draw": posterior["draw"].to_numpy(),
-            "day": np.asarray(days, dtype=float),
-            name: labels,
-            "grade": scale,
-        },
-        name="grade_share",
-        attrs={
-            "synthetic": bool(fit.attrs["synthetic"]),
-            "distribution": "posterior",
-            "quantity": "share of muscles at each grade",
-            "support": PROBABILITY,
-            "meaning": "mean over the muscles of the patients still under observation, each with "
-            "its own effects and infusions",
-        },
-    ).transpose("chain", "draw", name, "day", "grade")
-    return draws if groups.by else draws.isel({name: 0}, drop=True)
 
 
 def _last_day(design: xr.Dataset) -> np.ndarray:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mmn_bayes.engine.design import recorded_infusions
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.report.formatting import interval_in_words
 from mmn_bayes.report.style import (
     BLACK,

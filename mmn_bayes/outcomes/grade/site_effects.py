@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import xarray as xr
 
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.engine.ordinal import draw_site_effects
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.engine.rows import Part, parts_of_rows, repeats
@@ -32,7 +33,7 @@ def site_effects(
     """
     code, n_sites = design["code"].to_numpy(), design.sizes["site"]
     parts, code, n_grades = _parts(spec, design, code)
-    uniform = np.random.default_rng([seed, 1])
+    uniform = rng_of(seed, "effects of sites, given the other parameters")
     names = ["eta_without_site", "scaled_cutpoints", "site_sigma"]
     names += ["memory"] if spec.memory is not None else []
     repeat = repeats(design)

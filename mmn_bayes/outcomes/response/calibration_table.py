@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from mmn_bayes.outcomes.observed_rates import rate_interval
+from mmn_bayes.outcomes.observed_rates import rate_row
 from mmn_bayes.posterior.patient_density import log_bernoulli
 
 
@@ -104,20 +104,12 @@ def calibration_table(
             codes = pd.Series(0, index=table.index)
         for number, (_, own) in enumerate(table.groupby(codes), start=1):
             events, n = int(own["response"].sum()), len(own)
-            lower, upper = rate_interval(events, n, method="clopper-pearson", level=level)
             rows.append(
                 {
                     "model": model,
                     "group": number,
                     "probability": float(own["probability"].mean()),
-                    "events": events,
-                    "n": n,
-                    "missing": len(whole) - len(table),
-                    "estimate": events / n,
-                    "lower": lower,
-                    "upper": upper,
-                    "level": level,
-                    "interval": "clopper-pearson",
+                    **rate_row(events, n, len(whole) - len(table), level=level),
                     "synthetic": bool(table["synthetic"].any()),
                 }
             )

@@ -8,12 +8,11 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.engine.outcome import outcome_of
-from mmn_bayes.outcomes.observed_rates import INTERVALS, exact_test, rate_interval
+from mmn_bayes.outcomes.observed_rates import INTERVALS, exact_test, rate_row
 from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.outcomes.response.observed_contrast import compare_rates
-from mmn_bayes.outcomes.response.rates import require_responses
-from mmn_bayes.posterior.groups import groups_of
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.outcomes.response.rates import response_counts
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.summary import Contrast, contrast, summarise
 from mmn_bayes.report.side_by_side import FIRST_GROUPS, OBSERVED, PATIENTS, group_label
 
@@ -97,13 +96,10 @@ def comparison_table(
 
 def _counts(fit: xr.DataTree, by: str) -> dict[str, tuple[object, int, int, int]]:
     """By the printed label of a group: its value, responders, evaluable and missing patients."""
-    require_responses(spec_of(fit))
-    response = design_of(fit)["response"].to_numpy()
-    found = {}
-    for value, member in groups_of(fit, by).members.items():
-        judged = member & (response >= 0)
-        events, n = int((response[judged] == 1).sum()), int(judged.sum())
-        found[group_label(by, value)] = (value, events, n, int(member.sum()) - n)
+    found = {
+        group_label(by, value): (value, counted.events, counted.n, counted.unknown)
+        for value, counted in response_counts(fit, by).items()
+    }
     if len(found) != 2:
         raise ValueError(
             f"All patients are '{next(iter(found))}' by '{by}'; two groups are needed."
@@ -128,9 +124,8 @@ def _observed(
             for name, alternative in (("p_greater", "greater"), ("p_value", "two-sided"))
         }
         for number, method in enumerate(INTERVALS):
-            lower, upper = rate_interval(events, n, method=method, level=level)
-            row = {"measure": "rate", "group": label, "n": n, "events": events, "missing": missing}
-            row |= {"estimate": events / n, "lower": lower, "upper": upper, "interval": method}
+            row: dict[str, Any] = {"measure": "rate", "group": label}
+            row |= rate_row(events, n, missing, method=method, level=level)
             if number == 0:  # of the exact interval, to which the exact tests belong
                 row |= {"above": rate, "test": tests["p_value"]["test"]}
                 row |= {name: test["p_value"] for name, test in tests.items()}

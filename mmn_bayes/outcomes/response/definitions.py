@@ -8,27 +8,24 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.data.definitions import Definition, definition_grid
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.data.response import NOT_GRADED, Judged, judge
 from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome
-from mmn_bayes.outcomes.response.rates import undefined_rate
+from mmn_bayes.outcomes.response.rates import Counted, rates_of_groups, undefined_rate
+from mmn_bayes.posterior.draws import SOME_DRAWS, as_draws, blanked, design_of, spec_of, thinned
 from mmn_bayes.posterior.groups import groups_of
 from mmn_bayes.posterior.new_patients import new_patients, require_patients
 from mmn_bayes.posterior.posterior_predictive import (
     Occasions,
-    blanked,
     choose_patients,
-    design_of,
     planned_occasions,
     position_in_patient,
     recorded_occasions,
     replicate_panels,
-    spec_of,
-    thinned,
 )
 from mmn_bayes.posterior.summary import PROBABILITY
 
 Patients = Literal["cohort", "population", "chance"]
-_DRAWS = 1000  # at most, evenly spaced, as for new patients elsewhere
 MEANINGS = {
     "cohort": "share of responders among these patients: what was graded is kept, what is missing "
     "is filled in by the model",
@@ -81,7 +78,7 @@ def response_by_definition(
     """
     spec = spec_of(fit)
     chosen = _checked(spec, definitions, patients)
-    fit = thinned(fit, _DRAWS)
+    fit = thinned(fit, SOME_DRAWS)
     design, posterior = design_of(fit), fit["posterior"].to_dataset()
     groups = groups_of(fit, by)
     members = groups.members
@@ -96,8 +93,7 @@ def response_by_definition(
     for same in _sharing_visits(spec, chosen, patients):
         occasions, _ = _occasions(spec, design, chosen[same[0]], patients)
         # As for `response_probability`, so that what is stated gets the same numbers.
-        meaning = "cohort" if patients == "cohort" else "population"
-        rng = np.random.default_rng([int(fit.attrs["seed"]), *meaning.encode()])
+        rng = rng_of(fit, "cohort" if patients == "cohort" else "population")
         for panels in replicate_panels(
             spec,
             design,
@@ -114,12 +110,17 @@ def response_by_definition(
                     seen = seen_under(spec, design, chosen[place])
                     evaluable = evaluable | seen.evaluable
                     response = np.where(seen.evaluable, seen.response, response)
-                for column, member in enumerate(members.values()):
-                    of = evaluable[:, member].sum(axis=1)
-                    events = (response & evaluable)[:, member].sum(axis=1)
-                    share = np.where(of > 0, events / np.maximum(of, 1), np.nan)
-                    rates[panels.draws, place, column] = share
-    return _as_draws(fit, rates, chosen, groups.by, list(members), patients)
+                counted = Counted(evaluable, response & evaluable)
+                rates[panels.draws, place] = rates_of_groups(counted, members)
+    return as_draws(
+        fit,
+        blanked(fit, rates),
+        {"definition": [definition.label for definition in chosen], **groups.dims},
+        quantity="probability of response by definition",
+        meaning=MEANINGS[patients],
+        support=PROBABILITY,
+        name="response_probability",
+    ).assign_attrs(undefined=undefined_rate(fit))
 
 
 def seen_under(spec: ModelSpec, design: xr.Dataset, definition: Definition) -> Seen:
@@ -234,36 +235,3 @@ def _judge(
 ) -> Judged:
     code = definition.code_of(spec.scale)
     return judge(code[baseline], code[follow_up], definition.rule, definition.scale)
-
-
-def _as_draws(
-    fit: xr.DataTree,
-    rates: np.ndarray,
-    definitions: Sequence[Definition],
-    by: str | None,
-    labels: list[object],
-    patients: Patients,
-) -> xr.DataArray:
-    posterior = fit["posterior"]
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
-    name = by or "group"
-    draws = xr.DataArray(
-        blanked(fit, rates).reshape(*shape, *rates.shape[1:]),
-        dims=("chain", "draw", "definition", name),
-        coords={
-            "chain": posterior["chain"].to_numpy(),
-            "draw": posterior["draw"].to_numpy(),
-            "definition": [definition.label for definition in definitions],
-            name: labels,
-        },
-        name="response_probability",
-        attrs={
-            "synthetic": bool(fit.attrs["synthetic"]),
-            "distribution": "posterior",
-            "quantity": "probability of response by definition",
-            "support": PROBABILITY,
-            "meaning": MEANINGS[patients],
-            "undefined": undefined_rate(fit),
-        },
-    )
-    return draws if by else draws.isel({name: 0}, drop=True)

@@ -6,10 +6,10 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.data.definitions import Definition, definition_grid
-from mmn_bayes.outcomes.observed_rates import rate_interval
+from mmn_bayes.outcomes.observed_rates import rate_row
 from mmn_bayes.outcomes.response.definitions import Patients, response_by_definition, seen_under
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.groups import ALL, groups_of
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.side_by_side import FIRST_GROUPS, OBSERVED, PATIENTS, group_label
 
@@ -18,7 +18,6 @@ SOURCES: dict[Patients, str] = {
     "population": PATIENTS["population"],
     "chance": "by chance alone",
 }
-_EXACT = "clopper-pearson"
 
 
 def definition_table(
@@ -99,17 +98,9 @@ def _observed(
                 "definition": definition.label,
                 column: ALL if by is None else group_label(by, label),
                 "source": OBSERVED,
-                "n": n,
-                "events": events,
-                "missing": int(member.sum()) - n,
-                "level": level,
-                "interval": _EXACT,
                 "synthetic": bool(fit.attrs["synthetic"]),
             }
-            if n:
-                lower, upper = rate_interval(events, n, method=_EXACT, level=level)
-                row |= {"estimate": events / n, "lower": lower, "upper": upper}
-            rows.append(row)
+            rows.append(row | rate_row(events, n, int(member.sum()) - n, level=level))
     return pd.DataFrame(rows)
 
 

@@ -13,24 +13,19 @@ from mmn_bayes.outcomes.response.rates import (
     rates_of_responses,
     rates_with,
     require_responses,
+    response_counts,
     setting,
     undefined_rate,
 )
+from mmn_bayes.posterior.draws import MANY_DRAWS, as_draws, design_of, spec_of, thinned
 from mmn_bayes.posterior.groups import Groups, groups_of
 from mmn_bayes.posterior.new_patients import Patients, new_patients, require_patients
 from mmn_bayes.posterior.posterior_predictive import (
     choose_patients,
-    design_of,
-    drawn_from,
     planned_occasions,
     recorded_occasions,
-    spec_of,
-    thinned,
 )
 from mmn_bayes.posterior.summary import PROBABILITY, summarise, with_reason
-
-# At most, evenly spaced: each is the work of hundreds of patients, and nearly independent.
-_POPULATION_DRAWS = 2000
 
 MEANINGS = {
     "cohort": "share of responders among these patients: what was graded is kept, what is missing "
@@ -120,7 +115,7 @@ def response_probability(
         raise ValueError("standardised rates are of new patients, by a group; give both.")
     groups = groups_of(fit, by)
     if of_grades and patients == "population":
-        fit = thinned(fit, _POPULATION_DRAWS)
+        fit = thinned(fit, MANY_DRAWS)
     if scenario is not None:
         design = with_infusions(design, scenario, from_day)
         fit = _with_design(fit, design)
@@ -205,13 +200,8 @@ def check_response(fit: xr.DataTree, by: str | None = None, level: float = 0.95)
         `reason` only where a row has no estimate.
     """
     table = summarise(replicated_response(fit, by), level=level, interval="eti")
-    design = design_of(fit)
-    response = design["response"].to_numpy()
-    observed = [
-        response[member & (response >= 0)].mean() if (response[member] >= 0).any() else np.nan
-        for member in groups_of(fit, by).members.values()
-    ]
-    table["observed"] = observed
+    counts = response_counts(fit, by).values()
+    table["observed"] = [own.events / own.n if own.n else np.nan for own in counts]
     covers = table["observed"].between(table["lower"], table["upper"]).astype("boolean")
     table["covers"] = covers.mask(table[["observed", "lower"]].isna().any(axis=1))
     columns = ["observed", "estimate", "lower", "upper", "level", "interval", "distribution"]
@@ -230,25 +220,13 @@ def _standardised(spec: ModelSpec, fit: xr.DataTree, groups: Groups) -> np.ndarr
 
 
 def _as_draws(fit: xr.DataTree, rates: np.ndarray, groups: Groups, meaning: str) -> xr.DataArray:
-    posterior = fit["posterior"]
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"], rates.shape[1])
-    name = groups.by or "group"
-    draws = xr.DataArray(
-        rates.reshape(shape),
-        dims=("chain", "draw", name),
-        coords={
-            "chain": posterior["chain"].to_numpy(),
-            "draw": posterior["draw"].to_numpy(),
-            name: list(groups.members),
-        },
+    drawn = as_draws(
+        fit,
+        rates,
+        groups.dims,
+        quantity="probability of response",
+        meaning=MEANINGS[meaning],
+        support=PROBABILITY,
         name="response_probability",
-        attrs={
-            "synthetic": bool(fit.attrs["synthetic"]),
-            "distribution": "predictive" if meaning == "replicated" else drawn_from(fit),
-            "quantity": "probability of response",
-            "support": PROBABILITY,
-            "meaning": MEANINGS[meaning],
-            "undefined": undefined_rate(fit),
-        },
-    )
-    return draws if groups.by else draws.isel({name: 0}, drop=True)
+    ).assign_attrs(undefined=undefined_rate(fit))
+    return drawn.assign_attrs(distribution="predictive") if meaning == "replicated" else drawn

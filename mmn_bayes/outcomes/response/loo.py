@@ -7,9 +7,9 @@ import xarray as xr
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.outcomes.response.rates import rates_by_patient, require_responses
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.loo import SAMPLE, smoothed
 from mmn_bayes.posterior.patient_density import log_bernoulli, patient_log_likelihood
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 
 
 def left_out_response(fit: xr.DataTree) -> pd.DataFrame:

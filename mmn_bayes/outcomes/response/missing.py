@@ -7,10 +7,7 @@ import xarray as xr
 
 from mmn_bayes.model_file.model_spec import require_outcome
 from mmn_bayes.outcomes.response.estimands import response_probability
-from mmn_bayes.posterior.posterior_predictive import spec_of, thinned
-
-# At most, evenly spaced: the missing are few, and each delta replicates everybody again.
-_DRAWS = 1000
+from mmn_bayes.posterior.draws import SOME_DRAWS, spec_of, thinned
 
 
 def delta_response(
@@ -47,7 +44,7 @@ def delta_response(
     if not len(deltas) or not np.isfinite(np.asarray(deltas, dtype=float)).all():
         raise ValueError(f"deltas is {list(deltas)}; give finite shifts, such as (-1, 0, 1).")
     require_outcome(spec_of(fit), "grade")
-    few = thinned(fit, _DRAWS)
+    few = thinned(fit, SOME_DRAWS)
     parts = [
         response_probability(few, patients="cohort", by=by, delta=float(delta)) for delta in deltas
     ]

@@ -3,14 +3,12 @@
 import pandas as pd
 import xarray as xr
 
-from mmn_bayes.data.response import reasons_in_words
 from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.outcomes.response.observed_missing import assumed_missing, tipping_point
-from mmn_bayes.outcomes.response.rates import require_responses
-from mmn_bayes.posterior.groups import ALL, groups_of
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.outcomes.response.rates import response_counts
+from mmn_bayes.posterior.groups import ALL
 from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
-from mmn_bayes.report.side_by_side import FIRST_GROUPS, group_label
+from mmn_bayes.report.side_by_side import first_groups_first, group_label
 
 FILLED_IN = "filled in by the model"
 
@@ -58,7 +56,7 @@ def missing_table(
         draws = response_probability(fit, patients="cohort", by=by)
     filled = summarise(draws, level=level, interval="eti", above=rate)
     column = "group" if by is None else by
-    counts_of = _counts(fit, by)
+    counts_of = response_counts(fit, by)
     labels = [] if by is None else list(counts_of)
     if len(filled) != len(counts_of) or (
         labels and filled.get(by, filled.index).tolist() != labels
@@ -82,7 +80,7 @@ def missing_table(
     columns = [column, "assumption", "n", "events", "missing", "not_judged"]
     columns += ["estimate", "lower", "upper", "level", "interval", "above", "p_above"]
     columns += ["p_value", "test", "ess_bulk", "ess_tail", "r_hat", "mcse", "synthetic"]
-    table = _first_groups_first(pd.concat(parts), column)
+    table = first_groups_first(pd.concat(parts), column)
     table = filled_reason(table.reindex(columns=with_reason(columns, table)))
     counts = dict.fromkeys(("n", "events", "missing", "not_judged"), "Int64")
     test = table["test"].astype("str").fillna("")  # of nobody judged in any group there is none
@@ -111,7 +109,7 @@ def tipping_table(
     """
     column = "group" if by is None else by
     parts = []
-    for label, (events, n, missing, _) in _counts(fit, by).items():
+    for label, (events, n, missing, _) in response_counts(fit, by).items():
         if n:
             synthetic = bool(fit.attrs["synthetic"])
             table = assumed_missing(events, n, missing, rate=rate, level=level, synthetic=synthetic)
@@ -119,27 +117,5 @@ def tipping_table(
             parts.append(tipping_point(table).assign(**{column: name}))
     if not parts:
         raise ValueError("Nobody was judged: there is no conclusion that the missing could change.")
-    table = _first_groups_first(pd.concat(parts), column)
+    table = first_groups_first(pd.concat(parts), column)
     return table[[column, *(name for name in table if name != column)]]
-
-
-def _first_groups_first(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Naive or yes before the others, as in the response table."""
-    return table.sort_values(
-        column, key=lambda groups: ~groups.isin(FIRST_GROUPS), kind="stable", ignore_index=True
-    )
-
-
-def _counts(fit: xr.DataTree, by: str | None) -> dict[object, tuple[int, int, int, int]]:
-    """Responders, judged, missing, and patients whom the rule does not apply to, of each group."""
-    require_responses(spec_of(fit))
-    design = design_of(fit)
-    response, reason = design["response"].to_numpy(), design["reason"].to_numpy()
-    _, _, too_few, _ = reasons_in_words(spec_of(fit).response)
-    counts = {}
-    for label, member in groups_of(fit, by).members.items():
-        judged = member & (response >= 0)
-        outside = int((member & (reason == too_few)).sum())
-        missing = int(member.sum()) - int(judged.sum()) - outside
-        counts[label] = (int((response[judged] == 1).sum()), int(judged.sum()), missing, outside)
-    return counts

@@ -5,7 +5,7 @@ import xarray as xr
 
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import Predictor
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.draws import design_of, spec_of
 
 
 def prior_rates(fit: xr.DataTree, name: str, anybody: str) -> dict[str, np.ndarray]:

@@ -6,22 +6,19 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from mmn_bayes.data.response import judge
+from mmn_bayes.data.random_streams import rng_of
+from mmn_bayes.data.response import judge, reasons_in_words
 from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec, require_outcome
-from mmn_bayes.posterior.groups import ALL, Groups
+from mmn_bayes.posterior.draws import blanked, design_of, spec_of, thinned, without_numbers
+from mmn_bayes.posterior.groups import ALL, Groups, groups_of
 from mmn_bayes.posterior.new_patients import NEW_PATIENTS, new_patients
 from mmn_bayes.posterior.posterior_predictive import (
     Occasions,
-    blanked,
     choose_patients,
-    design_of,
     planned_occasions,
     replicate_panels,
-    spec_of,
-    thinned,
-    without_numbers,
 )
 
 
@@ -30,6 +27,51 @@ def require_responses(spec: ModelSpec) -> None:
     outcome = outcome_of(spec.outcome)
     if not outcome.judged:
         require_outcome(spec, "response", cure=f"; {outcome.cure}")
+
+
+class ResponseCounts(NamedTuple):
+    """Patients of a group: responders, all who were judged, and who were not.
+
+    `not_judged` are those with too few affected muscles, to whom the rule does not apply.
+    """
+
+    events: int
+    n: int
+    missing: int
+    not_judged: int
+
+    @property
+    def unknown(self) -> int:
+        """All who were not judged, whatever the reason."""
+        return self.missing + self.not_judged
+
+
+def response_counts(fit: xr.DataTree, by: str | None) -> dict[object, ResponseCounts]:
+    """Count the responders that were observed.
+
+    Parameters
+    ----------
+    fit
+        Of outcome "grade" or "response".
+    by
+        As for `groups_of`.
+
+    Returns
+    -------
+    dict of ResponseCounts
+        Of each group, by its label.
+    """
+    spec, design = spec_of(fit), design_of(fit)
+    require_responses(spec)
+    response = design["response"].to_numpy()
+    _, _, too_few, _ = reasons_in_words(spec.response)
+    not_judged = design["reason"].to_numpy() == too_few
+    counts = {}
+    for label, member in groups_of(fit, by).members.items():
+        events, n = int((response[member] == 1).sum()), int((response[member] >= 0).sum())
+        outside = int(not_judged[member].sum())
+        counts[label] = ResponseCounts(events, n, int(member.sum()) - n - outside, outside)
+    return counts
 
 
 def undefined_rate(fit: xr.DataTree) -> str:
@@ -59,7 +101,7 @@ def judged_blocks(
     (graded again at the same visits).
     """
     spec = spec_of(fit)
-    rng = np.random.default_rng([int(fit.attrs["seed"]), *meaning.encode()])
+    rng = rng_of(fit, meaning)
     for panels in replicate_panels(
         spec,
         design,
@@ -82,6 +124,16 @@ def judged_blocks(
         yield panels.draws, Counted(evaluable, response)
 
 
+def rates_of_groups(counted: Counted, members: Mapping[object, np.ndarray]) -> np.ndarray:
+    """Responders among the evaluable; shape (draw, group), missing where nobody is evaluable."""
+    rates = []
+    for member in members.values():
+        evaluable = counted.evaluable[:, member].sum(axis=1)
+        responders = counted.response[:, member].sum(axis=1)
+        rates.append(np.where(evaluable > 0, responders / np.maximum(evaluable, 1), np.nan))
+    return np.stack(rates, axis=1)
+
+
 def rates_of_blocks(
     fit: xr.DataTree,
     blocks: Iterator[tuple[slice, Counted]],
@@ -94,12 +146,7 @@ def rates_of_blocks(
     posterior = fit["posterior"]
     rates = np.full((posterior.sizes["chain"] * posterior.sizes["draw"], len(members)), np.nan)
     for draws, counted in blocks:
-        for column, member in enumerate(members.values()):
-            evaluable = counted.evaluable[:, member].sum(axis=1)
-            responders = counted.response[:, member].sum(axis=1)
-            rates[draws, column] = np.where(
-                evaluable > 0, responders / np.maximum(evaluable, 1), np.nan
-            )
+        rates[draws] = rates_of_groups(counted, members)
     return blanked(fit, rates)
 
 
@@ -117,7 +164,7 @@ def rates_of_responses(
     n_affected, n_sites = design["n_affected"].to_numpy(), design["n_sites"].to_numpy()
     too_few = (n_affected >= 0) & (n_affected < spec.response.muscles)
     applies = ~too_few & (n_sites > 0)
-    rng = np.random.default_rng([int(fit.attrs["seed"]), *meaning.encode()])
+    rng = rng_of(fit, meaning)
 
     def filled(probability: np.ndarray) -> np.ndarray:
         drawn = rng.random(probability.shape) < probability
@@ -214,7 +261,7 @@ def rates_with(
         chosen = choose_patients(_with_values(design, values), who)
         donors = design["naive"].to_numpy() == bool(values.get("naive"))
         if "naive" in values and donors.any():
-            rng = np.random.default_rng([int(fit.attrs["seed"]), 5])
+            rng = rng_of(fit, "patients who lend their infusions")
             donor = rng.choice(np.flatnonzero(donors), size=who.size)
             # Infusions are found by the label of their patient.
             chosen = chosen.assign_coords(patient=design["patient"].to_numpy()[donor])

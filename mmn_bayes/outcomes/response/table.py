@@ -10,14 +10,15 @@ import xarray as xr
 from mmn_bayes.data.response import scale_in_words
 from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.outcomes.observed_rates import rates
+from mmn_bayes.outcomes.observed_rates import rate_row
 from mmn_bayes.outcomes.response.estimands import response_probability
+from mmn_bayes.outcomes.response.rates import response_counts
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.groups import ALL, groups_of
 from mmn_bayes.posterior.new_patients import Patients
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.formatting import format_table, print_table, to_markdown, to_text
-from mmn_bayes.report.side_by_side import FIRST_GROUPS, OBSERVED, PATIENTS, group_label
+from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS, first_groups_first, group_label
 
 __all__ = [
     "format_table",
@@ -84,9 +85,13 @@ def response_draws(
     """
     trees = _checked(fits)
     _check_groups(trees, by)
+    return _drawn(trees, by)
+
+
+def _drawn(fits: Sequence[xr.DataTree], by: str | None) -> dict[tuple[str, Patients], xr.DataArray]:
     return {
         (str(fit.attrs["spec_name"]), patients): response_probability(fit, patients=patients, by=by)
-        for fit in trees
+        for fit in fits
         for patients in PATIENTS
     }
 
@@ -134,7 +139,7 @@ def response_table(
     """
     trees = _checked(fits)
     _check_groups(trees, by)
-    draws = response_draws(trees, by) if draws is None else draws
+    draws = _drawn(trees, by) if draws is None else draws
     lost = [
         f"'{fit.attrs['spec_name']}' ({patients})"
         for fit in trees
@@ -261,20 +266,15 @@ def _check_groups(trees: Sequence[xr.DataTree], by: str | None) -> None:
 
 def _observed(fit: xr.DataTree, by: str | None, level: float) -> pd.DataFrame:
     """Return the observed rows, naive or yes first."""
-    design = design_of(fit)
-    response = pd.array(design["response"].to_numpy() == 1, dtype="boolean")
-    response[design["response"].to_numpy() == -1] = pd.NA
-    patients = pd.DataFrame({"patient": design["patient"].to_numpy()})
-    responses = patients.assign(response=response)
-    if by is not None:
-        labels = [group_label(by, value) for value in groups_of(fit, by).of_patient]
-        patients[by] = pd.Series(labels, dtype="str")
-    synthetic = bool(fit.attrs["synthetic"])
-    table = rates(responses, patients, by=by, level=level, synthetic=synthetic)
-    if by is not None:
-        table = table.astype({by: "str"}).sort_values(
-            by, key=lambda labels: ~labels.isin(FIRST_GROUPS), kind="stable"
-        )
+    rows = [
+        {
+            by or "group": ALL if by is None else group_label(by, value),
+            **rate_row(counted.events, counted.n, counted.unknown, level=level),
+        }
+        for value, counted in response_counts(fit, by).items()
+    ]
+    table = first_groups_first(pd.DataFrame(rows), by or "group")
+    table = table.assign(synthetic=bool(fit.attrs["synthetic"]))
     return table.assign(source=OBSERVED, meaning=MEANING[OBSERVED])
 
 

@@ -1,24 +1,25 @@
 """Histories: who is in which state when, for how long, and who ever leaves one."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from mmn_bayes.data.margins import YEAR
+from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import require_outcome
 from mmn_bayes.outcomes.states.declared import States
 from mmn_bayes.outcomes.states.design import at_steps, section_of
+from mmn_bayes.posterior.draws import SOME_DRAWS, as_draws, blanked, design_of, spec_of, thinned
 from mmn_bayes.posterior.effect_ratios import effect_ratios
 from mmn_bayes.posterior.groups import Groups, groups_of
-from mmn_bayes.posterior.new_patients import Patients, new_patients, require_patients
-from mmn_bayes.posterior.posterior_predictive import (
-    blanked,
-    design_of,
-    drawn_from,
-    spec_of,
-    thinned,
+from mmn_bayes.posterior.new_patients import (
+    FEW_NEW_PATIENTS,
+    Patients,
+    new_patients,
+    require_patients,
 )
 from mmn_bayes.posterior.summary import PROBABILITY
 
@@ -29,9 +30,7 @@ MEANINGS = {
     ),
     "population": "of new patients from day 0 on: covariates as in this cohort",
 }
-_DRAWS = 1000  # evenly spaced: a step of a patient has a matrix
 _MOST_STEPS = 2000
-_NEW_PATIENTS = 200  # of a group, where patients have effects of their own to average over
 
 
 def state_occupancy(
@@ -74,7 +73,7 @@ def state_occupancy(
     wanted = _checked(days, "days")
     step = _steps_at(wanted, part)
     weight = (step[:, None] == np.arange(step.max() + 1)).astype(float)
-    drawn = _weighted(fit, weight, patients, by, ("day", wanted), "share in each state")
+    drawn = _weighted(fit, weight, patients, by, {"day": wanted}, "share in each state")
     return drawn.assign_attrs(support=PROBABILITY)
 
 
@@ -111,7 +110,7 @@ def time_in_state(
     edges = (np.arange(int(_steps_at(ends, part).max()) + 2) - 0.5) * part.step_days
     inside = np.clip(edges[None, :], 0.0, ends[:, None])
     weight = np.diff(inside, axis=1) / YEAR
-    return _weighted(fit, weight, patients, by, ("year", wanted), "years in each state")
+    return _weighted(fit, weight, patients, by, {"year": wanted}, "years in each state")
 
 
 def ever_left(
@@ -146,17 +145,17 @@ def ever_left(
         raise ValueError(f"There is no state '{state}'; take one of {', '.join(part.levels)}.")
     place = part.levels.index(state)
     step = _steps_at(wanted, part)
-    fit, groups = thinned(fit, _DRAWS), groups_of(fit, by)
+    fit, groups = thinned(fit, SOME_DRAWS), groups_of(fit, by)
     found = []
     for steps, _, members in _transitions(fit, groups, int(step.max()), new=True):
         stays = np.cumprod(steps[..., place, place], axis=2)
         began = np.ones((*stays.shape[:2], 1))
         left = 1.0 - np.concatenate([began, stays], axis=2)[:, :, step]
         found.append(np.stack([left[:, own].mean(axis=1) for own in members.values()], axis=1))
-    drawn = _drawn(fit, np.concatenate(found), groups, ("day", wanted), (), "population")
-    return drawn.assign_attrs(
-        quantity=f"probability of having left '{state}'", state=state, support=PROBABILITY
-    )
+    quantity = f"probability of having left '{state}'"
+    dims = {**groups.dims, "day": wanted}
+    drawn = _drawn(fit, np.concatenate(found), dims, quantity, "population")
+    return drawn.assign_attrs(state=state, support=PROBABILITY)
 
 
 def step_probability(fit: xr.DataTree, *, day: float = 0.0, by: str | None = None) -> xr.DataArray:
@@ -182,18 +181,16 @@ def step_probability(fit: xr.DataTree, *, day: float = 0.0, by: str | None = Non
     """
     part = section_of(spec_of(fit))
     step = int(_steps_at(_checked([day], "day"), part)[0])
-    fit, groups = thinned(fit, _DRAWS), groups_of(fit, by)
+    fit, groups = thinned(fit, SOME_DRAWS), groups_of(fit, by)
     found = []
     for steps, _, members in _transitions(fit, groups, step + 1, new=True):
         at = steps[:, :, step]
         found.append(np.stack([at[:, own].mean(axis=1) for own in members.values()], axis=1))
     levels = np.array(part.levels)
-    return _drawn(
-        *(fit, np.concatenate(found), groups, ("state", levels)),
-        *((("next_state", levels),), "population"),
-    ).assign_attrs(
-        quantity="transition probability of a step", support=PROBABILITY, step_days=part.step_days
-    )
+    dims = {**groups.dims, "state": levels, "next_state": levels}
+    quantity = "transition probability of a step"
+    drawn = _drawn(fit, np.concatenate(found), dims, quantity, "population")
+    return drawn.assign_attrs(support=PROBABILITY, step_days=part.step_days)
 
 
 def _steps_at(days: np.ndarray, states: States) -> np.ndarray:
@@ -219,14 +216,14 @@ def _weighted(
     weight: np.ndarray,
     patients: str,
     by: str | None,
-    asked: tuple[str, np.ndarray],
+    asked: dict[str, np.ndarray],
     quantity: str,
 ) -> xr.DataArray:
     """Weighted sums over steps of the share in each state; weights are (asked, step)."""
     require_patients(patients)
-    fit, groups = thinned(fit, _DRAWS), groups_of(fit, by)
+    fit, groups = thinned(fit, SOME_DRAWS), groups_of(fit, by)
     n_steps, found = weight.shape[1] - 1, []
-    rng = np.random.default_rng([int(fit.attrs["seed"]), 17])
+    rng = rng_of(fit, "states, filled in")
     seen = _seen(design_of(fit)) if patients == "cohort" else None
     # What is seen later tells of the steps that are asked for too.
     most = n_steps if seen is None else max(n_steps, seen.shape[1] - 1)
@@ -235,12 +232,8 @@ def _weighted(
         shares = _forward(steps, start) if seen is None else _filled_in(steps, start, seen, rng)
         of_groups = [shares[:, own].mean(axis=1) for own in members.values()]
         found.append(np.einsum("gdtk,qt->dgqk", of_groups, longer))
-    levels = np.array(section_of(spec_of(fit)).levels)
-    drawn = _drawn(
-        *(fit, np.concatenate(found), groups, asked),
-        *((("state", levels),), patients),
-    )
-    return drawn.assign_attrs(quantity=quantity)
+    dims = {**groups.dims, **asked, "state": np.array(section_of(spec_of(fit)).levels)}
+    return _drawn(fit, np.concatenate(found), dims, quantity, patients)
 
 
 def _transitions(
@@ -254,11 +247,13 @@ def _transitions(
     who, members = np.arange(design.sizes["patient"]), groups.members
     if new:
         averaged = spec.sharing or any(group.acts_on == "state" for group in spec.groups)
-        who, members = new_patients(groups, _NEW_PATIENTS if averaged else 1)
+        who, members = new_patients(groups, FEW_NEW_PATIENTS if averaged else 1)
+    each, steps_of_each = np.arange(who.size), np.arange(n_steps)
     chosen = at_steps(
-        *(design.isel(patient=who), spec),
-        np.repeat(np.arange(who.size), n_steps),
-        np.tile(np.arange(n_steps), who.size),
+        design.isel(patient=who),
+        spec,
+        np.repeat(each, n_steps),
+        np.tile(steps_of_each, who.size),
     )
     posterior = fit["posterior"].to_dataset()
     start = posterior["start_probability"].to_numpy()
@@ -267,7 +262,7 @@ def _transitions(
         k = start.shape[1]
         yield np.empty((len(start), who.size, 0, k, k)), start, members
         return
-    rng = np.random.default_rng([int(fit.attrs["seed"]), 19])
+    rng = rng_of(fit, "states, effects of new patients")
     names = ["transition_probability"]
     for draws, (steps,) in predict(spec, chosen, posterior, names, rng=rng, new_members=new):
         shaped = steps.reshape(len(steps), who.size, n_steps, *steps.shape[2:])
@@ -321,37 +316,12 @@ def _filled_in(
 
 
 def _drawn(
-    fit: xr.DataTree,
-    values: np.ndarray,
-    groups: Groups,
-    asked: tuple[str, np.ndarray],
-    more: tuple[tuple[str, np.ndarray], ...],
-    patients: str,
+    fit: xr.DataTree, values: np.ndarray, dims: dict[str, Any], quantity: str, patients: str
 ) -> xr.DataArray:
-    """Draws with names; values are (draw, group, asked, ...)."""
-    posterior, name = fit["posterior"], groups.by or "group"
-    states, design = section_of(spec_of(fit)), design_of(fit)
-    drawn = xr.DataArray(
-        blanked(fit, values).reshape(
-            posterior.sizes["chain"], posterior.sizes["draw"], *values.shape[1:]
-        ),
-        dims=("chain", "draw", name, asked[0], *(dim for dim, _ in more)),
-        coords={
-            "chain": posterior["chain"].to_numpy(),
-            "draw": posterior["draw"].to_numpy(),
-            name: list(groups.members),
-            asked[0]: asked[1],
-            **dict(more),
-        },
-        attrs={
-            "synthetic": bool(fit.attrs["synthetic"]),
-            "distribution": drawn_from(fit),
-            "meaning": MEANINGS[patients],
-            "since": states.since,
-            "last_day_seen": float(design["seen_day"].max()),
-        },
-    )
-    return drawn if groups.by else drawn.isel({name: 0}, drop=True)
+    drawn = as_draws(fit, blanked(fit, values), dims, quantity=quantity, meaning=MEANINGS[patients])
+    last_day = float(design_of(fit)["seen_day"].max())
+    since = section_of(spec_of(fit)).since
+    return drawn.assign_attrs(since=since, last_day_seen=last_day)
 
 
 def state_odds_ratios(fit: xr.DataTree) -> xr.DataArray:

@@ -12,12 +12,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from mmn_bayes.data.aligning import require_columns
+from mmn_bayes.data.margins import YEAR
 from mmn_bayes.report.forest import in_legend
 from mmn_bayes.report.formatting import interval_in_words
 from mmn_bayes.report.side_by_side import FIRST_GROUPS, group_label
 from mmn_bayes.report.style import (
     BLACK,
-    DAYS_A_MONTH,
     GROUP_COLOURS,
     JOURNAL_WIDTH_MM,
     LINE_STYLES,
@@ -28,7 +28,6 @@ from mmn_bayes.report.style import (
     wrapped,
 )
 
-YEAR = 12 * DAYS_A_MONTH
 PANEL_MM, COUNTS_MM = 50.0, 5.0
 BEYOND_ALPHA = 0.55  # of the line, where nobody was seen
 COUNTS_POINTS, DIGIT_MM = 15.0, 1.6  # how far below the axis counts stand, and the width of a digit

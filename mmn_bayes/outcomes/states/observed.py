@@ -14,11 +14,10 @@ from statsmodels.duration.survfunc import SurvfuncRight
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.data.status_paths import status_rows
 from mmn_bayes.errors import DataError
-from mmn_bayes.outcomes.observed_rates import check_level, rate_interval
+from mmn_bayes.outcomes.observed_rates import check_level, rate_row
 
 NO_ROW = "no status"
 ONE_ROW = "one status only"
-EXACT = "clopper-pearson"
 
 
 def state_intervals(cohort: Cohort, *, levels: Sequence[str]) -> pd.DataFrame:
@@ -106,14 +105,11 @@ def empirical_occupancy(
         counts = _counts_on(rows, day)
         n = int(counts.sum())
         for state, count in zip(levels, counts, strict=True):
-            share, limits = np.nan, (np.nan, np.nan)
-            if n:
-                share = count / n
-                limits = rate_interval(int(count), n, method=EXACT, level=level)
-            found.append((day, state, n, len(cohort.patients) - n, int(count), share, *limits))
-    columns = ["day", "state", "n", "missing", "events", "estimate", "lower", "upper"]
-    table = pd.DataFrame(found, columns=columns)
-    return table.assign(level=float(level), interval=EXACT, synthetic=cohort.synthetic)
+            row = rate_row(int(count), n, len(cohort.patients) - n, level=float(level))
+            found.append({"day": day, "state": state, **row})
+    columns = ["day", "state", "n", "missing", "events", "estimate", "lower", "upper", "level"]
+    table = pd.DataFrame(found, columns=[*columns, "interval"])
+    return table.assign(synthetic=cohort.synthetic)
 
 
 def aalen_johansen(cohort: Cohort, *, levels: Sequence[str], days: Sequence[float]) -> pd.DataFrame:

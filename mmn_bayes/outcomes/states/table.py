@@ -1,6 +1,5 @@
 """Histories in tables: who is in which state when, counted and as a model has it."""
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,12 +9,10 @@ import xarray as xr
 from mmn_bayes.data.margins import YEAR
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.data.status_paths import on_clock
-from mmn_bayes.errors import CohortWarning
-from mmn_bayes.outcomes.states.declared import States
-from mmn_bayes.outcomes.states.design import section_of, states_seen
+from mmn_bayes.outcomes.states.design import section_of
 from mmn_bayes.outcomes.states.estimands import ever_left, state_occupancy, time_in_state
 from mmn_bayes.outcomes.states.observed import aalen_johansen, empirical_occupancy, observed_leaving
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
+from mmn_bayes.posterior.draws import design_of, require_fit_of, spec_of
 from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
 from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS
 
@@ -60,7 +57,8 @@ def occupancy_table(
     ValueError
         When the fit has no states or is not of this cohort, or the days are not legal.
     """
-    states = _require_of(cohort, fit)
+    states = section_of(spec_of(fit))
+    require_fit_of(fit, cohort, covariates=False)
     counted = on_clock(cohort, states.since)
     levels = states.levels
     empirical = empirical_occupancy(counted, levels=levels, days=days, level=level)
@@ -145,20 +143,16 @@ def leaving_table(
     DataError, ValueError
         As `occupancy_table`, and when there is no such state.
     """
-    states = _require_of(cohort, fit)
+    states = section_of(spec_of(fit))
+    require_fit_of(fit, cohort, covariates=False)
     state = states.levels[0] if state is None else state
     drawn = ever_left(fit, days=days, state=state)
     model = summarise(drawn, level=level, interval="eti").assign(
         source=f"model, {PATIENTS['population']}", state=state, meaning=drawn.attrs["meaning"]
     )
-    counted = observed_leaving(
-        *(on_clock(cohort, states.since),),
-        levels=states.levels,
-        state=state,
-        days=days,
-        level=level,
-    )
-    observed = counted.assign(source=KAPLAN_MEIER, meaning="of those first seen in it, since then")
+    counted = on_clock(cohort, states.since)
+    leaving = observed_leaving(counted, levels=states.levels, state=state, days=days, level=level)
+    observed = leaving.assign(source=KAPLAN_MEIER, meaning="of those first seen in it, since then")
     table = pd.concat([observed, model], ignore_index=True)
     table = table.sort_values("day", kind="stable", ignore_index=True)
     return _laid_out(table, ["day", "state", "source"], table["day"] > _last_day(fit))
@@ -194,24 +188,6 @@ def histories_notes(cohort: Cohort, fit: xr.DataTree) -> list[str]:
         f"Nobody was seen after day {_last_day(fit):.0f}; beyond it the model extrapolates.",
         "Who is no longer seen is taken to be like those with the same history who are.",
     ]
-
-
-def _require_of(cohort: Cohort, fit: xr.DataTree) -> States:
-    """Raise unless a fit is of the histories of a cohort; return what its model says of states."""
-    states, design = section_of(spec_of(fit)), design_of(fit)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CohortWarning)  # what has no part was said at the fit
-        seen = states_seen(spec_of(fit), cohort)
-    names = design["patient"].to_numpy()[design["seen_patient"].to_numpy()]
-    own = pd.DataFrame({n: design[f"seen_{n}"].to_numpy() for n in ("step", "code")})
-    own = own.assign(patient=names).sort_values(["patient", "step"])
-    theirs = seen.sort_values(["patient", "step"])
-    columns = ["patient", "step", "code"]
-    if own[columns].to_numpy().tolist() != theirs[columns].to_numpy().tolist():
-        raise ValueError(
-            f"The fit of '{spec_of(fit).name}' is not of this cohort; give the one it is of."
-        )
-    return states
 
 
 def _last_day(fit: xr.DataTree) -> float:
