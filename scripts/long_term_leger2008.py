@@ -40,9 +40,8 @@ def main(folder: Path) -> None:
     parts = [mb.summarise(mb.class_odds_ratios(fit), above=1.0) for fit in fits[1:]]
     odds = pd.concat(parts, keys=names[1:], names=["model"]).reset_index(level="model")
     store.write_table(odds, folder / "long_term_odds.csv")
-    store.write_table(
-        mb.class_bounds(cohort, levels=rates.classes.levels), folder / "long_term_bounds.csv"
-    )
+    bounds = mb.class_bounds(cohort, levels=rates.section("class").levels)
+    store.write_table(bounds, folder / "long_term_bounds.csv")
     store.write_table(lost, folder / "long_term_lost.csv")
     evidence = pd.read_csv(ROOT / "data" / "evidence" / "longterm_groups.csv")
     store.write_table(mb.compare_groups(evidence), folder / "long_term_groups.csv")

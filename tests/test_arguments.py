@@ -88,7 +88,7 @@ class Pool:
             "by": "naive",
             "days": [0.0, 182.0],
             "data": self.cohort,
-            "levels": self.specs["status"].states.levels if self.specs["status"].states else (),
+            "levels": [level for _, own in self.specs["status"].sections for level in own.levels],
             "content": {},
             "workers": 1,
             "patients": self.one if verb == "leave_patients_out" else kind,
