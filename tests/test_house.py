@@ -17,10 +17,11 @@ PACKAGE = "mmn_bayes"
 FACE = PACKAGE  # the package itself: what a user imports, so nothing inside may import it
 
 # What each room may import from, itself aside.
-_GROUND = {"errors", "arguments", "data"}
+_GROUND = {"errors", "arguments", "undocumented", "data"}
 _TABLES = {*_GROUND, "model_file", "engine", "posterior", "report", "outcomes"}
 BELOW = {
     "errors": set(),
+    "undocumented": set(),
     "argument_kinds": set(),
     "arguments": {"argument_kinds"},
     "data": {"errors", "arguments"},
@@ -69,7 +70,7 @@ BANNED = dict.fromkeys(
     ("errors", "argument_kinds", "arguments", "data", "model_file", "simulation"), BAYESIAN
 )
 # Rooms that know no draws: all that what is counted may import, beside other counts.
-WITHOUT_DRAWS = {"errors", "arguments", "data", "model_file"}
+WITHOUT_DRAWS = {"errors", "arguments", "undocumented", "data", "model_file"}
 OUTSIDE = {"scripts", "tests", "conftest"}  # roots of the repository that no module may import
 
 TOP_LEVEL = {

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from numba.core import caching
+from mmn_bayes.undocumented import caching
 
 _FLAGS, _KEY = "PYTENSOR_FLAGS", "base_compiledir"
 

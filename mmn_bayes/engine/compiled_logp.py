@@ -16,8 +16,6 @@ import pytensor
 import pytensor.tensor as pt
 import xarray as xr
 from numba import types
-from nutpie.compile_pymc import CompiledPyMCModel, address_as_void_pointer
-from pymc.initial_point import make_initial_point_fn
 from pymc.model.transform.optimization import freeze_dims_and_data
 from pymc.pytensorf import compile as compile_function
 from pytensor.compile.sharedvalue import SharedVariable
@@ -27,6 +25,12 @@ from pytensor.graph.replace import vectorize_graph
 from pytensor.graph.traversal import ancestors
 
 from mmn_bayes.engine.kept_code import compile_and_keep, load_code, structure_key
+from mmn_bayes.undocumented import (
+    CompiledPyMCModel,
+    address_as_void_pointer,
+    make_initial_point_fn,
+    member_of,
+)
 
 _POINT = "unconstrained"
 
@@ -135,7 +139,8 @@ def _compile(
         function = compile_function(
             [point, *given], outputs, mode="NUMBA", on_unused_input="ignore"
         )
-        code = compile_and_keep(_at_addresses(function.vm.jit_fn, n, data), _LOG_DENSITY, key)
+        loop = member_of(function, "vm.jit_fn", "pytensor")
+        code = compile_and_keep(_at_addresses(loop, n, data), _LOG_DENSITY, key)
     return Program(code, function, shapes, data)
 
 

@@ -15,12 +15,15 @@ import pytensor.tensor as pt
 from pytensor.gradient import DisconnectedType, disconnected_type, grad_not_implemented
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
-from pytensor.graph.replace import _vectorize_node
-from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
-from pytensor.tensor.blockwise import vectorize_node_fallback
 
 from mmn_bayes.engine import kernel_decay
 from mmn_bayes.engine.numba_calls import call, external, source_number
+from mmn_bayes.undocumented import (
+    numba_njit,
+    register_funcify_default_op_cache_key,
+    vectorize_node,
+    vectorize_node_fallback,
+)
 
 _SOURCE = source_number(__file__, kernel_decay)
 # Of the rates, the events in the order of `kernel_decay.decayed_dose`, and the patient of each
@@ -122,7 +125,7 @@ class DecayedDoses(Op):
         outputs[0][0], outputs[1][0] = value, slope
 
 
-@_vectorize_node.register(DecayedDose)
+@vectorize_node.register(DecayedDose)
 def _of_many_draws(op: DecayedDose, node: Apply, rate: Any, *events: Any) -> Apply:
     """Of many draws: infusions are data, and only the rates are stacked."""
     if rate.ndim == 2 and all(event.ndim == 1 for event in events):

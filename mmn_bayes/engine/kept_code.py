@@ -1,8 +1,4 @@
-"""Machine code kept on disk: made once a machine for each structure of a graph.
-
-All that is asked of numba and PyTensor beyond what they document stands in this module, in
-`numba_calls` and in `compiled_logp`.
-"""
+"""Machine code kept on disk: made once a machine for each structure of a graph."""
 
 import hashlib
 import os
@@ -19,16 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba.core.ccallback import CFunc
-from numba.core.compiler import CompileResult
-from numba.core.registry import cpu_target
-from numba.core.serialize import dumps
-from numba.core.typing.ctypes_utils import to_ctypes
 from pytensor import config
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import io_toposort
 
 from mmn_bayes.engine.numba_calls import external, source_number
+from mmn_bayes.undocumented import CFunc, CompileResult, cpu_target, dumps, member_of, to_ctypes
 
 # Megabytes a file at the most; beyond so many the ones longest unused go. A model with another
 # number of rows is another structure, so that studies of simulated cohorts would fill a disk.
@@ -126,7 +118,8 @@ def load_code(key: str, signature: Any, loops: Iterable[Any]) -> LoadedCode | No
     for loop in loops:
         external(loop)
     code = CompileResult._rebuild(target, *pickle.loads(payload))
-    address = code.library.get_pointer_to_function(code.fndesc.llvm_cfunc_wrapper_name)
+    pointer_to = member_of(code, "library.get_pointer_to_function", "numba")
+    address = pointer_to(member_of(code, "fndesc.llvm_cfunc_wrapper_name", "numba"))
     return LoadedCode(signature, code.library, address)
 
 
@@ -150,6 +143,7 @@ def compile_and_keep(function: Any, signature: Any, key: str) -> CFunc:
         A compiled callback of numba.
     """
     code: Any = CFunc(function, (signature.args, signature.return_type), {}, {})
+    member_of(code, "_cache", "numba")
     code._cache = _Keeper(key)
     code.compile()
     return code
@@ -165,7 +159,9 @@ class _Keeper:
         """Nothing: who compiles has looked already."""
 
     def save_overload(self, signature: Any, code: CompileResult) -> None:
-        if code.library.has_dynamic_globals or any(not one.can_cache for one in code.lifted):
+        if member_of(code, "library.has_dynamic_globals", "numba") or any(
+            not one.can_cache for one in member_of(code, "lifted", "numba")
+        ):
             return
         file, payload = _file_of(self._key, code.library.codegen), dumps(code._reduce())
         with suppress(OSError):
@@ -181,7 +177,8 @@ class _Keeper:
 
 
 def _file_of(key: str, codegen: Any) -> Path:
-    whole = _digest(repr((key, _origin(), codegen.magic_tuple())).encode())
+    machine = member_of(codegen, "magic_tuple", "numba")()
+    whole = _digest(repr((key, _origin(), machine)).encode())
     return Path(config.base_compiledir) / "mmn_bayes" / f"{whole}.code"
 
 

@@ -25,8 +25,9 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic, overload
+
+from mmn_bayes.undocumented import cgutils
 
 # Divisions by zero give infinity as in NumPy. Nothing licenses the compiler to reorder sums or fuse
 # operations: the same seed is to give the same draws, whether the code was just compiled or comes

@@ -14,11 +14,11 @@ from pymc.distributions.dist_math import normal_lcdf
 from pytensor.gradient import DisconnectedType, disconnected_type, grad_not_implemented
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
-from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 from pytensor.tensor.variable import TensorVariable
 
 from mmn_bayes.engine import kernel_general, kernel_logit
 from mmn_bayes.engine.numba_calls import call, external, source_number
+from mmn_bayes.undocumented import numba_njit, register_funcify_default_op_cache_key
 
 _NOTHING = np.empty(0, dtype=np.int64)  # repeats, where nothing is remembered
 _REALS = 4  # inputs of the operation that are differentiated by: eta, cutpoints, sigma, memory

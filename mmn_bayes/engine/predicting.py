@@ -10,7 +10,6 @@ import xarray as xr
 from pymc.pytensorf import compile as compile_function
 from pytensor.compile.ops import ViewOp
 from pytensor.graph.basic import Apply
-from pytensor.graph.replace import _vectorize_node
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.basic import get_underlying_scalar_constant_value
 from pytensor.tensor.random.basic import NormalRV
@@ -19,13 +18,14 @@ from pytensor.tensor.variable import TensorVariable
 from mmn_bayes.engine.build import Purpose, build
 from mmn_bayes.engine.compiled_logp import of_many_draws
 from mmn_bayes.model_file.model_spec import ModelSpec
+from mmn_bayes.undocumented import vectorize_node
 
 # Bytes of one block of results: small enough that what is made on the way to them stays near the
 # processor (of 4, 8, 16 and 64 million bytes 16 took the least time of `response_table`).
 _BLOCK_BYTES = 16_000_000
 
 
-@_vectorize_node.register(ViewOp)
+@vectorize_node.register(ViewOp)
 def _view_of_many_draws(op: ViewOp, node: Apply, stacked: Any) -> Apply:
     """A deterministic of many draws is the value itself, and no copy made draw by draw.
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pymc.distributions.shape_utils import rv_size_is_none
 from pymc.distributions.transforms import Interval, ordered
 from pymc.logprob.transforms import Transform
 from scipy.special import gammaln
 
 from mmn_bayes.model_file.prior import Prior
+from mmn_bayes.undocumented import rv_size_is_none
 
 Dims = str | tuple[str, ...] | None
 

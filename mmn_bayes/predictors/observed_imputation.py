@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from statsmodels.imputation.mice import MICEData
 
 from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.data.response import NOT_GRADED, judged_patients, visit_pair
@@ -16,6 +15,7 @@ from mmn_bayes.errors import DataError
 from mmn_bayes.model_file.declaration import has_table
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.predictor_kinds import Predictor, wrong_column
+from mmn_bayes.undocumented import MICEData, member_of
 
 # How many patients with the nearest predictions a missing value is drawn from. The 20 that
 # statsmodels has as its default are half of a cohort of 40, whoever they are like.
@@ -400,14 +400,15 @@ class _Chain(MICEData):
     def get_fitting_data(self, vname: str) -> tuple[np.ndarray, np.ndarray, dict, dict]:
         """Return outcome and regressors of the rows that have the outcome, and no settings."""
         outcome, design = self._whole(vname)
-        recorded = self.ix_obs[vname]
+        recorded = member_of(self, "ix_obs", "statsmodels")[vname]
         return outcome[recorded], design[recorded], {}, {}
 
     def get_split_data(self, vname: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict, dict]:
         """Return the same, and the regressors of the rows that do not have it."""
         outcome, design = self._whole(vname)
-        recorded = self.ix_obs[vname]
-        return outcome[recorded], design[recorded], design[self.ix_miss[vname]], {}, {}
+        recorded = member_of(self, "ix_obs", "statsmodels")[vname]
+        blank = member_of(self, "ix_miss", "statsmodels")[vname]
+        return outcome[recorded], design[recorded], design[blank], {}, {}
 
     def _whole(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         values = self.data[self.regressors[name]].to_numpy(dtype=float)

@@ -9,9 +9,9 @@ from firthmodels import FirthLogisticRegression, detect_separation
 from scipy.optimize import brentq
 from scipy.stats import norm
 from sklearn.exceptions import ConvergenceWarning
-from statsmodels.genmod.cov_struct import OrdinalIndependence
-from statsmodels.genmod.generalized_estimating_equations import OrdinalGEE
 from statsmodels.tools.sm_exceptions import ModelWarning
+
+from mmn_bayes.undocumented import OrdinalGEE, OrdinalIndependence, member_of
 
 # Rounding may stop the search for a better likelihood before it is as near as the first.
 _TOLERANCES = (1e-8, 1e-6, 1e-4)
@@ -142,7 +142,8 @@ class _Blocks(OrdinalIndependence):
         self, expval: np.ndarray, index: int, stdev: np.ndarray, rhs: Sequence[np.ndarray]
     ) -> list[np.ndarray]:
         """Solve for each right-hand side, of shape (row and cut, ...), the system of its row."""
-        above = expval.reshape(-1, self._ncut)  # P(grade > cut), shape (row, cut)
+        n_cut = member_of(self, "_ncut", "statsmodels")
+        above = expval.reshape(-1, n_cut)  # P(grade > cut), shape (row, cut)
         both = np.minimum(above[:, :, None], above[:, None, :])
         covariance = both - above[:, :, None] * above[:, None, :]
         return [
@@ -219,9 +220,12 @@ def _moved_by_patients(model: OrdinalGEE) -> np.ndarray:
     some parameter moves it by nothing here, and the others as they are moved without it.
     """
     scores, informations = [], []
-    for patient, (mean, predicted) in enumerate(model.cached_means):
-        slope = model.mean_deriv(model.exog_li[patient], predicted)
-        residual = model.endog_li[patient] - mean
+    means, x, outcomes = (
+        member_of(model, name, "statsmodels") for name in ("cached_means", "exog_li", "endog_li")
+    )
+    for patient, (mean, predicted) in enumerate(means):
+        slope = model.mean_deriv(x[patient], predicted)
+        residual = outcomes[patient] - mean
         sides = model.cov_struct.covariance_matrix_solve(mean, patient, None, (slope, residual))
         informations.append(slope.T @ sides[0])
         scores.append(slope.T @ sides[1])

@@ -15,8 +15,7 @@ from multiprocessing import resource_tracker
 from types import FrameType
 from typing import Any
 
-from joblib.externals.loky.backend import resource_tracker as loky_tracker
-from joblib.externals.loky.backend.process import LokyProcess
+from mmn_bayes.undocumented import LokyProcess, loky_tracker
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 _PATIENCE = 5.0  # seconds in which a killed process is gone
