@@ -53,7 +53,7 @@ TOPICS = {
     "grade": 1,
     "response": 2,
     **dict.fromkeys(("evidence", "classes", "blocks", "states"), 3),
-    **dict.fromkeys(("joint", "joint_table", "long_term_figure"), 4),
+    **dict.fromkeys(("joint", "joint_table"), 4),
 }
 # Imports upward that are left: dispatchers name the outcomes, until they ask a registry.
 KNOWN = {
