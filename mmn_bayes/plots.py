@@ -3,10 +3,11 @@
 from mmn_bayes.exposure.dose_response_figure import dose_response_figure
 from mmn_bayes.exposure.kernel_figure import kernel_figure
 from mmn_bayes.exposure.trajectory_figure import trajectory_figure
+from mmn_bayes.outcomes.blocks.figure import blocks_figure
+from mmn_bayes.outcomes.classes.figure import classes_figure
 from mmn_bayes.outcomes.evidence.figure import conflict_figure, history_figure
 from mmn_bayes.outcomes.grade.grade_distribution_figure import shares_figure
 from mmn_bayes.outcomes.grade.patient_figure import patient_figure
-from mmn_bayes.outcomes.long_term_figure import blocks_figure, classes_figure
 from mmn_bayes.outcomes.response.calibration_figure import calibration_figure
 from mmn_bayes.outcomes.response.definitions_figure import definitions_figure
 from mmn_bayes.outcomes.response.figure import response_figure

@@ -12,6 +12,7 @@ import mmn_bayes as mb
 from mmn_bayes import plots
 from mmn_bayes.report import store
 from mmn_bayes.report.formatting import print_table
+from mmn_bayes.report.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
@@ -30,9 +31,9 @@ def main(folder: Path) -> None:
         checks = mb.diagnose(fit)
         mb.require_converged(checks)
         store.write_table(checks, folder / f"diagnostics_{fit.attrs['spec_name']}.csv")
-    table, notes = mb.blocks_table(cohort, fits), mb.blocks_notes(cohort, fits)
-    store.write_table(table, folder / "blocks.csv")
-    store.write_markdown(table, folder / "blocks.md", TITLE, notes)
+    table = mb.blocks_table(cohort, fits)
+    whole = Table(table, TITLE, notes=mb.blocks_notes(cohort, fits))
+    store.write_report(whole, folder / "blocks")
     store.save_figure(plots.blocks_figure(table, title=TITLE), folder / "blocks.png")
     parts = [mb.summarise(mb.block_ratios(fit), above=1.0) for fit in fits]
     ratios = pd.concat(parts, keys=names, names=["model"]).reset_index(level="model")
@@ -42,7 +43,7 @@ def main(folder: Path) -> None:
     store.write_table(relation, folder / "blocks_strength.csv")
     store.write_manifest(fits, folder / "manifest_blocks.json")
     naive = table[table["group"] == "naive responders"]
-    print_table(naive, f"{TITLE}, naive responders", notes)
+    print_table(naive, f"{TITLE}, naive responders", whole.notes)
     print_table(ratios, RATIOS)
     print_table(relation, "Change in blocks and change in strength")
 

@@ -10,6 +10,7 @@ from running.stored import stored_fits
 import mmn_bayes as mb
 from mmn_bayes.outcomes.response import table as tables
 from mmn_bayes.report import store
+from mmn_bayes.report.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
@@ -40,9 +41,9 @@ def main(folder: Path) -> None:
         "confounding": mb.confounding_bound(fit),
     }
     for name, table in written.items():
-        store.write_table(table, folder / f"exposure_{name}.csv")
-        store.write_markdown(table, folder / f"exposure_{name}.md", CAPTIONS[name])
-        tables.print_table(table, CAPTIONS[name])
+        whole = Table(table, CAPTIONS[name])
+        store.write_report(whole, folder / f"exposure_{name}")
+        tables.print_table(whole)
     store.write_manifest(fits, folder / "manifest_exposure.json")
     store.write_manifest(early, folder / "manifest_first_months.json")
     print(f"\nWritten: {folder}")

@@ -15,6 +15,7 @@ import mmn_bayes as mb
 from mmn_bayes import plots
 from mmn_bayes.report import store
 from mmn_bayes.report.formatting import print_table
+from mmn_bayes.report.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
@@ -31,7 +32,6 @@ def main(folder: Path) -> None:
     mb.require_converged(checks := mb.diagnose(fit))
     store.remove_manifest(folder / "manifest.json")
     store.write_table(checks, folder / "diagnostics.csv")
-    notes = mb.histories_notes(cohort, fit)
     tables = {
         "occupancy": mb.occupancy_table(cohort, fit),
         "time": mb.time_table(fit),
@@ -42,7 +42,8 @@ def main(folder: Path) -> None:
     for name, table in tables.items():
         store.write_table(table, folder / f"{name}.csv")
         print_table(table, f"Simulated histories, {name.replace('_', ' ')}")
-    store.write_markdown(tables["occupancy"], folder / "occupancy.md", TITLE, notes)
+    page = Table(tables["occupancy"], TITLE, notes=mb.histories_notes(cohort, fit))
+    store.write_table(page, folder / "occupancy.md")
     clock, levels = mb.on_clock(cohort, spec.section("state").since), spec.section("state").levels
     drawing = plots.occupancy_figure(
         mb.state_occupancy(fit, days=DAYS, patients="population"),

@@ -8,6 +8,7 @@ import mmn_bayes as mb
 from mmn_bayes import plots
 from mmn_bayes.outcomes.response import table as tables
 from mmn_bayes.report import store
+from mmn_bayes.report.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20082
@@ -41,8 +42,7 @@ def main(folder: Path) -> None:
         ("history", studies, STUDIES, tables.question_notes(history)),
         ("response_history", together, TOGETHER, tables.table_notes(with_history, together)),
     ):
-        store.write_table(table, folder / f"{name}.csv")
-        store.write_markdown(table, folder / f"{name}.md", caption, notes)
+        store.write_report(Table(table, caption, notes=notes), folder / name)
         tables.print_table(table, caption)
     observed = mb.observed_response(cohort, variant, by="naive")
     events, n = observed.loc[observed["naive"], ["events", "n"]].iloc[0].astype(int)

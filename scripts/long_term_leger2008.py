@@ -12,6 +12,7 @@ import mmn_bayes as mb
 from mmn_bayes import plots
 from mmn_bayes.report import store
 from mmn_bayes.report.formatting import print_table
+from mmn_bayes.report.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
@@ -32,9 +33,9 @@ def main(folder: Path) -> None:
         checks = mb.diagnose(fit)
         mb.require_converged(checks)
         store.write_table(checks, folder / f"diagnostics_{fit.attrs['spec_name']}.csv")
-    table, notes = mb.long_term_table(cohort, fits), mb.long_term_notes(cohort, fits)
-    store.write_table(table, folder / "long_term.csv")
-    store.write_markdown(table, folder / "long_term.md", CLASSES, notes)
+    table = mb.long_term_table(cohort, fits)
+    whole = Table(table, CLASSES, notes=mb.long_term_notes(cohort, fits))
+    store.write_report(whole, folder / "long_term")
     by_naive = mb.long_term_table(cohort, fits[:2], by="naive")
     store.write_table(by_naive, folder / "long_term_by_naive.csv")
     parts = [mb.summarise(mb.class_odds_ratios(fit), above=1.0) for fit in fits[1:]]
@@ -51,7 +52,7 @@ def main(folder: Path) -> None:
     drawing = plots.classes_figure(table, others, title=CLASSES)
     store.save_figure(drawing, folder / "long_term.png")
     store.write_manifest(fits, folder / "manifest_long_term.json")
-    print_table(table, CLASSES, notes)
+    print_table(whole)
     print_table(odds, ODDS)
     print_table(others, OTHERS)
 

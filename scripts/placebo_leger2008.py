@@ -10,6 +10,7 @@ from running.stored import stored_fits
 import mmn_bayes as mb
 from mmn_bayes.outcomes.response import table as tables
 from mmn_bayes.report import store
+from mmn_bayes.report.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 EVIDENCE = ROOT / "data" / "evidence"
@@ -44,9 +45,8 @@ def main(folder: Path) -> None:
     against = mb.placebo_table(new, placebo, observed, rate=PUBLISHED, seed=SEED)
     within = mb.trial_table(by_patients, trial, treated="treated", period="second_period")
     for name, table, fit in (("placebo", against, fits[0]), ("trial", within, by_patients)):
-        store.write_table(table, folder / f"{name}.csv")
-        notes = tables.question_notes(fit)
-        store.write_markdown(table, folder / f"{name}.md", CAPTIONS[name], notes)
+        whole = Table(table, CAPTIONS[name], notes=tables.question_notes(fit))
+        store.write_report(whole, folder / name)
         tables.print_table(table, CAPTIONS[name])
     store.write_table(mb.history_table(placebo), folder / "history_placebo.csv")
     store.write_table(mb.select_evidence(of_placebo, counts), folder / "evidence_placebo.csv")

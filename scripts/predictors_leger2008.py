@@ -14,6 +14,7 @@ import mmn_bayes as mb
 from mmn_bayes import plots
 from mmn_bayes.report import store
 from mmn_bayes.report.formatting import print_table
+from mmn_bayes.report.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
@@ -38,8 +39,8 @@ def main(folder: Path) -> None:
     table = mb.compare_predictors(fits, cohort)
     notes = mb.predictor_notes(table, fits)
     store.write_table(table, folder / "predictors.csv")
-    shown = mb.shown_predictors(table)
-    store.write_markdown(shown, folder / "predictors.md", f"{CAPTION}. {cohort.title}", notes)
+    shown = Table(mb.shown_predictors(table), f"{CAPTION}. {cohort.title}", notes=notes)
+    store.write_table(shown, folder / "predictors.md")
     drawn = plots.predictors_figure(table, title=CAPTION)
     store.save_figure(drawn, folder / "predictors.png")
     unseen = {fit.attrs["spec_name"]: mb.left_out_response(fit) for fit in fits}
@@ -52,7 +53,7 @@ def main(folder: Path) -> None:
     drawn = plots.calibration_figure(some, title=LEFT_OUT)
     store.save_figure(drawn, folder / "calibration.png")
     store.write_manifest(fits, folder / "manifest.json")
-    print_table(shown, CAPTION, notes)
+    print_table(shown.frame, CAPTION, notes)
     print_table(scores, LEFT_OUT)
     print(f"\nWritten: {folder}")
 

@@ -9,6 +9,7 @@ import mmn_bayes as mb
 from mmn_bayes import plots
 from mmn_bayes.outcomes.response import table as tables
 from mmn_bayes.report import store
+from mmn_bayes.report.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
@@ -32,10 +33,10 @@ def main(folder: Path, timing: Timing) -> None:
         store.write_table(checks, folder / f"diagnostics_{spec.name}.csv")
     timing.done("gate")
     table = tables.response_table(fits, published=published, draws=draws)
-    notes, caption = tables.table_notes(fits, table), f"Response at 6 months. {cohort.title}"
-    store.write_table(table, folder / "response_table.csv")
-    store.write_markdown(table, folder / "response_table.md", caption, notes)
-    tables.print_table(table, caption, notes)
+    caption, notes = f"Response at 6 months. {cohort.title}", tables.table_notes(fits, table)
+    whole = Table(table, caption, notes=notes)
+    store.write_report(whole, folder / "response_table")
+    tables.print_table(whole)
     timing.done("response table")
     printed = published.set_index("quantity")["printed_percent"]
     placebo = float(printed["historical_placebo_rate"]) / 100.0

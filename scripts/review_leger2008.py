@@ -14,6 +14,7 @@ import mmn_bayes as mb
 from mmn_bayes import plots
 from mmn_bayes.outcomes.response import table as tables
 from mmn_bayes.report import store
+from mmn_bayes.report.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACEBO = 0.2
@@ -35,8 +36,7 @@ def main(folder: Path) -> None:
     }
     notes = tables.question_notes(strength)
     for name, table in written.items():
-        store.write_table(table, folder / f"{name}.csv")
-        store.write_markdown(table, folder / f"{name}.md", CAPTIONS[name], notes)
+        store.write_report(Table(table, CAPTIONS[name], notes=notes), folder / name)
         tables.print_table(table, CAPTIONS[name])
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
     spec = mb.read_spec(ROOT / "models" / "strength.toml")

@@ -55,7 +55,7 @@ TOPICS = {
     "grade": 1,
     "response": 2,
     **dict.fromkeys(("evidence", "classes", "blocks", "states"), 3),
-    **dict.fromkeys(("joint", "joint_table", "long_term_figure"), 4),
+    **dict.fromkeys(("joint", "joint_table"), 4),
 }
 BAYESIAN = {
     "arviz",

@@ -357,7 +357,8 @@ def test_no_script_loads_a_fit_by_itself():
 
 # --- manifests ------------------------------------------------------------------------------------
 
-WRITERS = ("write_table", "write_markdown", "write_text", "save_figure", "write_columns", "save")
+WRITERS = ("write_table", "write_report", "write_markdown", "write_text", "write_columns")
+WRITERS += ("save_figure", "save")
 
 
 def calls_of(function):

@@ -1,24 +1,24 @@
 """The figure of response against the dose of a course."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from mmn_bayes.report.formatting import interval_in_words
-from mmn_bayes.report.side_by_side import group_label
-from mmn_bayes.report.style import (
-    BLACK,
-    GROUP_COLOURS,
-    JOURNAL_WIDTH_MM,
-    LINE_STYLES,
-    MARKERS,
-    count_lines,
-    heading,
-    house_style,
-    new_figure,
+from mmn_bayes.report.frame import (
+    DASHED,
+    band_entry,
+    band_in_words,
+    entry,
+    framed,
+    look_of,
+    mean_and_limits,
 )
+from mmn_bayes.report.side_by_side import group_dim, groups_in
+from mmn_bayes.report.style import BLACK, JOURNAL_WIDTH_MM
 
 PANEL_MM = 72.8
 
@@ -29,6 +29,9 @@ def dose_response_figure(
     placebo: float | None = None,
     level: float = 0.95,
     title: str = "",
+    ax: Axes | None = None,
+    labels: Mapping[str, str] | None = None,
+    palette: Sequence[str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
     """Draw the response of new patients against the dose of a course.
@@ -41,8 +44,8 @@ def dose_response_figure(
         A published rate, drawn as a dashed line.
     level
         Level of the bands (equal-tailed, each dose by itself).
-    title, width_mm
-        As for `response_figure`.
+    title, ax, labels, palette, width_mm
+        As for `response_figure`; a colour of the palette for each group.
 
     Returns
     -------
@@ -50,63 +53,42 @@ def dose_response_figure(
         One panel, a line with its band for each group (no infusion by itself); grey where no
         patient of the cohort had courses of so little, or so much.
     """
-    others = [str(d) for d in draws.dims if d not in ("chain", "draw", "dose_g_per_kg")]
-    by = others[0] if others else None
-    members = draws[by].to_numpy().tolist() if by else [None]
-    members.sort(key=lambda member: member is not True)
+    by = group_dim(draws, "dose_g_per_kg")
     dose = draws["dose_g_per_kg"].to_numpy()
-    tail = (1.0 - level) / 2.0
-    head = heading(title, bool(draws.attrs["synthetic"]))
-    with house_style():
-        handles = [
-            Line2D(
-                *([], []),
-                color=GROUP_COLOURS[number],
-                linestyle=LINE_STYLES[number % len(LINE_STYLES)],
-                marker=MARKERS[number],
-                markersize=4,
-                label=f"{group_label(by, member) if by else 'all'}: new patients",
-            )
-            for number, member in enumerate(members)
-        ]
-        words = f"band: {interval_in_words('eti', level)}"
-        handles.append(Line2D([], [], color="0.8", linewidth=6, label=words))
-        words = "grey: doses of a course that no patient of the cohort had"
-        handles.append(Line2D([], [], color="0.92", linewidth=6, label=words))
-        if placebo is not None:
-            words = f"published placebo rate, {100 * placebo:g} %"
-            handles.append(Line2D([], [], color=BLACK, linestyle=(0, (4, 3)), label=words))
-        figure = new_figure(width_mm, PANEL_MM, head, count_lines(handles))
-        panel = figure.subplots()
-        for number, member in enumerate(members):
-            own = draws.sel({by: member}) if by else draws
-            band = own.quantile([tail, 1 - tail], dim=("chain", "draw"), skipna=False).to_numpy()
-            colour = GROUP_COLOURS[number]
+    values = mean_and_limits(draws, level)
+    with framed(title, bool(draws.attrs["synthetic"]), ax, labels, width_mm) as frame:
+        (panel,) = frame.panels(1, 1, PANEL_MM)
+        handles = []
+        for number, (chosen, label) in enumerate(groups_in(draws, by)):
+            look = {**look_of(number, palette), "markersize": 4}
+            handles.append(entry(label=f"{frame.name(label)}: new patients", **look))
+            drawn = values.isel(chosen).transpose("quantile", "dose_g_per_kg").to_numpy()
             given = dose > 0.0
-            panel.fill_between(dose[given], *band[:, given], color=colour, alpha=0.15, linewidth=0)
-            panel.vlines(dose[~given], *band[:, ~given], color=colour, alpha=0.5, linewidth=1.5)
+            colour = look["color"]
+            panel.fill_between(
+                dose[given], *drawn[1:, given], color=colour, alpha=0.15, linewidth=0
+            )
+            panel.vlines(dose[~given], *drawn[1:, ~given], color=colour, alpha=0.5, linewidth=1.5)
             # Between no infusion and the smallest dose a model may jump: no line there.
-            mean = own.mean(("chain", "draw"), skipna=False).to_numpy()
-            for part in (dose == 0.0, dose > 0.0):
-                panel.plot(
-                    *(dose[part], mean[part]),
-                    color=colour,
-                    linestyle=LINE_STYLES[number % len(LINE_STYLES)],
-                    marker=MARKERS[number],
-                    markersize=4,
-                )
+            for part in (dose == 0.0, given):
+                panel.plot(dose[part], drawn[0, part], **look)
         panel.set_xlim(dose.min() - 0.02 * np.ptp(dose), dose.max() + 0.02 * np.ptp(dose))
         low, high = draws.attrs["observed_doses"]
         left, right = panel.get_xlim()
-        outside = ((left, low), (high, right)) if np.isfinite(low) else ((left, right),)
-        for edges in outside:
+        for edges in ((left, low), (high, right)) if np.isfinite(low) else ((left, right),):
             if edges[0] < edges[1]:
                 panel.axvspan(*edges, color="0.92", zorder=0, linewidth=0)
+        handles.append(band_entry(band_in_words(level)))
+        handles.append(
+            band_entry("grey: doses of a course that no patient of the cohort had", "0.92")
+        )
         if placebo is not None:
-            panel.axhline(placebo, color=BLACK, linewidth=0.8, linestyle=(0, (4, 3)))
+            panel.axhline(placebo, color=BLACK, linewidth=0.8, linestyle=DASHED)
+            words = f"published placebo rate, {100 * placebo:g} %"
+            handles.append(entry(color=BLACK, linestyle=DASHED, label=words))
         panel.set_ylim(0.0, 1.0)
         panel.yaxis.set_major_formatter(PercentFormatter(1.0))
-        panel.set_xlabel(str(draws.attrs.get("schedule", "dose of a course (g/kg)")))
-        panel.set_ylabel("response at follow-up")
-        figure.legend(handles=handles, loc="outside lower left", ncols=2)
-    return figure
+        panel.set_xlabel(frame.name(draws.attrs.get("schedule", "dose of a course (g/kg)")))
+        panel.set_ylabel(frame.name("response at follow-up"))
+        frame.legend_below(handles)
+    return frame.figure

@@ -12,15 +12,14 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from mmn_bayes.model_file.predictor_kinds import MARGIN_SCALES
 from mmn_bayes.predictors.comparison_table import OBSERVED, POSTERIOR, with_source
+from mmn_bayes.report.forest import interval_within
 from mmn_bayes.report.formatting import interval_in_words
+from mmn_bayes.report.frame import Frame, entry, framed
 from mmn_bayes.report.style import (
     BLACK,
     GROUP_COLOURS,
     JOURNAL_WIDTH_MM,
     MARKERS,
-    heading,
-    house_style,
-    new_figure,
     shortened,
     wrapped,
 )
@@ -32,7 +31,13 @@ _SCALES = {"odds_ratio": "odds ratio", "grades": "grades", "response": "change i
 
 
 def predictors_figure(
-    table: pd.DataFrame, *, title: str = "", width_mm: float = JOURNAL_WIDTH_MM
+    table: pd.DataFrame,
+    *,
+    title: str = "",
+    axes: Sequence[Axes] | None = None,
+    labels: Mapping[str, str] | None = None,
+    palette: Sequence[str] | None = None,
+    width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
     """Draw the effects of candidates, model by model.
 
@@ -40,8 +45,9 @@ def predictors_figure(
     ----------
     table
         What `compare_predictors` or `predictor_table` gave.
-    title, width_mm
-        As for `response_figure`.
+    title, axes, labels, palette, width_mm
+        As for `response_figure`; a colour of the palette for each model, not
+        for frequentist methods.
 
     Returns
     -------
@@ -54,57 +60,61 @@ def predictors_figure(
     table = with_source(table)
     panels = dict(tuple(table.groupby(["scale", "acts_on"], sort=False)))
     models = [m for s in (POSTERIOR, OBSERVED) for m in table.loc[table["source"] == s, "model"]]
-    looks = _looks(table, list(dict.fromkeys(models)))
-    with house_style():
-        handles = _legend(table, looks)
-        lines = [_n_lines(own) for own in panels.values()]
-        heights = [sum(own.values()) * LINE_MM + AXIS_MM for own in lines]
-        head = heading(title, bool(table["synthetic"].any()))
+    looks = _looks(table, list(dict.fromkeys(models)), palette)
+    with framed(title, bool(table["synthetic"].any()), axes, labels, width_mm) as frame:
+        handles = _legend(table, looks, frame)
+        n_lines = [len(own) + own["predictor"].nunique() for own in panels.values()]
+        heights = [lines * LINE_MM + AXIS_MM for lines in n_lines]
+        grid = {"height_ratios": heights}
+        places = frame.panels(len(panels), 1, sum(heights) / len(panels), grid=grid)
+        for panel, (key, own) in zip(places, panels.items(), strict=True):
+            _draw(panel, own, looks, str(key[0]), frame)
+            what = f"{_SCALES[str(key[0])]}: effect on {_ACTS_ON[str(key[1])]}"
+            panel.set_xlabel(frame.name(what))
         n_legend = sum(str(h.get_label()).count("\n") + 1 for h in handles)
-        figure = new_figure(width_mm, sum(heights), head, -(-n_legend // 2) + 1)
-        axes = figure.subplots(len(panels), 1, height_ratios=heights, squeeze=False)[:, 0]
-        for panel, (key, own) in zip(axes, panels.items(), strict=True):
-            _draw(panel, own, looks, str(key[0]), str(key[1]))
-        figure.legend(handles=handles, loc="outside lower left", ncols=2)
-    return figure
+        frame.legend_below(handles, -(-n_legend // 2) + 1)
+    return frame.figure
 
 
-def _looks(table: pd.DataFrame, models: Sequence[str]) -> dict[str, tuple[str, str]]:
+def _looks(
+    table: pd.DataFrame, models: Sequence[str], palette: Sequence[str] | None
+) -> dict[str, tuple[str, str]]:
     """Colour and marker of each model; frequentist methods are black."""
     observed = set(table.loc[table["source"] == OBSERVED, "model"])
+    colours = palette or [c for c in GROUP_COLOURS if c != BLACK]
     looks, number = {}, 0
     for model in models:
         if model in observed:
             looks[model] = (BLACK, "|")
         else:
-            colours = [c for c in GROUP_COLOURS if c != BLACK]
             looks[model] = (colours[number % len(colours)], MARKERS[number % len(MARKERS)])
             number += 1
     return looks
 
 
-def _legend(table: pd.DataFrame, looks: Mapping[str, tuple[str, str]]) -> list[Line2D | Patch]:
+def _legend(
+    table: pd.DataFrame, looks: Mapping[str, tuple[str, str]], frame: Frame
+) -> list[Line2D | Patch]:
     handles: list[Line2D | Patch] = []
     for model, (colour, marker) in looks.items():
         first = table[table["model"] == model].iloc[0]
-        words = f"{model}, {interval_in_words(str(first['interval']), float(first['level']))}"
-        label = wrapped(words, 52)
-        handles.append(Line2D([], [], color=colour, marker=marker, markersize=4, label=label))
+        words = interval_in_words(str(first["interval"]), float(first["level"]))
+        label = wrapped(f"{frame.name(model)}, {words}", 52)
+        handles.append(entry(color=colour, marker=marker, markersize=4, label=label))
     if table["prior_lower"].notna().any():
         level = float(table["level"].iloc[0])
         words = wrapped(f"prior, {interval_in_words('eti', level, 'prior')}", 52)
-        handles.append(Line2D([], [], color="0.75", linewidth=3.2, label=words))
+        handles.append(entry(color="0.75", linewidth=3.2, label=words))
     handles.append(Patch(color="0.93", label="within the margin: clinically negligible"))
     return handles
 
 
-def _n_lines(own: pd.DataFrame) -> dict[str, int]:
-    """How many lines each effect has, and half a line between effects."""
-    return {str(name): len(rows) + 1 for name, rows in own.groupby("predictor", sort=False)}
-
-
 def _draw(
-    panel: Axes, own: pd.DataFrame, looks: Mapping[str, tuple[str, str]], scale: str, acts_on: str
+    panel: Axes,
+    own: pd.DataFrame,
+    looks: Mapping[str, tuple[str, str]],
+    scale: str,
+    frame: Frame,
 ) -> None:
     logarithm = MARGIN_SCALES[scale].ratio
     none = 1.0 if logarithm else 0.0
@@ -120,15 +130,20 @@ def _draw(
         for row in rows.to_dict("records"):
             colour, marker = looks[str(row["model"])]
             if pd.notna(row["prior_lower"]):
-                _line(panel, row["prior_lower"], row["prior_upper"], y, (low, high), "0.75", 3.2)
+                prior = {"color": "0.75", "linewidth": 3.2, "zorder": 2}
+                ends = (row["prior_lower"], row["prior_upper"])
+                interval_within(panel, ends, y, (low, high), prior, arrows_in_front=True)
             if pd.notna(row["estimate"]):
-                _line(panel, row["lower"], row["upper"], y, (low, high), colour, 1.1)
+                style = {"color": colour, "linewidth": 1.1, "zorder": 3}
+                ends = (row["lower"], row["upper"])
+                interval_within(panel, ends, y, (low, high), style, arrows_in_front=True)
                 panel.plot([row["estimate"]], [y], marker, color=colour, markersize=4, zorder=4)
             else:
                 panel.text(none, y, "  none: see the notes", va="center", fontsize=6)
             y += 1.0
         ticks.append((first + y - 1.0) / 2.0)
-        labels.append(f"{shortened(str(name), LABEL_CHARACTERS)}\n{shortened(str(meaning), 30)}")
+        called = shortened(frame.name(name), LABEL_CHARACTERS)
+        labels.append(f"{called}\n{shortened(frame.name(meaning), 30)}")
         y += 1.0
     panel.set_yticks(ticks, labels)
     panel.tick_params(axis="y", length=0)
@@ -139,7 +154,6 @@ def _draw(
         panel.xaxis.set_minor_locator(NullLocator())
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     panel.set_xlim(low, high)
-    panel.set_xlabel(f"{_SCALES[scale]}: effect on {_ACTS_ON[acts_on]}")
 
 
 def _limits(own: pd.DataFrame, logarithm: bool) -> tuple[float, float]:
@@ -155,27 +169,3 @@ def _limits(own: pd.DataFrame, logarithm: bool) -> tuple[float, float]:
     cap = np.log(100.0) if logarithm else np.inf
     reach = min(reach, cap)
     return (float(np.exp(-reach)), float(np.exp(reach))) if logarithm else (-reach, reach)
-
-
-def _line(
-    panel: Axes,
-    lower: float,
-    upper: float,
-    y: float,
-    limits: tuple[float, float],
-    colour: str,
-    width: float,
-) -> None:
-    """An interval; where it goes beyond the panel an arrow says so."""
-    low, high = limits
-    panel.plot(
-        [max(lower, low), min(upper, high)],
-        [y, y],
-        color=colour,
-        linewidth=width,
-        solid_capstyle="butt",
-        zorder=2 if width > 2 else 3,
-    )
-    for beyond, end, marker in ((lower < low, low, "<"), (upper > high, high, ">")):
-        if beyond:
-            panel.plot([end], [y], marker, color=colour, markersize=3, clip_on=False, zorder=5)

@@ -1,6 +1,6 @@
 """Lines of a forest plot: what was counted in black, a colour a model, intervals at their place."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,15 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from mmn_bayes.report.formatting import interval_in_words
+from mmn_bayes.report.frame import entry
 from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS
 from mmn_bayes.report.style import BLACK, GROUP_COLOURS, MARKERS, shortened, wrapped
 
 THESE, NEW = PATIENTS["cohort"], PATIENTS["population"]
 GREY, PALE = "0.45", "0.85"
-LEGEND_CHARACTERS = 46
+LEGEND_CHARACTERS, LABEL_CHARACTERS = 46, 36
+TEXT_LINE_MM, LINE_MM, GAP_MM, AXIS_MM = 3.1, 3.3, 2.2, 17.0
+ESTIMATES = ("estimate", "lower", "upper", "level", "interval", "synthetic")
 _Rows = list[dict[Any, Any]]
 
 
@@ -38,6 +41,12 @@ class Line:
     rows: Mapping[str, _Rows]
 
 
+def require_rows(table: pd.DataFrame) -> None:
+    """Raise unless a table has rows to draw."""
+    if table.empty:
+        raise ValueError("The table has no row to draw.")
+
+
 def cut(text: str, characters: int) -> str:
     """Cut a name that is longer than a line in its middle: names may differ at either end."""
     if len(text) > characters:
@@ -56,10 +65,10 @@ def is_observed(source: str) -> bool:
     return source == OBSERVED or source.startswith(f"{OBSERVED}, ")
 
 
-def looks_of(sources: Iterable[str]) -> dict[str, Look]:
+def looks_of(sources: Iterable[str], palette: Sequence[str] | None = None) -> dict[str, Look]:
     """Return the look of each source: counted black; a colour a model, hollow if these patients."""
     looks, models = {}, dict[str, Look]()
-    colours = [colour for colour in GROUP_COLOURS if colour != BLACK]
+    colours = palette or [colour for colour in GROUP_COLOURS if colour != BLACK]
     markers = [marker for marker in MARKERS if marker != "s"]
     for source in dict.fromkeys(map(str, sources)):
         model, _, patients = source.rpartition(", ")
@@ -82,7 +91,7 @@ def by_panel(rows: pd.DataFrame, column: str) -> dict[str, _Rows]:
 def forest_line(panel: Axes, line: Line, name: str, y: float, limits: tuple[float, float]) -> None:
     """Draw the intervals of one line in one panel; the simultaneous one thin, with small ends.
 
-    What goes beyond the limits of the panel ends in an arrow; where there is nothing, words say so.
+    Where there is nothing, words say so.
     """
     if line.look is None:
         return
@@ -95,18 +104,38 @@ def forest_line(panel: Axes, line: Line, name: str, y: float, limits: tuple[floa
     for row in rows:
         together = is_simultaneous(row["interval"])
         if np.isfinite(row["lower"]) and np.isfinite(row["upper"]):
-            ends = [max(row["lower"], low), min(row["upper"], high)]
             thin = {"linewidth": 0.6, "marker": "|", "markersize": 3.0, "markeredgewidth": 0.6}
-            style: dict[str, Any] = thin if together else {"linewidth": 1.5}
-            panel.plot(ends, [y, y], color=look.colour, zorder=3, solid_capstyle="butt", **style)
-            for beyond, end, marker in (
-                (row["lower"] < low, low, "<"),
-                (row["upper"] > high, high, ">"),
-            ):
-                if beyond:
-                    panel.plot([end], [y], marker, color=look.colour, markersize=3, clip_on=False)
+            style = {
+                "color": look.colour,
+                "zorder": 3,
+                **(thin if together else {"linewidth": 1.5}),
+            }
+            interval_within(panel, (row["lower"], row["upper"]), y, limits, style)
         if not together and np.isfinite(row["estimate"]):
             panel.plot([row["estimate"]], [y], zorder=4, **marker_of(look))
+
+
+def interval_within(
+    panel: Axes,
+    ends: tuple[float, float],
+    y: float,
+    limits: tuple[float, float],
+    style: Mapping[str, Any],
+    *,
+    arrows_in_front: bool = False,
+) -> None:
+    """Draw an interval on a line of a panel; what goes beyond its limits ends in an arrow."""
+    (lower, upper), (low, high) = ends, limits
+    shown = [max(lower, low), min(upper, high)]
+    panel.plot(shown, [y, y], solid_capstyle="butt", **style)
+    for beyond, end, marker in ((lower < low, low, "<"), (upper > high, high, ">")):
+        if beyond:
+            arrow: dict[str, Any] = {
+                "markersize": 3,
+                "clip_on": False,
+                "zorder": 5 if arrows_in_front else 2,
+            }
+            panel.plot([end], [y], marker, color=style["color"], **arrow)
 
 
 def marker_of(look: Look) -> dict[str, Any]:
@@ -144,4 +173,4 @@ def intervals_of(rows: pd.DataFrame) -> str:
 
 def handle_of(label: str, look: Look) -> Line2D:
     """Return the entry of a source in the legend."""
-    return Line2D([], [], linewidth=1.5, label=in_legend(label), **marker_of(look))
+    return entry(linewidth=1.5, label=in_legend(label), **marker_of(look))

@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from mmn_bayes.report.table import Column, Table
+
 TERMINAL_WIDTH = 120
 NARROWEST_CELL = 8  # a column of the terminal is never wrapped below this
 UNBROKEN = frozenset({"estimate", "patients"})  # columns of the terminal that are never wrapped
@@ -68,32 +70,65 @@ def format_table(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(columns), dtype="str").fillna(ABSENT)
 
 
-def to_markdown(table: pd.DataFrame, caption: str = "", notes: Sequence[str] = ()) -> str:
+def printed(table: Table) -> Table:
+    """Return a table as people read it, which is what every writer for them lays out.
+
+    Parameters
+    ----------
+    table
+        Any table.
+
+    Returns
+    -------
+    Table
+        Its frame text in every cell (`format_table`), its columns all that are printed. When any
+        row is synthetic the title says so; a column that says it of every row is left out.
+
+    Raises
+    ------
+    ValueError
+        When one of its columns is not among those of the text.
+    """
+    text, title = format_table(table.frame), table.title
+    marks = set(text["synthetic"]) if "synthetic" in text else set()
+    if "yes" in marks and not title.startswith(SYNTHETIC):
+        title = f"{SYNTHETIC}. {title}" if title else SYNTHETIC
+    text = text.drop(columns="synthetic") if len(marks) == 1 else text
+    columns = list(table.columns) or [Column(str(name)) for name in text.columns]
+    absent = [column.name for column in columns if column.name not in text.columns]
+    if absent:
+        raise ValueError(f"The table prints no column '{absent[0]}'.")
+    shown = text[[column.name for column in columns]] if table.columns else text
+    return Table(shown, title, columns, table.notes)
+
+
+def to_markdown(table: Table | pd.DataFrame, caption: str = "", notes: Sequence[str] = ()) -> str:
     """Return a table as Markdown, everything that came from data escaped.
 
     Parameters
     ----------
     table
-        As for `format_table`. When any row is synthetic the caption says so.
+        With its title and notes, or a frame as for `format_table`. When any row is synthetic the
+        caption says so.
     caption, notes
-        What stands above, and the lines below; plain text.
+        What stands above a frame, and the lines below; plain text.
 
     Returns
     -------
     str
         A pipe table between its caption and its notes.
     """
-    caption, text = _captioned(table, caption)
-    lines = [f"**{_escaped(caption)}**", ""] if caption else []
-    lines.append(_pipes(list(text.columns)))
-    lines.append("|" + " --- |" * text.shape[1])
-    lines += [_pipes(list(row)) for row in text.itertuples(index=False, name=None)]
-    if notes:
-        lines += ["", *(f"- {_escaped_line(note)}" for note in notes)]
+    shown = printed(Table.of(table, caption, notes))
+    lines = [f"**{_escaped(shown.title)}**", ""] if shown.title else []
+    lines.append(_pipes([column.header for column in shown.columns]))
+    lines.append("|" + " --- |" * len(shown.columns))
+    lines += [_pipes(list(row)) for row in shown.frame.itertuples(index=False, name=None)]
+    if shown.notes:
+        lines += ["", *(f"- {_escaped_line(note)}" for note in shown.notes)]
     return "\n".join(lines) + "\n"
 
 
-def to_text(table: pd.DataFrame, caption: str = "", notes: Sequence[str] = ()) -> str:
+def to_text(table: Table | pd.DataFrame, caption: str = "", notes: Sequence[str] = ()) -> str:
     """Return a table as aligned plain text, no line wider than 120 characters.
 
     Parameters
@@ -107,20 +142,22 @@ def to_text(table: pd.DataFrame, caption: str = "", notes: Sequence[str] = ()) -
         The text: long cells are wrapped, and the kinds of interval are explained below the table.
         A table of more columns than fit is not cut: its lines are then longer.
     """
-    caption, text = _captioned(table, caption)
-    text, marks = _with_marks(text)
-    cells = [list(map(str, text.columns)), *text.to_numpy(dtype=object).tolist()]
+    shown = printed(Table.of(table, caption, notes))
+    text, marks = _with_marks(shown.frame)
+    header_of = {column.name: column.header for column in shown.columns}
+    heads = [header_of[str(name)] for name in text.columns]
+    cells = [heads, *text.to_numpy(dtype=object).tolist()]
     cells = [[" ".join(str(cell).split()) for cell in row] for row in cells]
     widths = _widths(cells, [str(name) in UNBROKEN for name in text.columns])
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     header, *body = ["\n".join(_wrapped(row, widths)) for row in cells]
-    lines = [*textwrap.wrap(caption, TERMINAL_WIDTH), header, rule, *body]
-    for note in [*marks, *notes]:
+    lines = [*textwrap.wrap(shown.title, TERMINAL_WIDTH), header, rule, *body]
+    for note in [*marks, *shown.notes]:
         lines += textwrap.wrap(note, TERMINAL_WIDTH, initial_indent="* ", subsequent_indent="  ")
     return "\n".join(lines) + "\n"
 
 
-def print_table(table: pd.DataFrame, caption: str = "", notes: Sequence[str] = ()) -> None:
+def print_table(table: Table | pd.DataFrame, caption: str = "", notes: Sequence[str] = ()) -> None:
     """Print a table on the terminal.
 
     Parameters
@@ -233,20 +270,6 @@ def _cell(value: Any) -> str:
 
 def _is_absent(value: Any) -> bool:
     return bool(pd.isna(value)) or value == ""
-
-
-def _captioned(table: pd.DataFrame, caption: str) -> tuple[str, pd.DataFrame]:
-    """Return the caption, with a mark when the data are synthetic, and the table as text.
-
-    A column that says of every row that it is synthetic would say it twice.
-    """
-    text = format_table(table)
-    if "synthetic" not in text:
-        return caption, text
-    marks = set(text["synthetic"])
-    if "yes" in marks and not caption.startswith(SYNTHETIC):
-        caption = f"{SYNTHETIC}. {caption}" if caption else SYNTHETIC
-    return caption, text.drop(columns="synthetic") if len(marks) == 1 else text
 
 
 def _with_marks(text: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

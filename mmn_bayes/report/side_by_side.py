@@ -64,3 +64,26 @@ def group_label(by: str | None, value: Any) -> str:
     if by == "naive":
         return NAIVE_LABELS[bool(value)]
     return "yes" if value else "no"
+
+
+def group_dim(draws: xr.DataArray, *own: str) -> str | None:
+    """Return the dim of the groups of draws, beside chain, draw and their own; None without one.
+
+    Raises
+    ------
+    ValueError
+        When they have two groupings.
+    """
+    groups = [str(dim) for dim in draws.dims if dim not in ("chain", "draw", *own)]
+    if len(groups) > 1:
+        raise ValueError(f"The draws have the dims {', '.join(groups)}; draw one grouping only.")
+    return groups[0] if groups else None
+
+
+def groups_in(draws: xr.DataArray, by: str | None) -> list[tuple[dict[str, int], str]]:
+    """Return where each group is among draws, and its label, naive or yes first; all in one."""
+    if by is None:
+        return [({}, "all")]
+    labels = [group_label(by, value) for value in draws[by].to_numpy()]
+    found = [({by: position}, label) for position, label in enumerate(labels)]
+    return sorted(found, key=lambda group: group[1] not in FIRST_GROUPS)

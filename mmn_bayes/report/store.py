@@ -7,7 +7,7 @@ sees half a file, and a write that fails leaves the old file as it was.
 import datetime
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from matplotlib.figure import Figure
 from mmn_bayes.data.csv_cells import marked_table
 from mmn_bayes.data.replacing import replacing
 from mmn_bayes.report.fit_files import plain_value
-from mmn_bayes.report.formatting import to_markdown
+from mmn_bayes.report.formatting import to_markdown, to_text
+from mmn_bayes.report.table import Table
 
 MANIFEST_OF_FIT = (
     *("spec_fingerprint", "fingerprint", "seed", "chains", "draws", "tune", "ess_asked", "sampler"),
@@ -54,30 +55,55 @@ def write_text(text: str, path: str | os.PathLike[str]) -> Path:
     return file
 
 
-def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
-    """Write a table as CSV for machines: every digit is kept.
+def write_table(table: Table | pd.DataFrame, path: str | os.PathLike[str]) -> Path:
+    """Write a table in the format that the ending of the file says.
 
     Parameters
     ----------
     table
         Any table. An index without a name is a row number and is not written.
     path
-        The file; its folder is created when absent.
+        The file; its folder is created when absent. An ending of `FORMATS`: .md for people (with
+        title and notes), .txt as on the terminal; any other is CSV, for machines: every digit is
+        kept, of the frame alone.
 
     Returns
     -------
     Path
-        The file: UTF-8, line feeds, missing cells empty. Numbers are written with as many digits
-        as it takes to read the same number back. Text that a spreadsheet would run as a formula
-        stands behind an apostrophe.
+        The file: UTF-8, line feeds. In a CSV missing cells are empty, numbers are written with as
+        many digits as it takes to read the same number back, and text that a spreadsheet would run
+        as a formula stands behind an apostrophe.
     """
-    return write_text(csv_text(table), path)
+    return write_text(FORMATS.get(Path(path).suffix, csv_text)(Table.of(table)), path)
 
 
-def csv_text(table: pd.DataFrame) -> str:
+def write_report(table: Table, path: str | os.PathLike[str]) -> list[Path]:
+    """Write a table for machines and for people: as CSV, and as Markdown with title and notes.
+
+    Parameters
+    ----------
+    table
+        The table.
+    path
+        Of both files, without their endings.
+
+    Returns
+    -------
+    list of Path
+        The files.
+    """
+    return [write_table(table, f"{os.fspath(path)}{ending}") for ending in (".csv", ".md")]
+
+
+def csv_text(table: Table | pd.DataFrame) -> str:
     """Return a table as the text of a CSV file, as `write_table` writes it."""
-    index = any(name is not None for name in table.index.names)
-    return str(marked_table(table).to_csv(index=index, lineterminator="\n"))
+    frame = Table.of(table).frame
+    index = any(name is not None for name in frame.index.names)
+    return str(marked_table(frame).to_csv(index=index, lineterminator="\n"))
+
+
+# Writers of tables by the ending of the file; another format is another one here.
+FORMATS: Mapping[str, Callable[[Table], str]] = {".md": to_markdown, ".txt": to_text}
 
 
 def write_columns(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
@@ -100,7 +126,7 @@ def write_columns(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
 
 
 def write_markdown(
-    table: pd.DataFrame,
+    table: Table | pd.DataFrame,
     path: str | os.PathLike[str],
     caption: str = "",
     notes: Sequence[str] = (),

@@ -10,7 +10,8 @@ from scipy.stats import lognorm
 
 from mmn_bayes.exposure.identifiability import LITTLE, MOST
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.report.store import write_markdown, write_table
+from mmn_bayes.report.store import write_report
+from mmn_bayes.report.table import Table
 from mmn_bayes.simulation.recipe import Recipe, with_compartment
 from mmn_bayes.studies.recovery import read_study, run_study
 
@@ -70,8 +71,7 @@ def run_visits_study(
             parts.append(learned(spec, fits, intervals).assign(visits_a_cycle=per_cycle))
     table = pd.concat(parts, ignore_index=True)
     table.insert(1, "visits_a_cycle", table.pop("visits_a_cycle"))
-    write_table(table, folder / "visits.csv")
-    write_markdown(table, folder / "visits.md", CAPTION, notes(table))
+    write_report(Table(table, CAPTION, notes=notes(table)), folder / "visits")
     return table
 
 

@@ -1,26 +1,17 @@
 """The figure of definitions: the estimate under each, and what chance alone would give."""
 
+from collections.abc import Mapping, Sequence
+
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from mmn_bayes.data.definitions import STATED
 from mmn_bayes.report.formatting import interval_in_words
+from mmn_bayes.report.frame import entry, framed, points_with_interval
 from mmn_bayes.report.side_by_side import OBSERVED
-from mmn_bayes.report.style import (
-    BLACK,
-    BLUE,
-    JOURNAL_WIDTH_MM,
-    ORANGE,
-    VERMILION,
-    count_lines,
-    heading,
-    house_style,
-    new_figure,
-    panels,
-    shortened,
-)
+from mmn_bayes.report.style import BLACK, BLUE, JOURNAL_WIDTH_MM, ORANGE, VERMILION, shortened
 
 # Colour, marker and place within a row of each source.
 LOOKS = {
@@ -33,7 +24,13 @@ ROW_MM, AXIS_MM, LABEL_CHARACTERS = 9.0, 14.0, 34
 
 
 def definitions_figure(
-    table: pd.DataFrame, *, title: str = "", width_mm: float = JOURNAL_WIDTH_MM
+    table: pd.DataFrame,
+    *,
+    title: str = "",
+    axes: Sequence[Axes] | None = None,
+    labels: Mapping[str, str] | None = None,
+    palette: Sequence[str] | None = None,
+    width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
     """Draw the response under every definition.
 
@@ -41,8 +38,8 @@ def definitions_figure(
     ----------
     table
         What `definition_table` gave.
-    title, width_mm
-        As for `response_figure`.
+    title, axes, labels, palette, width_mm
+        As for `response_figure`; colours in the order of `LOOKS`.
 
     Returns
     -------
@@ -52,40 +49,34 @@ def definitions_figure(
     column = str(table.columns[6])
     groups = list(dict.fromkeys(table[column]))
     names = list(dict.fromkeys(table["definition"]))
-    head = heading(title, bool(table["synthetic"].any()))
-    with house_style():
-        handles = _handles(table)
+    colours = palette or [colour for colour, _, _ in LOOKS.values()]
+    looks = {
+        source: ({"color": colour, "marker": marker}, shift)
+        for (source, (_, marker, shift)), colour in zip(LOOKS.items(), colours, strict=True)
+    }
+    with framed(title, bool(table["synthetic"].any()), axes, labels, width_mm) as frame:
+        n_columns = frame.columns(len(groups), len(groups))
         height = len(names) * ROW_MM + AXIS_MM
-        figure = new_figure(width_mm, height, head, count_lines(handles))
-        axes = panels(figure, len(groups), len(groups), "response")
-        for position, (panel, group) in enumerate(zip(axes, groups, strict=True)):
-            own = table[table[column] == group]
-            for row in own.to_dict("records"):
-                colour, marker, shift = LOOKS[str(row["source"])]
+        places = frame.panels(len(groups), n_columns, height, x_label="response")
+        for position, (panel, group) in enumerate(zip(places, groups, strict=True)):
+            for row in table[table[column] == group].to_dict("records"):
+                look, shift = looks[str(row["source"])]
                 y = names.index(row["definition"]) + shift
-                panel.plot([row["lower"], row["upper"]], [y, y], color=colour, linewidth=1.1)
-                panel.plot([row["estimate"]], [y], marker, color=colour, markersize=3.5)
-            panel.set_title(group)
+                points_with_interval(panel, row, y, {**look, "markersize": 3.5})
+            panel.set_title(frame.name(group))
             panel.set_ylim(len(names) - 0.5, -0.5)
             panel.set_yticks(range(len(names)), [""] * len(names))
             panel.grid(axis="x", linewidth=0.3)
             panel.set_xlim(-0.03, 1.03)  # markers at the ends whole
             panel.xaxis.set_major_formatter(PercentFormatter(1.0))
-            if position == 0:
-                panel.set_yticklabels([shortened(name, LABEL_CHARACTERS) for name in names])
+            if position % n_columns == 0:
+                panel.set_yticklabels([shortened(frame.name(n), LABEL_CHARACTERS) for n in names])
                 if STATED in names:
                     panel.get_yticklabels()[names.index(STATED)].set_fontweight("bold")
-        figure.legend(handles=handles, loc="outside lower left", ncols=2)
-    return figure
-
-
-def _handles(table: pd.DataFrame) -> list[Line2D]:
-    handles = []
-    for source, (colour, marker, _) in LOOKS.items():
-        rows = table[table["source"] == source]
-        if not rows.empty:
-            first = rows.iloc[0]
-            words = interval_in_words(str(first["interval"]), float(first["level"]))
-            label = f"{source}, {words}"
-            handles.append(Line2D([], [], color=colour, marker=marker, label=label))
-    return handles
+        handles = []
+        for source, (look, _) in looks.items():
+            for row in table[table["source"] == source].head(1).to_dict("records"):
+                words = interval_in_words(str(row["interval"]), float(row["level"]))
+                handles.append(entry(**look, label=f"{frame.name(source)}, {words}"))
+        frame.legend_below(handles)
+    return frame.figure

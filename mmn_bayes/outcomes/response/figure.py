@@ -15,26 +15,15 @@ from scipy.stats import gaussian_kde
 from mmn_bayes.outcomes.response.table import ResponseDraws
 from mmn_bayes.posterior.new_patients import Patients
 from mmn_bayes.report.formatting import interval_in_words
+from mmn_bayes.report.frame import DASHED, Frame, entry, framed, points_with_interval
 from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS, group_label
-from mmn_bayes.report.style import (
-    BLACK,
-    BLUE,
-    JOURNAL_WIDTH_MM,
-    ORANGE,
-    count_lines,
-    heading,
-    house_style,
-    new_figure,
-    panels,
-    shortened,
-    wrapped,
-)
+from mmn_bayes.report.style import BLACK, BLUE, JOURNAL_WIDTH_MM, ORANGE, shortened, wrapped
 
 KIND_COLOURS: Mapping[Patients, str] = {"cohort": ORANGE, "population": BLUE}
-PLACEBO_LINE = (0, (4, 3))
 FINEST_SHARE = 60  # more different values than this are drawn as a density, not one by one
 SHAPE_HEIGHT = 0.62  # of the distance between two rows
 ROW_MM = {"observed": 8.0, "posterior": 13.0}
+DOT: Mapping[str, Any] = {"marker": "o", "markersize": 3.5}
 AXIS_MM = 15.0  # title, tick labels and label of a panel
 
 
@@ -45,6 +34,9 @@ def response_figure(
     placebo: float | None = None,
     placebo_label: str = "historical placebo",
     title: str = "",
+    axes: Sequence[Axes] | None = None,
+    labels: Mapping[str, str] | None = None,
+    palette: Sequence[str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
     """Draw the posterior of the response probability with the exact interval under it.
@@ -57,8 +49,15 @@ def response_figure(
         A rate to compare with, from 0 to 1, drawn as a dashed line, and what it is called.
     title
         Printed above; long ones are wrapped.
+    axes
+        Axes to draw into, one a panel; their figure keeps its size and title, and is returned.
+        None for a figure of its own. A figure of one panel takes `ax`.
+    labels
+        What groups, models and other names of the data, and texts of axes, are called, by name.
+    palette
+        Colours: of these patients, and of new ones.
     width_mm
-        Width of the figure, millimetres.
+        Width of a figure of its own, millimetres.
 
     Returns
     -------
@@ -69,26 +68,24 @@ def response_figure(
     """
     column = str(table.columns[0])
     groups = list(dict.fromkeys(table[column]))
-    n_columns = 1 if len(groups) == 1 else 2
-    n_rows = -(-len(groups) // n_columns)
     sources = _sources(table)
-    panel_mm = sum(_row_mm(source) for source in sources) + AXIS_MM
-    head = heading(title, bool(table["synthetic"].any()))
-    with house_style():
-        handles = _response_handles(table, placebo, placebo_label)
-        figure = new_figure(width_mm, n_rows * panel_mm, head, count_lines(handles))
-        axes = panels(figure, len(groups), n_columns, "probability of response")
-        for position, (panel, group) in enumerate(zip(axes, groups, strict=True)):
-            _response_panel(panel, table[table[column] == group], draws, column, sources)
-            panel.set_title(wrapped(str(group), 34 * (3 - n_columns)))
+    colours = dict(zip(PATIENTS, palette or KIND_COLOURS.values(), strict=True))
+    with framed(title, bool(table["synthetic"].any()), axes, labels, width_mm) as frame:
+        n_columns = frame.columns(len(groups), 2)
+        panel_mm = sum(_row_mm(source) for source in sources) + AXIS_MM
+        x_label = "probability of response"
+        places = frame.panels(len(groups), n_columns, panel_mm, x_label=x_label)
+        for position, (panel, group) in enumerate(zip(places, groups, strict=True)):
+            rows = table[table[column] == group]
+            _response_panel(panel, rows, draws, column, sources, colours)
+            panel.set_yticks(panel.get_yticks(), [_source_label(s, frame) for s in sources])
+            panel.set_title(wrapped(frame.name(group), frame.characters(34 * (3 - n_columns))))
             if position % n_columns:
                 panel.tick_params(labelleft=False)
             if placebo is not None:
-                panel.axvline(
-                    placebo, color=BLACK, linestyle=PLACEBO_LINE, linewidth=0.8, zorder=0.5
-                )
-        figure.legend(handles=handles, loc="outside lower left", ncols=2)
-    return figure
+                panel.axvline(placebo, color=BLACK, linestyle=DASHED, linewidth=0.8, zorder=0.5)
+        frame.legend_below(_response_handles(table, placebo, placebo_label, colours, frame))
+    return frame.figure
 
 
 def _sources(table: pd.DataFrame) -> list[str]:
@@ -102,7 +99,12 @@ def _row_mm(source: str) -> float:
 
 
 def _response_panel(
-    panel: Axes, rows: pd.DataFrame, draws: ResponseDraws, column: str, sources: Sequence[str]
+    panel: Axes,
+    rows: pd.DataFrame,
+    draws: ResponseDraws,
+    column: str,
+    sources: Sequence[str],
+    colours: Mapping[Patients, str],
 ) -> None:
     """Lay the rows of one group out from the top; heights in millimetres."""
     keys = {f"{model}: {PATIENTS[kind]}": (model, kind) for model, kind in draws}
@@ -115,14 +117,11 @@ def _response_panel(
         colour = BLACK
         if source != OBSERVED:
             key = keys[source]
-            colour = KIND_COLOURS[key[1]]
+            colour = colours[key[1]]
             _shape(panel, _of_group(draws[key], column, row[column]), base, colour)
-        if np.isfinite(row["lower"]):
-            panel.plot([row["lower"], row["upper"]], [base, base], color=colour, linewidth=1.6)
-        if np.isfinite(row["estimate"]):
-            panel.plot([row["estimate"]], [base], "o", color=colour, markersize=3.5)
+        points_with_interval(panel, row, base, {"color": colour, **DOT}, linewidth=1.6)
         panel.text(1.02, base, _in_percent(row), va="center", fontsize=6.5)
-    panel.set_yticks(ticks, [_source_label(source) for source in sources])
+    panel.set_yticks(ticks)
     panel.tick_params(axis="y", length=0)
     panel.spines["left"].set_visible(False)
     panel.set_ylim(base - 3, 1)
@@ -178,31 +177,28 @@ def _in_percent(row: Mapping[Any, Any]) -> str:
     return f"{estimate:.0f} % ({low:.0f} to {high:.0f})"
 
 
-def _source_label(source: str) -> str:
+def _source_label(source: str, frame: Frame) -> str:
     model, _, patients = source.rpartition(": ")
-    return f"{shortened(model, 26)}\n{patients}" if model else source
+    named = frame.name(patients)
+    return f"{shortened(frame.name(model), 26)}\n{named}" if model else named
 
 
 def _response_handles(
-    table: pd.DataFrame, placebo: float | None, placebo_label: str
+    table: pd.DataFrame,
+    placebo: float | None,
+    placebo_label: str,
+    colours: Mapping[Patients, str],
+    frame: Frame,
 ) -> list[Line2D]:
     kinds = table.drop_duplicates("interval").to_dict("records")
-    posterior = [row for row in kinds if row["interval"] != "clopper-pearson"]
-    observed = [row for row in kinds if row["interval"] == "clopper-pearson"]
-    handles = [
-        _interval_handle(BLACK, f"observed: {interval_in_words(row['interval'], row['level'])}")
-        for row in observed
-    ]
-    for row in posterior:
-        words = interval_in_words(row["interval"], row["level"])
-        for kind, colour in KIND_COLOURS.items():
-            handles.append(_interval_handle(colour, f"{PATIENTS[kind]}: {words}"))
+    exact = [row for row in kinds if row["interval"] == "clopper-pearson"]
+    of = [(row, OBSERVED, BLACK) for row in exact]
+    of += [(row, PATIENTS[k], c) for row in kinds if row not in exact for k, c in colours.items()]
+    handles = []
+    for row, source, colour in of:
+        words = f"{frame.name(source)}: {interval_in_words(row['interval'], row['level'])}"
+        handles.append(entry(color=colour, linewidth=1.6, label=words, **DOT))
     if placebo is not None:
         label = f"{wrapped(placebo_label, 50)}: {100 * placebo:.3g} %"
-        dashed = Line2D([], [], color=BLACK, linestyle=PLACEBO_LINE, linewidth=0.8, label=label)
-        handles.append(dashed)
+        handles.append(entry(color=BLACK, linestyle=DASHED, linewidth=0.8, label=label))
     return handles
-
-
-def _interval_handle(colour: str, label: str) -> Line2D:
-    return Line2D([], [], color=colour, marker="o", markersize=3.5, linewidth=1.6, label=label)

@@ -1,6 +1,6 @@
 """The figure of histories: the share of patients in each state over the years."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,23 +15,28 @@ from mmn_bayes.data.aligning import require_columns
 from mmn_bayes.data.margins import YEAR
 from mmn_bayes.report.forest import in_legend
 from mmn_bayes.report.formatting import interval_in_words
-from mmn_bayes.report.side_by_side import FIRST_GROUPS, group_label
+from mmn_bayes.report.frame import (
+    Frame,
+    band_entry,
+    band_over_time,
+    entry,
+    framed,
+    mean_and_limits,
+)
+from mmn_bayes.report.side_by_side import group_dim, groups_in
 from mmn_bayes.report.style import (
     BLACK,
     GROUP_COLOURS,
     JOURNAL_WIDTH_MM,
     LINE_STYLES,
-    count_lines,
-    heading,
-    house_style,
-    new_figure,
     wrapped,
 )
 
 PANEL_MM, COUNTS_MM = 50.0, 5.0
 BEYOND_ALPHA = 0.55  # of the line, where nobody was seen
 COUNTS_POINTS, DIGIT_MM = 15.0, 1.6  # how far below the axis counts stand, and the width of a digit
-STEP = (0, (3, 1.2))
+STEP: Mapping[str, Any] = {"color": BLACK, "linestyle": (0, (3, 1.2)), "linewidth": 0.9}
+SQUARE: Mapping[str, Any] = {"color": BLACK, "marker": "s", "markersize": 3.2}
 SINCE = {"first_infusion": "the first infusion", "inclusion": "inclusion"}
 
 
@@ -42,6 +47,9 @@ def occupancy_figure(
     product: pd.DataFrame | None = None,
     level: float = 0.95,
     title: str = "",
+    axes: Sequence[Axes] | None = None,
+    labels: Mapping[str, str] | None = None,
+    palette: Sequence[str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
     """Draw the share of patients in each state over time, over what was counted.
@@ -58,8 +66,8 @@ def occupancy_figure(
         days that were asked for.
     level
         Level of the bands (equal-tailed, each day by itself).
-    title, width_mm
-        As for `response_figure`.
+    title, axes, labels, palette, width_mm
+        As for `response_figure`; a colour of the palette for each group.
 
     Returns
     -------
@@ -86,43 +94,48 @@ def occupancy_figure(
             raise ValueError(f"{name}: the table and the draws do not both have '{unknown[0]}'.")
     synthetic = bool(draws.attrs["synthetic"])
     synthetic |= any(bool(table["synthetic"].any()) for table in given.values())
-    tail, sample = (1.0 - level) / 2.0, ("chain", "draw")
-    band = draws.quantile([tail, 1.0 - tail], dim=sample, skipna=False)
-    centre = draws.mean(sample, skipna=False).expand_dims(quantile=[np.nan])
-    drawn = xr.concat([centre, band], "quantile")
-    drawn = drawn.transpose(*([by] if by else []), "state", "quantile", "day").sortby("day")
-    days = drawn["day"].to_numpy().astype(float)
+    values = mean_and_limits(draws, level).sortby("day")
+    values = values.transpose(*([by] if by else []), "state", "quantile", "day")
+    days = values["day"].to_numpy().astype(float)
     last = float(draws.attrs["last_day_seen"])
-    n_columns = min(3, len(states)) if len(states) != 4 else 2
-    n_rows = -(-len(states) // n_columns)
     counts = _counts(observed)
-    with house_style():
-        handles = _handles(draws, by, level, bool((days > last).any()), observed, product)
-        height = n_rows * (PANEL_MM + (COUNTS_MM if len(counts) else 0.0))
-        figure = new_figure(width_mm, height, heading(title, synthetic), count_lines(handles))
-        axes = list(figure.subplots(n_rows, n_columns, squeeze=False, sharey=True).flat)
+    with framed(title, synthetic, axes, labels, width_mm) as frame:
+        n_columns = frame.columns(len(states), 2 if len(states) == 4 else 3)
+        panel_mm = PANEL_MM + (COUNTS_MM if len(counts) else 0.0)
+        places = frame.panels(len(states), n_columns, panel_mm, grid={"sharey": True})
         end = max([days.max(), *(table["day"].max() for table in given.values() if len(table))])
-        for position, (panel, state) in enumerate(zip(axes, states, strict=False)):
-            for number, (chosen, _) in enumerate(_groups(draws, by)):
-                values = drawn.isel({**chosen, "state": position}).to_numpy()
-                _course(panel, days, values, last, _look(number), 0.18 if by is None else 0.1)
+        for position, (panel, state) in enumerate(zip(places, states, strict=True)):
+            for number, (chosen, _) in enumerate(groups_in(draws, by)):
+                own = values.isel({**chosen, "state": position}).to_numpy()
+                shade = 0.18 if by is None else 0.1
+                _course(panel, days, own, last, _look(number, palette), shade)
             if product is not None:
-                own = product[product["state"].astype(str) == state].sort_values("day")
-                years = own["day"] / YEAR
-                style: dict[str, Any] = {"linestyle": STEP, "linewidth": 0.9, "zorder": 3}
-                panel.step(years, own["estimate"], where="post", color=BLACK, **style)
+                steps = product[product["state"].astype(str) == state].sort_values("day")
+                panel.step(steps["day"] / YEAR, steps["estimate"], where="post", zorder=3, **STEP)
             if observed is not None:
                 _points(panel, observed[observed["state"].astype(str) == state])
-            panel.set_title(wrapped(state, 66 // n_columns))
+            panel.set_title(wrapped(frame.name(state), frame.characters(66 / n_columns)))
             _axes(panel, end, left=position % n_columns == 0)
-            _write_counts(panel, counts, width_mm / n_columns - 14.0, end)
-            if position >= len(states) - n_columns:
+            if position % n_columns == 0:
+                panel.set_ylabel(frame.name("share of patients"))
+            _write_counts(panel, counts, frame.width_mm / n_columns - 14.0, end)
+            if frame.given or position >= len(states) - n_columns:
                 since = str(draws.attrs.get("since", ""))
-                panel.set_xlabel(f"years since {SINCE.get(since, 'day 0')}")
-        for spare in axes[len(states) :]:
-            spare.remove()
-        figure.legend(handles=handles, loc="outside lower left", ncols=2)
-    return figure
+                panel.set_xlabel(frame.name(f"years since {SINCE.get(since, 'day 0')}"))
+        looks = {g: _look(n, palette) for n, (_, g) in enumerate(groups_in(draws, by))}
+        handles = _handles(draws, by, level, looks, frame)
+        if (days > last).any():
+            words = f"paler, hatched: extrapolated, nobody was seen after {last / YEAR:.1f} years"
+            handles.append(entry(color="0.4", alpha=BEYOND_ALPHA, label=in_legend(words)))
+        if observed is not None and len(observed):
+            kind, of = str(observed["interval"].iloc[0]), float(observed["level"].iloc[0])
+            whose = "observed" if by is None else "observed, all patients"
+            words = f"{whose}: {interval_in_words(kind, of)}; n: patients under observation"
+            handles.append(entry(**SQUARE, linewidth=0.9, label=in_legend(words)))
+        if product is not None and len(product):
+            handles.append(entry(**STEP, label="Aalen-Johansen estimate, no interval"))
+        frame.legend_below(handles)
+    return frame.figure
 
 
 def _group_dim(draws: xr.DataArray) -> str | None:
@@ -135,24 +148,13 @@ def _group_dim(draws: xr.DataArray) -> str | None:
         raise ValueError(
             f"The draws have no attribute '{lost[0]}'; give them as `state_occupancy` made them."
         )
-    groups = [str(dim) for dim in draws.dims if dim not in ("chain", "draw", "day", "state")]
-    if len(groups) > 1:
-        raise ValueError(f"The draws have the dims {', '.join(groups)}; draw one grouping only.")
-    return groups[0] if groups else None
+    return group_dim(draws, "day", "state")
 
 
-def _groups(draws: xr.DataArray, by: str | None) -> list[tuple[dict[str, int], str]]:
-    """Where each group is among the draws, and its label; naive or yes first."""
-    if by is None:
-        return [({}, "")]
-    labels = [group_label(by, value) for value in draws[by].to_numpy()]
-    found = [({by: position}, label) for position, label in enumerate(labels)]
-    return sorted(found, key=lambda group: group[1] not in FIRST_GROUPS)
-
-
-def _look(number: int) -> Mapping[str, Any]:
-    colours = [colour for colour in GROUP_COLOURS if colour != BLACK]
-    style = LINE_STYLES[number // len(colours) % len(LINE_STYLES)] if number else LINE_STYLES[0]
+def _look(number: int, palette: Sequence[str] | None) -> dict[str, Any]:
+    """Colour and line of a group: another line only where the colours come again."""
+    colours = palette or [colour for colour in GROUP_COLOURS if colour != BLACK]
+    style = LINE_STYLES[number // len(colours) % len(LINE_STYLES)]
     return {"color": colours[number % len(colours)], "linestyle": style}
 
 
@@ -184,14 +186,10 @@ def _course(
             panel.plot(years, mean, marker="_", markersize=8, **look)
             panel.vlines(years, low, high, color=look["color"], alpha=alpha)
             continue
-        panel.plot(years, mean, linewidth=width, alpha=alpha, **look)
+        line = {**look, "linewidth": width, "alpha": alpha}
+        band_over_time(panel, years, own, look=line, shade=fill, hatched=after)
         for edge in (low, high):  # bands that lie over each other keep their colour there
             panel.plot(years, edge, linewidth=0.5, alpha=alpha / 2, **look)
-        band = panel.fill_between(years, low, high, linewidth=0, alpha=fill)
-        band.set_facecolor(look["color"])
-        if after:
-            band.set_hatch("////")
-            band.set_edgecolor(look["color"])
 
 
 def _points(panel: Axes, own: pd.DataFrame) -> None:
@@ -201,8 +199,7 @@ def _points(panel: Axes, own: pd.DataFrame) -> None:
         return
     years = own["day"] / YEAR
     panel.vlines(years, own["lower"], own["upper"], color=BLACK, linewidth=0.9, zorder=4)
-    style: dict[str, Any] = {"color": BLACK, "markersize": 3.2, "zorder": 5, "clip_on": False}
-    panel.plot(years, own["estimate"], "s", **style)
+    panel.plot(years, own["estimate"], linestyle="none", zorder=5, clip_on=False, **SQUARE)
 
 
 def _counts(observed: pd.DataFrame | None) -> pd.Series:
@@ -251,44 +248,22 @@ def _axes(panel: Axes, end: float, *, left: bool) -> None:
     panel.yaxis.set_major_locator(MultipleLocator(0.25))
     panel.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f} %"))
     panel.tick_params(labelleft=left)
-    if left:
-        panel.set_ylabel("share of patients")
 
 
 def _handles(
     draws: xr.DataArray,
     by: str | None,
     level: float,
-    beyond: bool,
-    observed: pd.DataFrame | None,
-    product: pd.DataFrame | None,
+    looks: Mapping[str, Mapping[str, Any]],
+    frame: Frame,
 ) -> list[Line2D]:
+    """Entries of the groups, or of the model alone, and of their band."""
     meaning = str(draws.attrs.get("meaning", ""))
     mean = f"mean, {meaning}" if meaning else "mean"
-    labels = [f"model: {mean}"] if by is None else [label for _, label in _groups(draws, by)]
-    handles = [
-        Line2D([], [], linewidth=1.4, label=in_legend(label), **_look(number))
-        for number, label in enumerate(labels)
-    ]
     words = interval_in_words("eti", level, str(draws.attrs.get("distribution", "posterior")))
     shape = "band" if draws.sizes["day"] > 1 else "vertical line"
     words = f"{shape}: {words}, each day by itself"
     words = words if by is None else f"line: {mean}; {words}"
-    shade: dict[str, Any] = {"color": "0.8", "linewidth": 6}
-    handles.append(Line2D([], [], label=in_legend(words), **shade))
-    if beyond:
-        last = float(draws.attrs["last_day_seen"]) / YEAR
-        words = f"paler, hatched: extrapolated, nobody was seen after {last:.1f} years"
-        label = in_legend(words)
-        handles.append(Line2D([], [], color="0.4", alpha=BEYOND_ALPHA, label=label))
-    if observed is not None and len(observed):
-        kind, of = str(observed["interval"].iloc[0]), float(observed["level"].iloc[0])
-        whose = "observed" if by is None else "observed, all patients"
-        words = f"{whose}: {interval_in_words(kind, of)}; n: patients under observation"
-        style: dict[str, Any] = {"color": BLACK, "marker": "s", "markersize": 3.2}
-        label = in_legend(words)
-        handles.append(Line2D([], [], linewidth=0.9, label=label, **style))
-    if product is not None and len(product):
-        style = {"color": BLACK, "linestyle": STEP, "linewidth": 0.9}
-        handles.append(Line2D([], [], label="Aalen-Johansen estimate, no interval", **style))
-    return handles
+    named = {g: f"model: {mean}" if by is None else frame.name(g) for g in looks}
+    handles = [entry(linewidth=1.4, label=in_legend(named[g]), **look) for g, look in looks.items()]
+    return [*handles, band_entry(in_legend(words))]

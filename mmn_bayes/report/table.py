@@ -1,0 +1,76 @@
+"""A table as a value: what stands in it, above it and below it, for any writer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Column:
+    """A printed column.
+
+    Attributes
+    ----------
+    name : str
+        Of the column, as `format_table` calls it ("estimate", "patients", ...).
+    label : str
+        What is printed above it; its name where blank.
+    spanner : str
+        What stands above it and above its neighbours of the same spanner.
+    """
+
+    name: str
+    label: str = ""
+    spanner: str = ""
+
+    @property
+    def header(self) -> str:
+        """What stands above the column where a format has one line for it."""
+        label = self.label or self.name
+        return f"{self.spanner}: {label}" if self.spanner else label
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table with all that it is read with; notes travel with it.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Its numbers, as a verb returned them: every digit, for machines too.
+    title : str
+        What stands above.
+    columns : sequence of Column
+        What is printed of it, in this order; empty for every column by its name.
+    notes : sequence of str
+        The lines below.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = Table(pd.DataFrame({"n": [40]}), "Patients", notes=["Synthetic."])
+    >>> table.title
+    'Patients'
+    """
+
+    frame: pd.DataFrame
+    title: str = ""
+    columns: Sequence[Column] = ()
+    notes: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, given: Any, title: str = "", notes: Sequence[str] = ()) -> "Table":
+        """Return what is given if it is a table, else make one of a frame.
+
+        Raises
+        ------
+        ValueError
+            When a table is given and, beside it, another title or other notes.
+        """
+        if not isinstance(given, Table):
+            return cls(given, title, notes=notes)
+        if title or notes:
+            raise ValueError("The table has its title and notes; give no others beside it.")
+        return given
