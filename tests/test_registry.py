@@ -31,8 +31,8 @@ from mmn_bayes.model_file.model_spec import ModelSpec, spec_to_toml
 from mmn_bayes.model_file.prior import Prior, stated_prior
 from mmn_bayes.model_file.reading import parse_spec, read_spec
 from mmn_bayes.outcomes.response.table import question_notes
+from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.effect_ratios import effect_ratios
-from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 from mmn_bayes.report.formatting import format_table
 
 MODELS = Path(__file__).parents[1] / "models"
