@@ -109,6 +109,7 @@ def calibration_table(
                     "model": model,
                     "group": number,
                     "probability": float(own["probability"].mean()),
+                    "events": events,  # the first of the counts
                     **rate_row(events, n, len(whole) - len(table), level=level),
                     "synthetic": bool(table["synthetic"].any()),
                 }
