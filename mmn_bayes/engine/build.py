@@ -20,7 +20,8 @@ from mmn_bayes.engine.components import (
     strength_level,
 )
 from mmn_bayes.engine.effects import predictor_sum
-from mmn_bayes.engine.ordinal import cumulative_probability, integrated_log_density, log_odds_below
+from mmn_bayes.engine.family import FAMILIES
+from mmn_bayes.engine.link import LINKS
 from mmn_bayes.engine.priors import parameter
 from mmn_bayes.engine.rows import parts_of_rows, repeats
 from mmn_bayes.model_file.model_spec import ModelSpec
@@ -117,7 +118,7 @@ def _packed(name: str, arrays: Mapping[str, np.ndarray], dtype: str) -> dict[str
 def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> dict[str, Any]:
     """Add the model of grades; return the effects, in sds, of the groups that others share."""
     # One of the two is the unit; the kernel takes all in units of the noise.
-    site = spec.site_group
+    site, family = spec.site_group, FAMILIES[spec.family]
     noise = parameter("noise", spec.noise) if spec.noise is not None else 1.0
     site_sd = parameter(f"{site.name}_sd", site.sd) if site.sd is not None else 1.0
     common = cutpoints(spec, noise, site_sd)
@@ -136,7 +137,7 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> dict[s
     match purpose:
         case "sample":
             parts = [
-                integrated_log_density(
+                family.integrated_log_density(
                     *(eta[rows], scaled[sets].ravel(), sigma, code, first_row),
                     link=spec.link,
                     memory=memory,
@@ -156,9 +157,7 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> dict[s
             of_row = change / noise + no_row
             of_set = arrays["set_of_row"] if spec.relaxed else 0
             eta = of_site[site_of_row] + of_row
-            pm.Deterministic(
-                "grade_cdf", cumulative_probability(eta, scaled[of_set], link=spec.link)
-            )
+            pm.Deterministic("grade_cdf", family.grade_cdf(eta, scaled[of_set], link=spec.link))
             pm.Deterministic("eta_of_site", of_site)
             pm.Deterministic("eta_of_row", of_row)
             pm.Deterministic("scaled_cutpoints", scaled)
@@ -199,7 +198,7 @@ def _responses(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> Non
     intercept = parameter("intercept", spec.priors["intercept"])
     known = _from_history(spec, arrays, intercept)
     eta = intercept + predictor_sum(spec, "response", arrays, known) + pt.zeros(response.shape)
-    log_odds = log_odds_below(eta, spec.link)
+    log_odds = LINKS[spec.link].log_odds_below(eta)
     if purpose == "predict":
         pm.Deterministic("response_probability", pt.sigmoid(log_odds), dims="patient")
         return

@@ -25,7 +25,7 @@ from mmn_bayes.engine.compiled_logp import Program, compiled, constrainer, for_s
 from mmn_bayes.engine.completeness import incomplete
 from mmn_bayes.engine.components import in_usual_units, parametrisation
 from mmn_bayes.engine.design import fingerprint, make_design
-from mmn_bayes.engine.ordinal import draw_site_effects
+from mmn_bayes.engine.family import FAMILIES
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.engine.rows import Part, parts_of_rows, repeats
 from mmn_bayes.engine.stopping import MOST_DRAWS, run
@@ -414,7 +414,7 @@ def _with_site_effects(
     def draw(to: np.ndarray, values: Sequence[np.ndarray], uniform: np.ndarray) -> None:
         eta, cutpoints, sigma, *memory = values
         for part in parts:
-            to[:, part.sites] = draw_site_effects(
+            to[:, part.sites] = FAMILIES[spec.family].draw_site_effects(
                 eta[:, part.rows],
                 cutpoints.reshape(len(cutpoints), -1) if n_grades else cutpoints[:, part.number],
                 sigma,

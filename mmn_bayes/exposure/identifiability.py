@@ -13,7 +13,13 @@ from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.vocabulary import DISTRIBUTIONS
 from mmn_bayes.posterior.groups import Groups, groups_of
-from mmn_bayes.posterior.posterior_predictive import design_of_grades, drawn_from, spec_of, thinned
+from mmn_bayes.posterior.posterior_predictive import (
+    design_of_grades,
+    drawn_from,
+    require_gap,
+    spec_of,
+    thinned,
+)
 from mmn_bayes.posterior.prior_predictive import draw_prior
 from mmn_bayes.posterior.summary import summarise
 
@@ -115,6 +121,7 @@ def _changes(
     spec: ModelSpec, design: xr.Dataset, draws: xr.Dataset, groups: Groups
 ) -> xr.DataArray:
     """Mean change of strength of each group, in grades, with and without the exposures."""
+    require_gap(spec)
     rule, n_site = spec.response, design.sizes["site"]
     site = np.tile(np.arange(n_site), 2)
     day = np.repeat([rule.baseline_day, rule.follow_up_day], n_site)

@@ -11,7 +11,7 @@ from mmn_bayes.data.characters import CURE, refused_character
 from mmn_bayes.data.toml_text import SHOWN, unwritable, walk
 from mmn_bayes.model_file.checking_long_run import long_run_contradictions
 from mmn_bayes.model_file.checking_predictors import predictor_contradictions
-from mmn_bayes.model_file.keys import Key
+from mmn_bayes.model_file.keys import OUTCOMES, Key
 from mmn_bayes.model_file.vocabulary import (
     DISTRIBUTIONS,
     FILE_KEYS,
@@ -81,9 +81,9 @@ def defects_of(content: Mapping[str, Any]) -> list[str]:
     if unseen := list(_refused_characters(content)):
         return unseen
     outcome = content.get("outcome")
-    legal = KEYS["outcome"].choices
-    if outcome not in legal:
-        return [f"outcome: {_shown(outcome)} is not one of {', '.join(legal)}; state one of them."]
+    if outcome not in OUTCOMES:
+        legal = ", ".join(OUTCOMES)
+        return [f"outcome: {_shown(outcome)} is not one of {legal}; state one of them."]
     leaves = dict(_leaves(content))
     found = [*_unknown(leaves, outcome), *_missing(content, leaves, outcome)]
     for path, value in leaves.items():
@@ -379,6 +379,14 @@ def _grade_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     stated = prior.get("concentration", grades)
     if not isinstance(stated, list) or len(stated) != len(grades):
         yield f"threshold.prior: concentration needs {len(grades)} numbers, one for each grade."
+    if content.get("family", "cumulative") != "cumulative":
+        if "concentration" in prior:
+            yield (
+                "threshold.prior: grade probabilities are turned into cutpoints for family "
+                "cumulative alone; give every cutpoint a normal or student_t prior."
+            )
+        if "relaxed" in content:
+            yield "relaxed: gaps between cutpoints differ in family cumulative alone; leave it out."
     yield from _relaxed_contradictions(content)
     groups = content.get("group", {})
     stated = "noise" in content, "correlation" in content

@@ -1,10 +1,15 @@
 """What is said of one key of model files."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 OUTCOMES = ("grade", "response", "events", "class", "blocks", "state")
 # Of patients, but neither grades nor responses; a joint model of grades has some of them too.
 LONG_RUN = ("class", "blocks", "state")
+
+# Of which the engine has a record (`link`, `family`); names that a user registers are added.
+LINK_NAMES = ["logit", "probit", "cloglog"]
+FAMILY_NAMES = ["cumulative"]
 
 
 @dataclass(frozen=True)
@@ -31,4 +36,4 @@ class Key:
     text: str
     required: bool = True
     outcomes: tuple[str, ...] = OUTCOMES
-    choices: tuple[str, ...] = ()
+    choices: Sequence[str] = ()

@@ -274,6 +274,7 @@ class ModelSpec:
     title: str
     outcome: str
     link: str
+    family: str
     scale: tuple[str, ...]
     collapse: tuple[tuple[str, str], ...]
     response: ResponseRule

@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mmn_bayes.model_file.keys import OUTCOMES, Key
+from mmn_bayes.model_file.keys import FAMILY_NAMES, LINK_NAMES, OUTCOMES, Key
 from mmn_bayes.model_file.long_run_keys import LONG_RUN_KEYS
 
 
@@ -96,7 +96,15 @@ KEYS: Mapping[str, Key] = {
         "choice",
         "link of the (cumulative) probability; logit only for events, class, blocks and state, and "
         "with [historical]",
-        choices=("logit", "probit", "cloglog"),
+        choices=LINK_NAMES,
+    ),
+    "family": Key(
+        "choice",
+        "how the probabilities of grades follow from strength and cutpoints; cumulative when not "
+        "stated",
+        required=False,
+        outcomes=_GRADE,
+        choices=FAMILY_NAMES,
     ),
     "scale.grades": Key("labels", "ordered labels of the scale, lowest first"),
     "scale.collapse": Key(

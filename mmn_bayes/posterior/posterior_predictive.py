@@ -11,7 +11,8 @@ import xarray as xr
 from mmn_bayes.data.response import NOT_GRADED
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.engine.design import at_rows, fingerprint, historical_of, make_design, without_rows
-from mmn_bayes.engine.predicting import draw_grades, predict
+from mmn_bayes.engine.family import FAMILIES
+from mmn_bayes.engine.predicting import draw_grades, draw_grades_by_cdf, predict
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.reading import parse_spec
 
@@ -113,12 +114,29 @@ def blanked(fit: xr.DataTree, values: np.ndarray) -> np.ndarray:
 
 
 def grade_gap(fit: xr.DataTree) -> xr.DataArray:
-    """Return the mean gap between the cutpoints in each draw: one grade, in units of the model."""
+    """Return the mean gap between the cutpoints in each draw: one grade, in units of the model.
+
+    Raises
+    ------
+    ValueError
+        When the fit is of another outcome, or of a family without such a thing.
+    """
     design_of_grades(fit)
+    require_gap(spec_of(fit))
     cutpoints = fit["posterior"].to_dataset().get("cutpoints")
     if cutpoints is None:
         raise ValueError(f"The draws of '{fit.attrs['spec_name']}' have no cutpoints; give a fit.")
     return cutpoints.diff("threshold").mean("threshold", skipna=False)
+
+
+def require_gap(spec: ModelSpec) -> None:
+    """Raise a ValueError when a gap between cutpoints is not one grade of strength."""
+    if not FAMILIES[spec.family].one_grade:
+        raise ValueError(
+            f"The model '{spec.name}' is of family '{spec.family}', in which no gap between "
+            "cutpoints is one grade: its effects cannot be told in grades; ask for responses, or "
+            "for shares at each grade."
+        )
 
 
 def thinned(fit: xr.DataTree, most: int) -> xr.DataTree:
@@ -239,19 +257,22 @@ def replicate_panels(
     site_of_row = rows["site_of_row"].to_numpy()
     set_of_row = rows["set_of_row"].to_numpy() if spec.relaxed is not None else None
     panels = _Laying(patient, occasions, where, asked, keep_recorded, only_recorded)
-    names = ["eta_of_site", "eta_of_row", "scaled_cutpoints"]
+    latent = FAMILIES[spec.family].latent
+    names = ["eta_of_site", "eta_of_row", "scaled_cutpoints"] if latent else ["grade_cdf"]
     names += ["memory"] if spec.memory is not None else []
-    for draws, (of_site, of_row, sets, *memory) in predict(
-        spec, rows, posterior, names, rng=rng, new_members=new_members
-    ):
-        eta = of_site.astype(np.float32).take(site_of_row, axis=1)
-        eta += of_row.astype(np.float32)
-        of_set: Any = slice(0, 1) if set_of_row is None else set_of_row
-        cutpoints = [below[:, of_set] for below in np.moveaxis(sets.astype(np.float32), 2, 0)]
-        code = draw_grades(eta, cutpoints, spec.link, rng)
-        if memory:
+    for draws, values in predict(spec, rows, posterior, names, rng=rng, new_members=new_members):
+        if latent:
+            of_site, of_row, sets, *_ = values
+            eta = of_site.astype(np.float32).take(site_of_row, axis=1)
+            eta += of_row.astype(np.float32)
+            of_set: Any = slice(0, 1) if set_of_row is None else set_of_row
+            cutpoints = [below[:, of_set] for below in np.moveaxis(sets.astype(np.float32), 2, 0)]
+            code = draw_grades(eta, cutpoints, spec.link, rng)
+        else:
+            code = draw_grades_by_cdf(values[0], rng)
+        if spec.memory is not None:
             code[:, kept] = known[where[kept]]
-            _repeat(code, rows["earlier_row"].to_numpy(), ~kept, memory[0], rng)
+            _repeat(code, rows["earlier_row"].to_numpy(), ~kept, values[-1], rng)
         yield Panels(draws, *(panels.laid_out(code, occasion) for occasion in range(2)))
 
 

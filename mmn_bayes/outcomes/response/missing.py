@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.outcomes.response.estimands import response_probability
-from mmn_bayes.posterior.posterior_predictive import spec_of, thinned
+from mmn_bayes.posterior.posterior_predictive import require_gap, spec_of, thinned
 
 # At most, evenly spaced: the missing are few, and each delta replicates everybody again.
 _DRAWS = 1000
@@ -37,7 +37,8 @@ def delta_response(
     Raises
     ------
     ValueError
-        When the fit is of another outcome, or there is no delta.
+        When the fit is of another outcome or of a family without gaps of one grade, or there is no
+        delta.
 
     References
     ----------
@@ -51,6 +52,7 @@ def delta_response(
             f"The model '{spec.name}' is of outcome '{spec.outcome}'; a shift of strength needs a "
             "model of outcome 'grade'."
         )
+    require_gap(spec)
     few = thinned(fit, _DRAWS)
     parts = [
         response_probability(few, patients="cohort", by=by, delta=float(delta)) for delta in deltas
