@@ -10,9 +10,11 @@ import pytensor.tensor as pt
 from pymc.distributions.dist_math import normal_lcdf
 from pytensor.tensor.variable import TensorVariable
 
-from mmn_bayes.model_file.keys import LINK_NAMES
+from mmn_bayes.engine import kernel_general
+from mmn_bayes.model_file.keys import FAMILY_NAMES, LINK_NAMES
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_OF_PACKAGE = frozenset((*LINK_NAMES, *FAMILY_NAMES))
 Noise = Callable[[tuple[int, ...], np.random.Generator], np.ndarray]
 
 
@@ -34,8 +36,6 @@ class Link:
         Of a shape and a random generator: noise, an array in single precision.
     curvature : float
         About the largest curvature of log(F(a) - F(b)) by a shift of both.
-    compiled : bool
-        Whether `kernel_general` has this link; without, the likelihood is that of `site_integral`.
     """
 
     name: str
@@ -45,7 +45,11 @@ class Link:
     log_odds_below: Callable[[Any], TensorVariable]
     draw: Noise
     curvature: float
-    compiled: bool = False
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the kernels have this link; the likelihood of others is `site_integral`'s."""
+        return self.name in kernel_general.LINKS
 
     def register(self) -> "Link":
         """Let model files state this link, in this process; return it.
@@ -74,9 +78,6 @@ def enter(record: Any, records: dict[str, Any], names: list[str]) -> None:
         names.append(record.name)
 
 
-_OF_PACKAGE = ("logit", "probit", "cloglog", "cumulative")
-
-
 def _draw_logistic(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     # By its quantiles: 3 ns a number, where scipy's take 24 and two exponentials 12.
     uniform = rng.random(shape, dtype=np.float32)
@@ -101,7 +102,6 @@ LINKS: dict[str, Link] = {
             log_odds_below=lambda x: x,
             draw=_draw_logistic,
             curvature=0.5,
-            compiled=True,
         ),
         Link(
             name="probit",
@@ -111,7 +111,6 @@ LINKS: dict[str, Link] = {
             log_odds_below=lambda x: normal_lcdf(0.0, 1.0, x) - normal_lcdf(0.0, 1.0, -x),
             draw=lambda shape, rng: rng.standard_normal(shape, dtype=np.float32),
             curvature=1.0,
-            compiled=True,
         ),
         Link(  # the noise is the negative of Gumbel's
             name="cloglog",
@@ -121,7 +120,6 @@ LINKS: dict[str, Link] = {
             log_odds_below=lambda x: pt.log(-pt.expm1(-pt.exp(x))) + pt.exp(x),
             draw=_draw_minimum,
             curvature=1.0,
-            compiled=True,
         ),
     )
 }
