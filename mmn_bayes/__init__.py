@@ -46,6 +46,8 @@ _HOMES = {
     ),
     "mmn_bayes.data.schema": ("Cohort",),
     "mmn_bayes.data.status_paths": ("on_clock",),
+    "mmn_bayes.engine.family": ("Family",),
+    "mmn_bayes.engine.link": ("Link",),
     "mmn_bayes.engine.sampling": ("fit",),
     "mmn_bayes.errors": (
         "CohortWarning",

@@ -13,6 +13,8 @@ import pytensor.tensor as pt
 
 from mmn_bayes.engine.effect_compartment import dose_in_effect
 from mmn_bayes.engine.effects import predictor_sum
+from mmn_bayes.engine.family import FAMILIES
+from mmn_bayes.engine.link import LINKS
 from mmn_bayes.engine.priors import (
     folded,
     increasing,
@@ -27,14 +29,6 @@ from mmn_bayes.model_file.prior import Prior
 Arrays = Mapping[str, Any]
 Effects = Mapping[str, Any]
 
-# Mean and variance of the noise of each link, at a scale of 1: logistic, normal, and that whose
-# negative is Gumbel's.
-NOISE: Mapping[str, tuple[float, float]] = {
-    "logit": (0.0, np.pi**2 / 3.0),
-    "probit": (0.0, 1.0),
-    "cloglog": (-np.euler_gamma, np.pi**2 / 6.0),
-}
-
 
 def cutpoints(spec: ModelSpec, noise: Any, site_sd: Any) -> Any:
     """Cutpoints, with a prior of their own or from grade probabilities; shape (threshold,).
@@ -42,19 +36,21 @@ def cutpoints(spec: ModelSpec, noise: Any, site_sd: Any) -> Any:
     A Dirichlet prior is on the probabilities, so that no Jacobian is needed: with p_k the
     probability of grade k or lower among the muscles of a patient whose effects are 0, c_k is the
     normal quantile of p_k times the spread of site effect and noise together,
-    sqrt(site_sd^2 + v noise^2), plus the mean m noise of the noise (`NOISE`). Treating site effect
+    sqrt(site_sd^2 + v noise^2), plus the mean m noise of the noise (`link`). Treating site effect
     plus noise as normal is exact for small noise and for normal noise; a test bounds the difference
     for logistic noise.
     """
     prior = _stated(spec.threshold)
     if spec.threshold_parameter == "cutpoints":
-        return increasing("cutpoints", prior, len(spec.scale) - 1, dims="threshold")
+        if FAMILIES[spec.family].increasing:
+            return increasing("cutpoints", prior, len(spec.scale) - 1, dims="threshold")
+        return parameter("cutpoints", prior, dims="threshold")
     probability = parameter("grade_probability", prior, dims="grade")
     below = pt.cumsum(probability)[:-1]
     quantile = -np.sqrt(2.0) * pt.erfcinv(2.0 * below)
-    mean, variance = NOISE[spec.link]
-    centre = quantile * pt.sqrt(site_sd**2 + variance * noise**2)
-    return pm.Deterministic("cutpoints", centre + mean * noise, dims="threshold")
+    link = LINKS[spec.link]
+    centre = quantile * pt.sqrt(site_sd**2 + link.variance * noise**2)
+    return pm.Deterministic("cutpoints", centre + link.mean * noise, dims="threshold")
 
 
 def relaxed_cutpoints(spec: ModelSpec, common: Any, arrays: Arrays) -> Any:
@@ -178,7 +174,7 @@ def _precision_of_site(spec: ModelSpec, group: Group, noise: Any, site_sd: Any, 
     A level as far as the muscles of a patient, and noise, let it; a gain as far as the gaps between
     cutpoints, and noise, do.
     """
-    of_noise = NOISE[spec.link][1] * noise**2
+    of_noise = LINKS[spec.link].variance * noise**2
     if group.acts_on == "level":
         return 1.0 / (site_sd**2 + of_noise)
     gap = (common[-1] - common[0]) / (len(spec.scale) - 2)

@@ -10,13 +10,13 @@ from typing import Any
 import numba
 import numpy as np
 import pytensor.tensor as pt
-from pymc.distributions.dist_math import normal_lcdf
 from pytensor.gradient import DisconnectedType, disconnected_type, grad_not_implemented
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.tensor.variable import TensorVariable
 
 from mmn_bayes.engine import kernel_general, kernel_logit
+from mmn_bayes.engine.link import LINKS
 from mmn_bayes.engine.numba_calls import call, external, source_number
 from mmn_bayes.undocumented import numba_njit, register_funcify_default_op_cache_key
 
@@ -368,26 +368,4 @@ def cumulative_probability(eta: Any, cutpoints: Any, *, link: str) -> TensorVari
 
     The cutpoints are those of all rows, shape (K - 1,), or of each, shape (row, K - 1).
     """
-    return probability_below(cutpoints - eta[:, None], link)
-
-
-def probability_below(x: Any, link: str) -> TensorVariable:
-    """Probability that noise of a link's distribution, in its own units, is below x."""
-    match link:
-        case "logit":
-            return pt.sigmoid(x)
-        case "probit":
-            return 0.5 * pt.erfc(-x / np.sqrt(2.0))
-        case _:
-            return -pt.expm1(-pt.exp(x))
-
-
-def log_odds_below(x: Any, link: str) -> TensorVariable:
-    """Logit of `probability_below`, without loss of digits in either tail."""
-    match link:
-        case "logit":
-            return x
-        case "probit":
-            return normal_lcdf(0.0, 1.0, x) - normal_lcdf(0.0, 1.0, -x)
-        case _:
-            return pt.log(-pt.expm1(-pt.exp(x))) + pt.exp(x)
+    return LINKS[link].below(cutpoints - eta[:, None])

@@ -17,6 +17,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from mmn_bayes.engine.build import Purpose, build
 from mmn_bayes.engine.compiled_logp import of_many_draws
+from mmn_bayes.engine.link import LINKS
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.undocumented import vectorize_node
 
@@ -174,24 +175,30 @@ def draw_grades(
         Codes 0 .. K-1 in the smallest whole numbers that hold them and -1; shape (draw, row).
     """
     # Rounding moves eta by less than 1e-5 of the noise.
-    eta += _noise(link, eta.shape, rng)
+    eta += LINKS[link].draw(eta.shape, rng)
     code = np.zeros(eta.shape, dtype=np.min_scalar_type(-len(cutpoints) - 1))
     for cutpoint in cutpoints:
         code += eta > cutpoint
     return code
 
 
-def _noise(link: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Numbers whose probability to be below x is `probability_below` of x and the link."""
-    match link:
-        case "logit":
-            # By its quantiles: 3 ns a number, where scipy's take 24 and two exponentials 12.
-            uniform = rng.random(shape, dtype=np.float32)
-            with np.errstate(divide="ignore"):  # 0, once in 2^24, is the lowest grade
-                uniform /= 1.0 - uniform
-                return np.log(uniform, out=uniform)
-        case "probit":
-            return rng.standard_normal(shape, dtype=np.float32)
-        case _:
-            with np.errstate(divide="ignore"):
-                return np.log(rng.standard_exponential(shape, dtype=np.float32))
+def draw_grades_by_cdf(cdf: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw grades by their probabilities, of families without a latent number behind a grade.
+
+    Parameters
+    ----------
+    cdf : ndarray
+        `grade_cdf`, shape (draw, row, K - 1).
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray
+        As of `draw_grades`.
+    """
+    code = np.zeros(cdf.shape[:2], dtype=np.min_scalar_type(-cdf.shape[2] - 1))
+    uniform = rng.random(cdf.shape[:2])
+    for below in np.moveaxis(cdf, 2, 0):
+        code += uniform > below
+    return code

@@ -12,7 +12,13 @@ from mmn_bayes.engine.design import at_rows
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.distributions import DISTRIBUTIONS
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.posterior.draws import SOME_DRAWS, as_draws, design_of_grades, spec_of, thinned
+from mmn_bayes.posterior.draws import SOME_DRAWS, as_draws, design_of_grades, require_gap, spec_of, thinned
+    SOME_DRAWS,
+    as_draws,
+    design_of_grades,
+    spec_of,
+    thinned,
+)
 from mmn_bayes.posterior.groups import groups_of
 from mmn_bayes.posterior.prior_predictive import prior_of
 from mmn_bayes.posterior.summary import summarise
@@ -46,6 +52,7 @@ def change_by_part(fit: xr.DataTree, *, by: str | None = None) -> xr.DataArray:
         When the fit has no grades, or `by` makes no groups.
     """
     spec, design = spec_of(fit), design_of_grades(fit)
+    require_gap(spec)
     groups, fit = groups_of(fit, by), thinned(fit, SOME_DRAWS)
     rule, n_site = spec.response, design.sizes["site"]
     site = np.tile(np.arange(n_site), 2)

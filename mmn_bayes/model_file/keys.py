@@ -3,6 +3,10 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+# Of which the engine has a record (`link`, `family`); names that a user registers are added.
+LINK_NAMES = ["logit", "probit", "cloglog"]
+FAMILY_NAMES = ["cumulative"]
+
 
 @dataclass(frozen=True)
 class Key:

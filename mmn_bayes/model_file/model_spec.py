@@ -224,6 +224,7 @@ class ModelSpec:
     title: str
     outcome: str
     link: str
+    family: str
     scale: tuple[str, ...]
     collapse: tuple[tuple[str, str], ...]
     response: ResponseRule

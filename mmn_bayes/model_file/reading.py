@@ -191,6 +191,7 @@ def _build(content: Mapping[str, Any], name: str) -> ModelSpec:
         title=content["title"],
         outcome=content["outcome"],
         link=content["link"],
+        family=content.get("family", "cumulative"),
         scale=tuple(content["scale"]["grades"]),
         collapse=tuple(content["scale"].get("collapse", {}).items()),
         response=ResponseRule(**rule),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from mmn_bayes.model_file.declaration import Declaration, declarations, declared
-from mmn_bayes.model_file.keys import Key
+from mmn_bayes.model_file.keys import FAMILY_NAMES, LINK_NAMES, Key
 from mmn_bayes.model_file.predictor_kinds import KINDS, MARGIN_SCALES
 
 PARAMETRISATIONS = ("centred", "non_centred", "balanced")
@@ -34,7 +34,15 @@ _FIRST: Mapping[str, Key] = {
         "choice",
         "link of the (cumulative) probability; logit only for events, class, blocks and state, and "
         "with [historical]",
-        choices=("logit", "probit", "cloglog"),
+        choices=LINK_NAMES,
+    ),
+    "family": Key(
+        "choice",
+        "how the probabilities of grades follow from strength and cutpoints; cumulative when not "
+        "stated",
+        required=False,
+        outcomes=_GRADE,
+        choices=FAMILY_NAMES,
     ),
     "scale.grades": Key("labels", "ordered labels of the scale, lowest first"),
     "scale.collapse": Key(

@@ -14,6 +14,7 @@ import xarray as xr
 from mmn_bayes.data.restricting import of_patients
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.engine.design import fingerprint, historical_of, make_design
+from mmn_bayes.engine.family import FAMILIES
 from mmn_bayes.errors import CohortWarning
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.reading import parse_spec
@@ -187,12 +188,29 @@ def blanked(fit: xr.DataTree, values: np.ndarray) -> np.ndarray:
 
 
 def grade_gap(fit: xr.DataTree) -> xr.DataArray:
-    """Return the mean gap between the cutpoints in each draw: one grade, in units of the model."""
+    """Return the mean gap between the cutpoints in each draw: one grade, in units of the model.
+
+    Raises
+    ------
+    ValueError
+        When the fit is of another outcome, or of a family without such a thing.
+    """
     design_of_grades(fit)
+    require_gap(spec_of(fit))
     cutpoints = fit["posterior"].to_dataset().get("cutpoints")
     if cutpoints is None:
         raise ValueError(f"The draws of '{fit.attrs['spec_name']}' have no cutpoints; give a fit.")
     return cutpoints.diff("threshold").mean("threshold", skipna=False)
+
+
+def require_gap(spec: ModelSpec) -> None:
+    """Raise a ValueError when a gap between cutpoints is not one grade of strength."""
+    if not FAMILIES[spec.family].one_grade:
+        raise ValueError(
+            f"The model '{spec.name}' is of family '{spec.family}', in which no gap between "
+            "cutpoints is one grade: its effects cannot be told in grades; ask for responses, or "
+            "for shares at each grade."
+        )
 
 
 def thinned(fit: xr.DataTree, most: int) -> xr.DataTree:

@@ -14,6 +14,7 @@ from mmn_bayes.data.restricting import of_patients
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.engine.covariates import in_likelihood
 from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.link import LINKS
 from mmn_bayes.engine.ordinal import log_densities
 from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.engine.predicting import predict
@@ -231,6 +232,9 @@ def of_patient_groups(spec: ModelSpec) -> list[Group]:
         if g.by == "patient:visit" or (g.by == "patient:muscle" and g is not spec.site_group)
     ]
     others += ["relaxed"] if spec.relaxed is not None else []
+    # `log_densities` are those of the kernels.
+    others += [f"family '{spec.family}'"] if spec.family != "cumulative" else []
+    others += [f"link '{spec.link}'"] if not LINKS[spec.link].compiled else []
     others += ["correlation.patient"] if spec.correlation is not None else []
     not_of_grades = [name for name in spec.outcomes if not outcome_of(name).of_grades]
     if any(map(has_table, not_of_grades)):

@@ -8,7 +8,8 @@ import xarray as xr
 
 from mmn_bayes.data.response import NOT_GRADED
 from mmn_bayes.engine.design import at_rows, without_rows
-from mmn_bayes.engine.predicting import draw_grades, predict
+from mmn_bayes.engine.family import FAMILIES
+from mmn_bayes.engine.predicting import draw_grades, draw_grades_by_cdf, predict
 from mmn_bayes.model_file.model_spec import ModelSpec
 
 
@@ -116,19 +117,22 @@ def replicate_panels(
     site_of_row = rows["site_of_row"].to_numpy()
     set_of_row = rows["set_of_row"].to_numpy() if spec.relaxed is not None else None
     panels = _Laying(patient, occasions, where, asked, keep_recorded)
-    names = ["eta_of_site", "eta_of_row", "scaled_cutpoints"]
+    latent = FAMILIES[spec.family].latent
+    names = ["eta_of_site", "eta_of_row", "scaled_cutpoints"] if latent else ["grade_cdf"]
     names += ["memory"] if spec.memory is not None else []
-    for draws, (of_site, of_row, sets, *memory) in predict(
-        spec, rows, posterior, names, rng=rng, new_members=new_members
-    ):
-        eta = of_site.astype(np.float32).take(site_of_row, axis=1)
-        eta += of_row.astype(np.float32)
-        of_set: Any = slice(0, 1) if set_of_row is None else set_of_row
-        cutpoints = [below[:, of_set] for below in np.moveaxis(sets.astype(np.float32), 2, 0)]
-        code = draw_grades(eta, cutpoints, spec.link, rng)
-        if memory:
+    for draws, values in predict(spec, rows, posterior, names, rng=rng, new_members=new_members):
+        if latent:
+            of_site, of_row, sets, *_ = values
+            eta = of_site.astype(np.float32).take(site_of_row, axis=1)
+            eta += of_row.astype(np.float32)
+            of_set: Any = slice(0, 1) if set_of_row is None else set_of_row
+            cutpoints = [below[:, of_set] for below in np.moveaxis(sets.astype(np.float32), 2, 0)]
+            code = draw_grades(eta, cutpoints, spec.link, rng)
+        else:
+            code = draw_grades_by_cdf(values[0], rng)
+        if spec.memory is not None:
             code[:, kept] = known[where[kept]]
-            _repeat(code, rows["earlier_row"].to_numpy(), ~kept, memory[0], rng)
+            _repeat(code, rows["earlier_row"].to_numpy(), ~kept, values[-1], rng)
         yield Panels(draws, *(panels.laid_out(code, occasion) for occasion in range(2)))
 
 

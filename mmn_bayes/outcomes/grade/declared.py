@@ -12,6 +12,14 @@ def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     stated = prior.get("concentration", grades)
     if not isinstance(stated, list) or len(stated) != len(grades):
         yield f"threshold.prior: concentration needs {len(grades)} numbers, one for each grade."
+    if content.get("family", "cumulative") != "cumulative":
+        if "concentration" in prior:
+            yield (
+                "threshold.prior: grade probabilities are turned into cutpoints for family "
+                "cumulative alone; give every cutpoint a normal or student_t prior."
+            )
+        if "relaxed" in content:
+            yield "relaxed: gaps between cutpoints differ in family cumulative alone; leave it out."
     yield from _relaxed_contradictions(content)
     groups = content.get("group", {})
     stated = "noise" in content, "correlation" in content

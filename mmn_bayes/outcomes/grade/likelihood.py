@@ -19,7 +19,7 @@ from mmn_bayes.engine.components import (
     strength_change,
     strength_level,
 )
-from mmn_bayes.engine.ordinal import cumulative_probability, integrated_log_density
+from mmn_bayes.engine.family import FAMILIES
 from mmn_bayes.engine.priors import parameter
 from mmn_bayes.engine.rows import parts_of_rows
 from mmn_bayes.model_file.model_spec import ModelSpec
@@ -31,7 +31,7 @@ def graded(spec: ModelSpec, arrays: Mapping[str, Any], purpose: str) -> dict[str
     Returns the effects, in sds, of the groups that other outcomes share.
     """
     # One of the two is the unit; the kernel takes all in units of the noise.
-    site = spec.site_group
+    site, family = spec.site_group, FAMILIES[spec.family]
     noise = parameter("noise", spec.noise) if spec.noise is not None else 1.0
     site_sd = parameter(f"{site.name}_sd", site.sd) if site.sd is not None else 1.0
     common = cutpoints(spec, noise, site_sd)
@@ -50,7 +50,7 @@ def graded(spec: ModelSpec, arrays: Mapping[str, Any], purpose: str) -> dict[str
     match purpose:
         case "sample":
             parts = [
-                integrated_log_density(
+                family.integrated_log_density(
                     *(eta[rows], scaled[sets].ravel(), sigma, code, first_row),
                     link=spec.link,
                     memory=memory,
@@ -70,9 +70,7 @@ def graded(spec: ModelSpec, arrays: Mapping[str, Any], purpose: str) -> dict[str
             of_row = change / noise + no_row
             of_set = arrays["set_of_row"] if spec.relaxed else 0
             eta = of_site[site_of_row] + of_row
-            pm.Deterministic(
-                "grade_cdf", cumulative_probability(eta, scaled[of_set], link=spec.link)
-            )
+            pm.Deterministic("grade_cdf", family.grade_cdf(eta, scaled[of_set], link=spec.link))
             pm.Deterministic("eta_of_site", of_site)
             pm.Deterministic("eta_of_row", of_row)
             pm.Deterministic("scaled_cutpoints", scaled)

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from mmn_bayes.data.random_streams import rng_of
-from mmn_bayes.engine.ordinal import draw_site_effects
+from mmn_bayes.engine.family import FAMILIES
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.engine.rows import Part, parts_of_rows, repeats
 from mmn_bayes.model_file.model_spec import ModelSpec
@@ -45,7 +45,7 @@ def site_effects(
     def draw(to: np.ndarray, values: Sequence[np.ndarray], uniform: np.ndarray) -> None:
         eta, cutpoints, sigma, *memory = values
         for part in parts:
-            to[:, part.sites] = draw_site_effects(
+            to[:, part.sites] = FAMILIES[spec.family].draw_site_effects(
                 eta[:, part.rows],
                 cutpoints.reshape(len(cutpoints), -1) if n_grades else cutpoints[:, part.number],
                 sigma,

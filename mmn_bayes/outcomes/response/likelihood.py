@@ -11,7 +11,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from mmn_bayes.engine.effects import predictor_sum
-from mmn_bayes.engine.ordinal import log_odds_below
+from mmn_bayes.engine.link import LINKS
 from mmn_bayes.engine.priors import parameter
 from mmn_bayes.model_file.model_spec import ModelSpec
 
@@ -25,7 +25,7 @@ def responded(spec: ModelSpec, arrays: Mapping[str, Any], purpose: str) -> None:
     intercept = parameter("intercept", spec.priors["intercept"])
     known = _from_history(spec, arrays, intercept)
     eta = intercept + predictor_sum(spec, "response", arrays, known) + pt.zeros(response.shape)
-    log_odds = log_odds_below(eta, spec.link)
+    log_odds = LINKS[spec.link].log_odds_below(eta)
     if purpose == "predict":
         pm.Deterministic("response_probability", pt.sigmoid(log_odds), dims="patient")
         return

@@ -7,7 +7,7 @@ import xarray as xr
 
 from mmn_bayes.model_file.model_spec import require_outcome
 from mmn_bayes.outcomes.response.estimands import response_probability
-from mmn_bayes.posterior.draws import SOME_DRAWS, spec_of, thinned
+from mmn_bayes.posterior.draws import SOME_DRAWS, require_gap, spec_of, thinned
 
 
 def delta_response(
@@ -35,7 +35,8 @@ def delta_response(
     Raises
     ------
     ValueError
-        When the fit is of another outcome, or there is no delta.
+        When the fit is of another outcome or of a family without gaps of one grade, or there is no
+        delta.
 
     References
     ----------
@@ -43,7 +44,7 @@ def delta_response(
     """
     if not len(deltas) or not np.isfinite(np.asarray(deltas, dtype=float)).all():
         raise ValueError(f"deltas is {list(deltas)}; give finite shifts, such as (-1, 0, 1).")
-    require_outcome(spec_of(fit), "grade")
+    require_gap(require_outcome(spec_of(fit), "grade"))
     few = thinned(fit, SOME_DRAWS)
     parts = [
         response_probability(few, patients="cohort", by=by, delta=float(delta)) for delta in deltas

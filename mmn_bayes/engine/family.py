@@ -1,0 +1,137 @@
+"""Families: how the probabilities of grades follow from strength, cutpoints and a link."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
+
+from mmn_bayes.engine import ordinal, site_integral
+from mmn_bayes.engine.link import LINKS, Link, enter
+from mmn_bayes.model_file.keys import FAMILY_NAMES
+
+
+@dataclass(frozen=True)
+class Family:
+    """How the probabilities of the K grades of one grading follow from its strength.
+
+    Parameters
+    ----------
+    name : str
+        As `family` of a model file states it.
+    text : str
+        What it says, in a line.
+    log_probability : callable
+        Of eta (strength in units of the noise, shape (...)), cutpoints (in these units, shape
+        (K - 1,) or one that broadcasts with (..., K - 1)) and a `Link`, tensors: the logarithms of
+        the probabilities of all grades, shape (..., K). Finite, and so its gradient, wherever
+        strength is.
+    curvature : callable
+        Of K: the largest curvature of one of these logarithms by eta, in units of the link's
+        `curvature`. A probability that is a product of n factors F or 1 - F has n at the most.
+    increasing : bool
+        Whether cutpoints must increase; their prior then is in order.
+    one_grade : str
+        What of the cutpoints is one grade of strength, in words; empty where nothing is, so that no
+        effect is told in grades.
+    latent : bool
+        Whether a grade is the number of cutpoints that strength plus noise passes.
+    kernel : module, optional
+        With `integrated_log_density` and `draw_site_effects`, for links that are compiled; without,
+        and for other links, those of `site_integral` serve.
+    """
+
+    name: str
+    text: str
+    log_probability: Callable[[Any, Any, Link], TensorVariable]
+    curvature: Callable[[Any], Any]
+    increasing: bool = False
+    one_grade: str = ""
+    latent: bool = False
+    kernel: ModuleType | None = None
+
+    def register(self) -> "Family":
+        """Let model files state this family, in this process; return it.
+
+        A process that reads a model file or a fit of this family registers it before. A fit knows
+        a family by its name: give another one another name.
+
+        Raises
+        ------
+        ValueError
+            When the name is none that a model file can state, or is that of a family of the
+            package.
+        """
+        enter(self, FAMILIES, FAMILY_NAMES)
+        return self
+
+    def grade_cdf(self, eta: Any, cutpoints: Any, *, link: str) -> TensorVariable:
+        """Probability of a grade of code k or lower, k = 0 .. K-2; shape (row, K - 1).
+
+        `eta` has shape (row,); the cutpoints are those of all rows, shape (K - 1,), or of each,
+        shape (row, K - 1).
+        """
+        if self.latent:
+            return ordinal.cumulative_probability(eta, cutpoints, link=link)
+        logs = self.log_probability(eta, cutpoints, LINKS[link])
+        return pt.cumsum(pt.exp(logs), axis=-1)[..., :-1]
+
+    def integrated_log_density(self, *arguments: Any, link: str, **stated: Any) -> TensorVariable:
+        """Log-density of grades, the effect of each site integrated out.
+
+        Arguments are those of `ordinal.integrated_log_density`.
+        """
+        if self.kernel is not None and LINKS[link].compiled:
+            return self.kernel.integrated_log_density(*arguments, link=link, **stated)
+        return site_integral.integrated_log_density(
+            *_with_link(self, LINKS[link]), *arguments, **stated
+        )
+
+    def draw_site_effects(self, *arguments: Any, link: str, **stated: Any) -> np.ndarray:
+        """Draw the effects of sites given their grades.
+
+        Arguments are those of `ordinal.draw_site_effects`.
+        """
+        if self.kernel is not None and LINKS[link].compiled:
+            return self.kernel.draw_site_effects(*arguments, link=link, **stated)
+        return site_integral.draw_site_effects(*_with_link(self, LINKS[link]), *arguments, **stated)
+
+
+@cache
+def _with_link(
+    family: Family, link: Link
+) -> tuple[Callable[[Any, Any], Any], Callable[[Any], Any]]:
+    """Log-probability and curvature of a family as `site_integral` takes them."""
+    return (
+        lambda eta, cutpoints: family.log_probability(eta, cutpoints, link),
+        lambda n_grades: link.curvature * family.curvature(n_grades),
+    )
+
+
+def _cumulative(eta: Any, cutpoints: Any, link: Link) -> TensorVariable:
+    """Logarithms of F(c_k - eta) - F(c_{k-1} - eta), by whichever tail keeps its digits."""
+    log_odds = link.log_odds_below(cutpoints - eta[..., None])
+    below, above = -pt.softplus(-log_odds), -pt.softplus(log_odds)
+    upper_tail = log_odds[..., :-1] > 0.0
+    large = pt.switch(upper_tail, above[..., :-1], below[..., 1:])
+    small = pt.switch(upper_tail, above[..., 1:], below[..., :-1])
+    between = large + pt.log1mexp(small - large)
+    return pt.concatenate([below[..., :1], between, above[..., -1:]], axis=-1)
+
+
+FAMILIES: dict[str, Family] = {
+    "cumulative": Family(
+        name="cumulative",
+        text="a grade is where strength plus noise lies between increasing cutpoints",
+        log_probability=_cumulative,
+        curvature=lambda n_grades: 1.0,
+        increasing=True,
+        one_grade="mean gap between the cutpoints",
+        latent=True,
+        kernel=ordinal,
+    )
+}
