@@ -137,9 +137,8 @@ def _grades(spec: ModelSpec, arrays: dict[str, Any], purpose: Purpose) -> dict[s
     match purpose:
         case "sample":
             parts = [
-                family.integrated_log_density(
+                family.integral(spec.link).integrated_log_density(
                     *(eta[rows], scaled[sets].ravel(), sigma, code, first_row),
-                    link=spec.link,
                     memory=memory,
                     repeat=repeat,
                     n_grades=n_grades,

@@ -402,7 +402,7 @@ def _with_site_effects(
     """Add draws of the effects that the likelihood integrates out, given each draw of the rest."""
     code, n_sites = design["code"].to_numpy(), design.sizes["site"]
     parts, code, n_grades = _parts(spec, design, code)
-    uniform = np.random.default_rng([seed, 1])
+    uniform, integral = np.random.default_rng([seed, 1]), FAMILIES[spec.family].integral(spec.link)
     names = ["eta_without_site", "scaled_cutpoints", "site_sigma"]
     names += ["memory"] if spec.memory is not None else []
     repeat = repeats(design)
@@ -414,14 +414,13 @@ def _with_site_effects(
     def draw(to: np.ndarray, values: Sequence[np.ndarray], uniform: np.ndarray) -> None:
         eta, cutpoints, sigma, *memory = values
         for part in parts:
-            to[:, part.sites] = FAMILIES[spec.family].draw_site_effects(
+            to[:, part.sites] = integral.draw_site_effects(
                 eta[:, part.rows],
                 cutpoints.reshape(len(cutpoints), -1) if n_grades else cutpoints[:, part.number],
                 sigma,
                 code[part.rows],
                 part.first_row,
                 uniform[:, part.sites],
-                link=spec.link,
                 memory=memory[0] if memory else None,
                 repeat=repeat[part.rows],
                 n_grades=n_grades,
