@@ -159,7 +159,7 @@ def test_the_log_density_is_that_of_fine_quadrature(spec, cohort):
 
 @pytest.fixture(scope="module")
 def fitted(spec, cohort):
-    return mb.fit(spec, cohort, seed=1, chains=2, draws=60, tune=60, progress="off")
+    return mb.fit(spec, cohort, seed=1, chains=2, draws=30, tune=30, progress="off")
 
 
 @pytest.mark.draws
@@ -285,9 +285,9 @@ def test_a_link_without_a_kernel_is_integrated_in_the_graph():
     rng = np.random.default_rng(7)
     eta, cutpoints = rng.normal(0.0, 2.0, 16), np.array([-3.0, -1.0, 0.5, 3.0])
     code = rng.integers(0, 5, 16)
-    value = CUMULATIVE.integrated_log_density(
-        *map(pt.as_tensor, (eta, cutpoints, 2.0, code, EDGES)), link="loglog"
-    ).eval(mode="FAST_COMPILE")
+    integral = CUMULATIVE.integral("loglog").integrated_log_density
+    value = integral(*map(pt.as_tensor, (eta, cutpoints, 2.0, code, EDGES)))
+    value = value.eval(mode="FAST_COMPILE")
     turned = ordinal.log_density(-eta, -cutpoints[::-1], 2.0, 4 - code, EDGES, link="cloglog")
     assert value == pytest.approx(turned[0], rel=1e-7)
 
@@ -297,11 +297,10 @@ def test_effects_drawn_there_have_their_distribution_given_the_grades(registered
     """The random numbers are fixed and no draws of the sampler."""
     eta, cutpoints, _, code = sites.REGIMES[case]
     n, rows, sigma = 1500, len(code), 2.0
-    draws = registered.draw_site_effects(
+    draws = registered.integral("logit").draw_site_effects(
         np.tile(np.array(eta, dtype=float), n)[None],
         *(np.array([cutpoints]), np.array([sigma]), np.tile(np.array(code), n)),
         *(rows * np.arange(n + 1), np.random.default_rng(11).random((1, n, 2))),
-        link="logit",
     )[0]
     z = np.linspace(-8.0, 8.0, 20_001)
     probability = by_hand(np.array(eta)[:, None] + sigma * z, cutpoints)
@@ -311,8 +310,7 @@ def test_effects_drawn_there_have_their_distribution_given_the_grades(registered
 
 def test_an_effect_beyond_the_nodes_is_an_error(registered):
     with pytest.raises(mb.SamplingError, match="sd of 1e\\+04 times the noise"):
-        registered.draw_site_effects(
+        registered.integral("logit").draw_site_effects(
             *(np.zeros((1, 2)), np.array([[-1.0, 1.0]]), np.array([1e4]), np.array([1, 2])),
             *(np.array([0, 2]), np.full((1, 1, 2), 0.5)),
-            link="logit",
         )

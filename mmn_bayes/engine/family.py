@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytensor.tensor as pt
@@ -13,6 +13,13 @@ from pytensor.tensor.variable import TensorVariable
 from mmn_bayes.engine import ordinal, site_integral
 from mmn_bayes.engine.link import LINKS, Link, enter
 from mmn_bayes.model_file.keys import FAMILY_NAMES
+
+
+class Integral(NamedTuple):
+    """What integrates the effects of sites out of the likelihood, and what draws them."""
+
+    integrated_log_density: Callable[..., TensorVariable]
+    draw_site_effects: Callable[..., np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -80,25 +87,17 @@ class Family:
         logs = self.log_probability(eta, cutpoints, LINKS[link])
         return pt.cumsum(pt.exp(logs), axis=-1)[..., :-1]
 
-    def integrated_log_density(self, *arguments: Any, link: str, **stated: Any) -> TensorVariable:
-        """Log-density of grades, the effect of each site integrated out.
+    def integral(self, link: str) -> Integral:
+        """Return how the effects of sites are integrated out, and drawn, with a link.
 
-        Arguments are those of `ordinal.integrated_log_density`.
+        Arguments of the two functions are those of `ordinal`, without the link.
         """
         if self.kernel is not None and LINKS[link].compiled:
-            return self.kernel.integrated_log_density(*arguments, link=link, **stated)
-        return site_integral.integrated_log_density(
-            *_with_link(self, LINKS[link]), *arguments, **stated
-        )
-
-    def draw_site_effects(self, *arguments: Any, link: str, **stated: Any) -> np.ndarray:
-        """Draw the effects of sites given their grades.
-
-        Arguments are those of `ordinal.draw_site_effects`.
-        """
-        if self.kernel is not None and LINKS[link].compiled:
-            return self.kernel.draw_site_effects(*arguments, link=link, **stated)
-        return site_integral.draw_site_effects(*_with_link(self, LINKS[link]), *arguments, **stated)
+            verbs = self.kernel.integrated_log_density, self.kernel.draw_site_effects
+            return Integral(*(partial(verb, link=link) for verb in verbs))
+        of_link = _with_link(self, LINKS[link])
+        verbs = site_integral.integrated_log_density, site_integral.draw_site_effects
+        return Integral(*(partial(verb, *of_link) for verb in verbs))
 
 
 @cache

@@ -12,10 +12,11 @@ from mmn_bayes.engine.design import at_rows
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.model_file.distributions import DISTRIBUTIONS
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.posterior.draws import SOME_DRAWS, as_draws, design_of_grades, require_gap, spec_of, thinned
+from mmn_bayes.posterior.draws import (
     SOME_DRAWS,
     as_draws,
     design_of_grades,
+    require_gap,
     spec_of,
     thinned,
 )

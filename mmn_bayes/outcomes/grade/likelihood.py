@@ -50,9 +50,8 @@ def graded(spec: ModelSpec, arrays: Mapping[str, Any], purpose: str) -> dict[str
     match purpose:
         case "sample":
             parts = [
-                family.integrated_log_density(
+                family.integral(spec.link).integrated_log_density(
                     *(eta[rows], scaled[sets].ravel(), sigma, code, first_row),
-                    link=spec.link,
                     memory=memory,
                     repeat=repeat,
                     n_grades=n_grades,

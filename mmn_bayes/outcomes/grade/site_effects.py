@@ -34,6 +34,7 @@ def site_effects(
     code, n_sites = design["code"].to_numpy(), design.sizes["site"]
     parts, code, n_grades = _parts(spec, design, code)
     uniform = rng_of(seed, "effects of sites, given the other parameters")
+    integral = FAMILIES[spec.family].integral(spec.link)
     names = ["eta_without_site", "scaled_cutpoints", "site_sigma"]
     names += ["memory"] if spec.memory is not None else []
     repeat = repeats(design)
@@ -45,14 +46,13 @@ def site_effects(
     def draw(to: np.ndarray, values: Sequence[np.ndarray], uniform: np.ndarray) -> None:
         eta, cutpoints, sigma, *memory = values
         for part in parts:
-            to[:, part.sites] = FAMILIES[spec.family].draw_site_effects(
+            to[:, part.sites] = integral.draw_site_effects(
                 eta[:, part.rows],
                 cutpoints.reshape(len(cutpoints), -1) if n_grades else cutpoints[:, part.number],
                 sigma,
                 code[part.rows],
                 part.first_row,
                 uniform[:, part.sites],
-                link=spec.link,
                 memory=memory[0] if memory else None,
                 repeat=repeat[part.rows],
                 n_grades=n_grades,
