@@ -19,7 +19,7 @@ from mmn_bayes.outcomes.blocks.observed import MEAN_CHANGE, block_changes, obser
 from mmn_bayes.posterior.effect_ratios import require_part
 from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
 from mmn_bayes.posterior.summary import summarise
-from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS
+from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS, side_by_side
 
 _COLUMNS = (
     *("group", "kind", "source", "n", "events", "missing", "estimate", "lower", "upper", "level"),
@@ -80,8 +80,7 @@ def blocks_table(
                 for patients in PATIENTS
                 if not (patients == "population" and unanswerable(fit, group))
             ]
-    table = pd.concat(parts, ignore_index=True)
-    return table.astype(dict.fromkeys(("n", "events", "missing"), "Int64"))[list(_COLUMNS)]
+    return side_by_side(parts, _COLUMNS, reasons=False)
 
 
 def _require_of(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[ModelSpec]:

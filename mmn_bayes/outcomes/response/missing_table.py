@@ -9,8 +9,8 @@ from mmn_bayes.outcomes.response.observed_missing import assumed_missing, tippin
 from mmn_bayes.outcomes.response.rates import require_responses
 from mmn_bayes.posterior.groups import ALL, groups_of
 from mmn_bayes.posterior.posterior_predictive import design_of, spec_of
-from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
-from mmn_bayes.report.side_by_side import FIRST_GROUPS, group_label
+from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.report.side_by_side import FIRST_GROUPS, group_label, side_by_side
 
 FILLED_IN = "filled in by the model"
 
@@ -82,11 +82,9 @@ def missing_table(
     columns = [column, "assumption", "n", "events", "missing", "not_judged"]
     columns += ["estimate", "lower", "upper", "level", "interval", "above", "p_above"]
     columns += ["p_value", "test", "ess_bulk", "ess_tail", "r_hat", "mcse", "synthetic"]
-    table = _first_groups_first(pd.concat(parts), column)
-    table = filled_reason(table.reindex(columns=with_reason(columns, table)))
-    counts = dict.fromkeys(("n", "events", "missing", "not_judged"), "Int64")
+    table = side_by_side(parts, columns, order={column: FIRST_GROUPS})
     test = table["test"].astype("str").fillna("")  # of nobody judged in any group there is none
-    return table.assign(test=test).astype({**counts, "synthetic": "bool"})
+    return table.assign(test=test).astype({"not_judged": "Int64", "synthetic": "bool"})
 
 
 def tipping_table(
@@ -119,15 +117,8 @@ def tipping_table(
             parts.append(tipping_point(table).assign(**{column: name}))
     if not parts:
         raise ValueError("Nobody was judged: there is no conclusion that the missing could change.")
-    table = _first_groups_first(pd.concat(parts), column)
-    return table[[column, *(name for name in table if name != column)]]
-
-
-def _first_groups_first(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Naive or yes before the others, as in the response table."""
-    return table.sort_values(
-        column, key=lambda groups: ~groups.isin(FIRST_GROUPS), kind="stable", ignore_index=True
-    )
+    columns = [column, *(str(name) for name in parts[0] if name != column)]
+    return side_by_side(parts, columns, order={column: FIRST_GROUPS})
 
 
 def _counts(fit: xr.DataTree, by: str | None) -> dict[object, tuple[int, int, int, int]]:
