@@ -13,6 +13,7 @@ from mmn_bayes.plots import dose_response_figure, kernel_figure
 from mmn_bayes.report import store
 from mmn_bayes.report.formatting import print_table, printed, to_markdown, to_text
 from mmn_bayes.report.frame import framed
+from mmn_bayes.report.side_by_side import side_by_side
 from mmn_bayes.report.style import MM, SYNTHETIC_NOTE
 from mmn_bayes.report.table import Column, Table
 
@@ -133,3 +134,18 @@ def test_a_table_refuses_what_it_has_not_and_what_it_has_already():
         to_markdown(Table(FRAME, columns=[Column("m")]))
     with pytest.raises(ValueError, match="has its title and notes"):
         to_markdown(Table(FRAME, "One"), "Another")
+
+
+def test_parts_stand_side_by_side_in_the_order_that_is_stated():
+    counted = pd.DataFrame({"group": ["no", "yes"], "n": [3, 4], "estimate": [0.5, np.nan]})
+    model = pd.DataFrame({"group": ["yes", "no"], "estimate": [0.2, 0.3], "reason": ["", ""]})
+    parts = [counted.assign(source="observed"), model.assign(source="model")]
+    order = {"group": ("yes", "no")}
+    table = side_by_side(parts, ["group", "source", "n", "estimate"], order=order)
+    assert table["group"].tolist() == ["yes", "yes", "no", "no"]
+    assert table["source"].tolist() == ["observed", "model"] * 2
+    assert table["n"].dtype == "Int64"
+    assert table["reason"].tolist() == ["nobody evaluable", "", "", ""]
+    bare = side_by_side(parts, ["group", "n"], order={"n": None}, reasons=False)
+    assert bare["n"].tolist()[:2] == [3, 4]
+    assert list(bare) == ["group", "n"]

@@ -11,8 +11,8 @@ from mmn_bayes.exposure.extrapolation import extrapolation
 from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.posterior.draws import design_of_grades, spec_of
 from mmn_bayes.posterior.groups import ALL, groups_of
-from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
-from mmn_bayes.report.side_by_side import group_label
+from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.report.side_by_side import group_label, side_by_side
 
 AS_INFUSED = "as infused"
 PUBLISHED = "published: historical placebo"
@@ -129,8 +129,7 @@ def scenario_response_table(
         parts.append(pd.DataFrame([row]))
     columns = [column, "scenario", "estimate", "lower", "upper", "level", "interval"]
     columns += ["ess_bulk", "ess_tail", "r_hat", "mcse", "extrapolated", "why", "synthetic"]
-    table = pd.concat(parts, ignore_index=True)
-    return filled_reason(table.reindex(columns=with_reason(columns, table)))
+    return side_by_side(parts, columns)
 
 
 def yearly_change_table(

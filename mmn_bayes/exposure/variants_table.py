@@ -8,8 +8,8 @@ import xarray as xr
 from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.posterior.draws import grade_gap, spec_of
 from mmn_bayes.posterior.loo import compare_models
-from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
-from mmn_bayes.report.side_by_side import group_label
+from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.report.side_by_side import group_label, side_by_side
 
 OF_MODEL = (
     *("elpd", "se", "difference", "se_difference"),
@@ -54,10 +54,9 @@ def variants_table(
         rows = pd.concat(own, ignore_index=True)
         rows.insert(0, "model", name)
         parts.append(rows.assign(**{column: worth.loc[name, column] for column in OF_MODEL}))
-    table = pd.concat(parts, ignore_index=True)
     first = ["model", "quantity", "estimate", "lower", "upper", "level", "interval", "p_above"]
     kept = [*first, "ess_bulk", "ess_tail", "r_hat", "mcse", *OF_MODEL, "synthetic"]
-    return filled_reason(table.reindex(columns=with_reason(kept, table)))
+    return side_by_side(parts, kept)
 
 
 def _responses(fit: xr.DataTree, by: str, level: float) -> pd.DataFrame:

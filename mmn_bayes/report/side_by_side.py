@@ -1,6 +1,6 @@
 """What all tables call the same: observed rows, whose rates rows are of, labels of groups."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,12 +9,56 @@ import xarray as xr
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.posterior.draws import design_of
 from mmn_bayes.posterior.new_patients import Patients
+from mmn_bayes.posterior.summary import filled_reason, with_reason
 
 OBSERVED = "observed"
 # What `patients` of `response_probability` is called in a table, in the order of the rows.
 PATIENTS: Mapping[Patients, str] = {"cohort": "these patients", "population": "new patients"}
 NAIVE_LABELS = {True: "naive", False: "previously treated"}
 FIRST_GROUPS = ("naive", "yes")
+COUNTS = ("n", "events", "missing")
+
+
+def side_by_side(
+    parts: Iterable[pd.DataFrame],
+    columns: Sequence[str],
+    *,
+    order: Mapping[str, Iterable[Any] | None] | None = None,
+    reasons: bool = True,
+) -> pd.DataFrame:
+    """Set parts of a table under each other: what was counted, and what models have.
+
+    Parameters
+    ----------
+    parts
+        Rows, each part with those of the columns that it has.
+    columns
+        Of the table, in their order; a cell that no part fills is missing.
+    order
+        Columns to sort the rows by, each with its values in their order (others come last); None
+        for their own order. Rows that are equal stay as they were.
+    reasons
+        Whether a column `reason` says why a row has no estimate, where one has none.
+
+    Returns
+    -------
+    DataFrame
+        Counts (`n`, `events`, `missing`) are whole numbers, or missing.
+    """
+    table = pd.concat(list(parts), ignore_index=True)
+    if order:
+        places = {
+            name: None if values is None else {v: i for i, v in enumerate(values)}
+            for name, values in order.items()
+        }
+
+        def place(own: pd.Series) -> pd.Series:
+            known = places[str(own.name)]
+            return own if known is None else own.map(known)
+
+        table = table.sort_values(list(order), key=place, kind="stable", ignore_index=True)
+    table = table.reindex(columns=with_reason(columns, table) if reasons else list(columns))
+    return filled_reason(table.astype({name: "Int64" for name in COUNTS if name in table}))
 
 
 def first_groups_first(table: pd.DataFrame, column: str) -> pd.DataFrame:

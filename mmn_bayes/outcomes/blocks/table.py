@@ -17,7 +17,7 @@ from mmn_bayes.outcomes.blocks.estimands import (
 from mmn_bayes.outcomes.blocks.observed import MEAN_CHANGE, block_changes, observed_blocks
 from mmn_bayes.posterior.draws import require_fit_of, specs_of
 from mmn_bayes.posterior.summary import summarise
-from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS, patients_note
+from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS, patients_note, side_by_side
 
 _COLUMNS = (
     *("group", "kind", "source", "n", "events", "missing", "estimate", "lower", "upper", "level"),
@@ -78,8 +78,7 @@ def blocks_table(
                 for patients in PATIENTS
                 if not (patients == "population" and unanswerable(fit, group))
             ]
-    table = pd.concat(parts, ignore_index=True)
-    return table.astype(dict.fromkeys(("n", "events", "missing"), "Int64"))[list(_COLUMNS)]
+    return side_by_side(parts, _COLUMNS, reasons=False)
 
 
 def _require_of(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[ModelSpec]:

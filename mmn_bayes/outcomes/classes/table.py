@@ -17,8 +17,14 @@ from mmn_bayes.outcomes.classes.observed import (
 )
 from mmn_bayes.outcomes.observed_rates import EXACT, rate_interval
 from mmn_bayes.posterior.draws import design_of, require_fit_of, spec_of, specs_of
-from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
-from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS, group_label, patients_note
+from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.report.side_by_side import (
+    OBSERVED,
+    PATIENTS,
+    group_label,
+    patients_note,
+    side_by_side,
+)
 
 _FIRST = ["class", "source", "n", "events", "missing", "estimate", "lower", "upper", "level"]
 _KEPT = [*_FIRST, "interval", "distribution", "ess_bulk", "ess_tail", "r_hat", "mcse"]
@@ -82,19 +88,16 @@ def long_term_table(
                 code = design_of(fit)["class_code"].to_numpy()
                 own = own.assign(n=code.size, missing=int((code < 0).sum()))
             parts.append(own)
-    table = pd.concat(parts, ignore_index=True)
+    order: dict[str, Sequence[str] | None] = {"class": levels}
     if by is not None:
-        values = table[by] if column == by else table[by].fillna(table[str(column)])
-        table["group"] = [group_label(by, value) for value in values]
-    table["class"] = pd.Categorical(table["class"], levels, ordered=True)
-    rows = table.sort_values(
-        ["class", *(["group"] if by is not None else [])], kind="stable", ignore_index=True
-    )
-    rows["class"] = rows["class"].astype(str)
+        order["group"] = None
+        for number, part in enumerate(parts):
+            values = part[by] if by in part else part[str(column)]
+            parts[number] = part.assign(group=[group_label(by, value) for value in values])
     columns = _KEPT if by is None else [_KEPT[0], "group", *_KEPT[1:]]
-    rows = rows.astype(dict.fromkeys(("n", "events", "missing"), "Int64"))
-    kept = [name for name in columns if name != "distribution" or name in rows]
-    return filled_reason(rows.reindex(columns=with_reason(kept, rows)))
+    stated = any("distribution" in part for part in parts)
+    kept = [name for name in columns if name != "distribution" or stated]
+    return side_by_side(parts, kept, order=order).astype({"class": "str"})
 
 
 def _require_of(cohort: Cohort, fits: Sequence[xr.DataTree]) -> Classes:
@@ -230,11 +233,8 @@ def cohorts_table(
             row |= {"follow_up": own["follow_up"].iloc[0], "unlisted": n - listed}
             row |= {"category": "; ".join(same["category"]), "synthetic": False}
             rows.append(pd.DataFrame([row]))
-    table = pd.concat(rows, ignore_index=True)
-    table["class"] = pd.Categorical(table["class"], classes.levels, ordered=True)
-    table = table.sort_values("class", kind="stable", ignore_index=True)
-    table["class"] = table["class"].astype(str)
     first = ["class", "source", "n", "events", "estimate", "lower", "upper", "level", "interval"]
     first += ["ess_bulk", "ess_tail", "r_hat", "mcse"]
     columns = [*first, "follow_up", "category", "unlisted", "synthetic"]
-    return table[columns].astype(dict.fromkeys(("n", "events", "unlisted"), "Int64"))
+    table = side_by_side(rows, columns, order={"class": classes.levels}, reasons=False)
+    return table.astype({"class": "str", "unlisted": "Int64"})

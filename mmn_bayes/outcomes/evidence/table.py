@@ -12,8 +12,8 @@ from mmn_bayes.outcomes.evidence.prior import against_placebo
 from mmn_bayes.outcomes.observed_rates import EXACT, exact_test, rate_interval
 from mmn_bayes.outcomes.response.observed_contrast import compare_rates
 from mmn_bayes.posterior.draws import design_of, spec_of
-from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
-from mmn_bayes.report.side_by_side import OBSERVED, group_label
+from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.report.side_by_side import OBSERVED, group_label, side_by_side
 
 MODELLED = "model"
 NEXT, MEAN = "the next study", "mean of the studies"
@@ -57,8 +57,7 @@ def history_table(fit: xr.DataTree, level: float = 0.95) -> pd.DataFrame:
     ]
     columns = ["study", "source", "n", "events", "estimate", "lower", "upper", "level", "interval"]
     columns += ["ess_bulk", "ess_tail", "r_hat", "mcse", "synthetic"]
-    table = pd.concat([both, *ends], ignore_index=True)[columns]
-    return table.astype({"n": "Int64", "events": "Int64", "synthetic": "bool"})
+    return side_by_side([both, *ends], columns, reasons=False).astype({"synthetic": "bool"})
 
 
 def _observed(counts: pd.DataFrame, level: float) -> pd.DataFrame:
@@ -137,12 +136,9 @@ def placebo_table(
     columns = ["measure", by, "source", "n", "events", "estimate", "lower", "upper", "level"]
     columns += ["interval", "above", "p_above", "p_value", "test"]
     columns += ["ess_bulk", "ess_tail", "r_hat", "mcse", "synthetic"]
-    table = pd.concat(parts, ignore_index=True)
-    table = filled_reason(table.reindex(columns=with_reason(columns, table)))
-    order = {label: place for place, label in enumerate(dict.fromkeys(table[by]))}
-    table = table.sort_values(by, key=lambda g: g.map(order), kind="stable", ignore_index=True)
-    text = {name: table[name].fillna("") for name in ("test",)}
-    return table.assign(**text).astype({"n": "Int64", "events": "Int64", "synthetic": "bool"})
+    labels = dict.fromkeys(label for part in parts for label in part[by])
+    table = side_by_side(parts, columns, order={by: labels})
+    return table.assign(test=table["test"].fillna("")).astype({"synthetic": "bool"})
 
 
 def trial_table(
@@ -217,8 +213,6 @@ def trial_table(
     columns = ["measure", "source", "n", "events", "estimate", "lower", "upper", "level"]
     columns += ["interval", "above", "p_above", "p_value", "test"]
     columns += ["ess_bulk", "ess_tail", "r_hat", "mcse", "synthetic"]
-    table = pd.concat([observed.assign(synthetic=synthetic), *modelled], ignore_index=True)
-    order = {name: place for place, name in enumerate(drawn)}
-    table = table.reindex(columns=columns).assign(test=lambda t: t["test"].fillna(""))
-    table = table.sort_values("measure", key=lambda m: m.map(order), kind="stable")
-    return table.reset_index(drop=True).astype({"n": "Int64", "events": "Int64"})
+    both = [observed.assign(synthetic=synthetic), *modelled]
+    table = side_by_side(both, columns, order={"measure": drawn}, reasons=False)
+    return table.assign(test=table["test"].fillna(""))

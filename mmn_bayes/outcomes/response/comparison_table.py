@@ -14,7 +14,13 @@ from mmn_bayes.outcomes.response.observed_contrast import compare_rates
 from mmn_bayes.outcomes.response.rates import response_counts
 from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.summary import Contrast, contrast, summarise
-from mmn_bayes.report.side_by_side import FIRST_GROUPS, OBSERVED, PATIENTS, group_label
+from mmn_bayes.report.side_by_side import (
+    FIRST_GROUPS,
+    OBSERVED,
+    PATIENTS,
+    group_label,
+    side_by_side,
+)
 
 STANDARDISED = "new patients, standardised"
 # What of two rates is compared, and what P(more than) is about.
@@ -75,23 +81,17 @@ def comparison_table(
     if not trees:
         raise ValueError("A comparison needs at least one fit.")
     counts = _counts(trees[0], by)
-    first, second = counts
     parts = [_observed(counts, rate, level)]
     for tree in trees:
         name = str(tree.attrs["spec_name"])
         for source, draws in _draws(tree, by).items():
             whole = f"{name}: {source}"
             parts.append(_modelled(tree, draws, whole, by, counts, rate, level))
-    table = pd.concat(parts, ignore_index=True).reindex(columns=list(_COLUMNS))
-    order = [first, second, _between(counts)]
-    measures = ["rate", *_CONTRASTS, NEEDED]
-    table = table.assign(
-        one=table["measure"].map(measures.index), two=table["group"].map(order.index)
-    ).sort_values(["one", "two"], kind="stable", ignore_index=True)
+    order = {"measure": ["rate", *_CONTRASTS, NEEDED], "group": [*counts, _between(counts)]}
+    table = side_by_side(parts, _COLUMNS, order=order, reasons=False)
     synthetic = bool(trees[0].attrs["synthetic"])
     text = {name: table[name].fillna("") for name in ("test", "why")}
-    table = table.assign(**text, synthetic=synthetic)[list(_COLUMNS)]
-    return table.astype(dict.fromkeys(("n", "events", "missing"), "Int64"))
+    return table.assign(**text, synthetic=synthetic)
 
 
 def _counts(fit: xr.DataTree, by: str) -> dict[str, tuple[object, int, int, int]]:

@@ -10,8 +10,14 @@ from mmn_bayes.outcomes.observed_rates import rate_row
 from mmn_bayes.outcomes.response.definitions import Patients, response_by_definition, seen_under
 from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.groups import ALL, groups_of
-from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
-from mmn_bayes.report.side_by_side import FIRST_GROUPS, OBSERVED, PATIENTS, group_label
+from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.report.side_by_side import (
+    FIRST_GROUPS,
+    OBSERVED,
+    PATIENTS,
+    group_label,
+    side_by_side,
+)
 
 SOURCES: dict[Patients, str] = {
     "cohort": PATIENTS["cohort"],
@@ -61,22 +67,15 @@ def definition_table(
         part = summarise(draws, level=level, interval="eti").assign(source=source)
         labels = [ALL] * len(part) if by is None else [group_label(by, v) for v in part[by]]
         parts.append(part.assign(**{column: labels}))
-    table = pd.concat([_observed(fit, chosen, by, column, level), *parts], ignore_index=True)
-    table = table.merge(_described(chosen), on="definition")
-    places = {definition.label: place for place, definition in enumerate(chosen)}
-    sources = [OBSERVED, *SOURCES.values()]
-    table = table.assign(
-        first=table["definition"].map(places),
-        second=~table[column].isin(FIRST_GROUPS),
-        third=table["source"].map(sources.index),
-    ).sort_values(["first", "second", column, "third"], kind="stable")
+    parts.insert(0, _observed(fit, chosen, by, column, level))
+    parts = [part.merge(_described(chosen), on="definition") for part in parts]
+    groups = sorted(set(parts[0][column]), key=lambda group: (group not in FIRST_GROUPS, group))
+    order = {"definition": [definition.label for definition in chosen], column: groups}
+    order["source"] = [OBSERVED, *SOURCES.values()]
     columns = ["definition", "gain", "muscles", "follow_up_day", "window_days", "scale", column]
     columns += ["source", "n", "events", "missing", "estimate", "lower", "upper", "level"]
     columns += ["interval", "ess_bulk", "ess_tail", "r_hat", "mcse", "synthetic"]
-    counts = dict.fromkeys(("n", "events", "missing"), "Int64")
-    table = filled_reason(table.reindex(columns=with_reason(columns, table)))
-    table = table.reset_index(drop=True)
-    return table.astype({**counts, "synthetic": "bool"})
+    return side_by_side(parts, columns, order=order).astype({"synthetic": "bool"})
 
 
 def _observed(

@@ -7,8 +7,8 @@ from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.outcomes.response.observed_missing import assumed_missing, tipping_point
 from mmn_bayes.outcomes.response.rates import response_counts
 from mmn_bayes.posterior.groups import ALL
-from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
-from mmn_bayes.report.side_by_side import first_groups_first, group_label
+from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.report.side_by_side import FIRST_GROUPS, group_label, side_by_side
 
 FILLED_IN = "filled in by the model"
 
@@ -80,11 +80,9 @@ def missing_table(
     columns = [column, "assumption", "n", "events", "missing", "not_judged"]
     columns += ["estimate", "lower", "upper", "level", "interval", "above", "p_above"]
     columns += ["p_value", "test", "ess_bulk", "ess_tail", "r_hat", "mcse", "synthetic"]
-    table = first_groups_first(pd.concat(parts), column)
-    table = filled_reason(table.reindex(columns=with_reason(columns, table)))
-    counts = dict.fromkeys(("n", "events", "missing", "not_judged"), "Int64")
+    table = side_by_side(parts, columns, order={column: FIRST_GROUPS})
     test = table["test"].astype("str").fillna("")  # of nobody judged in any group there is none
-    return table.assign(test=test).astype({**counts, "synthetic": "bool"})
+    return table.assign(test=test).astype({"not_judged": "Int64", "synthetic": "bool"})
 
 
 def tipping_table(
@@ -117,5 +115,5 @@ def tipping_table(
             parts.append(tipping_point(table).assign(**{column: name}))
     if not parts:
         raise ValueError("Nobody was judged: there is no conclusion that the missing could change.")
-    table = first_groups_first(pd.concat(parts), column)
-    return table[[column, *(name for name in table if name != column)]]
+    columns = [column, *(str(name) for name in parts[0] if name != column)]
+    return side_by_side(parts, columns, order={column: FIRST_GROUPS})

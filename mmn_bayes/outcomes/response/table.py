@@ -16,9 +16,15 @@ from mmn_bayes.outcomes.response.rates import response_counts
 from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.groups import ALL, groups_of
 from mmn_bayes.posterior.new_patients import Patients
-from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
+from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.formatting import format_table, print_table, to_markdown, to_text
-from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS, first_groups_first, group_label
+from mmn_bayes.report.side_by_side import (
+    OBSERVED,
+    PATIENTS,
+    first_groups_first,
+    group_label,
+    side_by_side,
+)
 
 __all__ = [
     "format_table",
@@ -162,14 +168,9 @@ def response_table(
             parts.append(
                 rows.assign(source=f"{name}: {words}", meaning=MEANING[patients], published="")
             )
-    table = pd.concat(parts, ignore_index=True)
-    table = table.reindex(columns=with_reason([column, *RESPONSE_COLUMNS], table))
-    order = {group: position for position, group in enumerate(observed[column])}
-    table = table.sort_values(column, key=lambda groups: groups.map(order), kind="stable")
-    counts = dict.fromkeys(("n", "events", "missing"), "Int64")
+    table = side_by_side(parts, [column, *RESPONSE_COLUMNS], order={column: observed[column]})
     text = dict.fromkeys((column, "source", "interval", "published", "meaning"), "str")
-    table = table.reset_index(drop=True).astype({**counts, **text, "synthetic": "bool"})
-    return filled_reason(table)
+    return table.astype({**text, "synthetic": "bool"})
 
 
 def table_notes(fits: xr.DataTree | Sequence[xr.DataTree], table: pd.DataFrame) -> list[str]:

@@ -1,8 +1,7 @@
 """Histories in tables: who is in which state when, counted and as a model has it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -13,8 +12,8 @@ from mmn_bayes.outcomes.states.design import section_of
 from mmn_bayes.outcomes.states.estimands import ever_left, state_occupancy, time_in_state
 from mmn_bayes.outcomes.states.observed import aalen_johansen, empirical_occupancy, observed_leaving
 from mmn_bayes.posterior.draws import design_of, require_fit_of, spec_of
-from mmn_bayes.posterior.summary import filled_reason, summarise, with_reason
-from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS
+from mmn_bayes.posterior.summary import summarise
+from mmn_bayes.report.side_by_side import OBSERVED, PATIENTS, side_by_side
 
 AALEN_JOHANSEN = "Aalen-Johansen"
 KAPLAN_MEIER = "Kaplan-Meier"
@@ -71,11 +70,8 @@ def occupancy_table(
         drawn = state_occupancy(fit, days=days, patients=patients)
         table = summarise(drawn, level=level, interval="eti")
         parts.append(table.assign(source=f"model, {whose}", meaning=drawn.attrs["meaning"]))
-    table = pd.concat(parts, ignore_index=True)
-    table["state"] = pd.Categorical(table["state"], levels, ordered=True)
-    table = table.sort_values(["day", "state"], kind="stable", ignore_index=True)
-    table["state"] = table["state"].astype(str)
-    return _laid_out(table, ["day", "state", "source"], table["day"] > _last_day(fit))
+    order = {"day": None, "state": levels}
+    return _laid_out(parts, ["day", "state", "source"], _last_day(fit), order)
 
 
 def time_table(
@@ -110,9 +106,8 @@ def time_table(
         drawn = time_in_state(fit, years=years, patients=patients, by=by)
         table = summarise(drawn, level=level, interval="eti")
         parts.append(table.assign(source=f"model, {whose}", meaning=drawn.attrs["meaning"]))
-    table = pd.concat(parts, ignore_index=True)
     first = [*([by] if by is not None else []), "year", "state", "source"]
-    return _laid_out(table, first, table["year"] * YEAR > _last_day(fit))
+    return _laid_out(parts, first, _last_day(fit))
 
 
 def leaving_table(
@@ -153,9 +148,8 @@ def leaving_table(
     counted = on_clock(cohort, states.since)
     leaving = observed_leaving(counted, levels=states.levels, state=state, days=days, level=level)
     observed = leaving.assign(source=KAPLAN_MEIER, meaning="of those first seen in it, since then")
-    table = pd.concat([observed, model], ignore_index=True)
-    table = table.sort_values("day", kind="stable", ignore_index=True)
-    return _laid_out(table, ["day", "state", "source"], table["day"] > _last_day(fit))
+    first = ["day", "state", "source"]
+    return _laid_out([observed, model], first, _last_day(fit), {"day": None})
 
 
 def histories_notes(cohort: Cohort, fit: xr.DataTree) -> list[str]:
@@ -195,8 +189,17 @@ def _last_day(fit: xr.DataTree) -> float:
     return float(design_of(fit)["seen_day"].max())
 
 
-def _laid_out(table: pd.DataFrame, first: list[str], extrapolated: pd.Series) -> pd.DataFrame:
-    table = table.assign(extrapolated=np.asarray(extrapolated, dtype=bool))
-    columns = [*first, *(name for name in _COLUMNS if name in table)]
-    counts = {name: "Int64" for name in ("n", "events", "missing") if name in table}
-    return filled_reason(table[with_reason(columns, table)].astype(counts))
+def _laid_out(
+    parts: Sequence[pd.DataFrame],
+    first: Sequence[str],
+    last_day: float,
+    order: Mapping[str, Sequence[str] | None] | None = None,
+) -> pd.DataFrame:
+    """Parts side by side; `extrapolated` says of each row that it is after the last day seen."""
+    marked = [
+        part.assign(extrapolated=(part["day"] if "day" in part else part["year"] * YEAR) > last_day)
+        for part in parts
+    ]
+    known = set().union(*marked)
+    columns = [*first, *(name for name in _COLUMNS if name in known)]
+    return side_by_side(marked, columns, order=order)
