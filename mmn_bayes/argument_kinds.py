@@ -17,9 +17,9 @@ _UNIONS = (typing.Union, types.UnionType)
 # How a noun is called and where it comes from, by the name of its class: the classes live above.
 _NOUNS: Mapping[str, str] = {
     "Cohort": "a cohort, as `read_cohort` or `make_cohort` gives it",
-    "ModelSpec": "a model, as `read_spec` gives it",
+    "ModelSpec": "a model, as `read_model` gives it",
     "Recipe": "a Recipe",
-    "HistoryRecipe": "a HistoryRecipe",
+    "StatePathsRecipe": "a StatePathsRecipe",
     "ResponseRule": "a ResponseRule",
     "Definition": "a Definition",
     "Task": "a Task",
@@ -34,7 +34,7 @@ _NOUNS: Mapping[str, str] = {
     "float": "a number",
     "PathLike": "a path",
     "Path": "a path",
-    "HasResponseRule": "a model, as `read_spec` gives it",
+    "HasResponseRule": "a model, as `read_model` gives it",
     "Callable": "a function",
     "NoneType": "None",
 }

@@ -112,7 +112,7 @@ _TABLES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "exact": (("task", "elpd", "mcse", "error"), "`leave_patients_out`"),
     "importance": (
         ("patient", "elpd", "mcse", "pareto_k", "good_k", "synthetic"),
-        "`left_out_by_importance`",
+        "`psis_loo_patients`",
     ),
     "predictions": (
         ("response", "probability", "base_rate", "pareto_k", "good_k", "synthetic"),
@@ -126,7 +126,7 @@ _TABLES: Mapping[str, tuple[tuple[str, ...], str]] = {
         ("model", "predictor", "verdict", "n_patients"),
         "`compare_predictors` or `predictor_table`",
     ),
-    "shown_predictors.table": (
+    "printed_predictors.table": (
         ("model", "predictor", "verdict", "n_patients"),
         "`compare_predictors` or `predictor_table`",
     ),
@@ -140,7 +140,7 @@ _TABLES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "mixture": (("weight", "alpha", "beta"), "`historical_prior`"),
     "priors": (("weight", "alpha", "beta"), "`historical_prior`"),
     **dict.fromkeys(
-        ("compare_groups.evidence", "cohorts_table.evidence"),
+        ("published_classes.evidence", "cohorts_table.evidence"),
         (("study", "disease", "our_class", "count"), "`read_evidence`"),
     ),
     "reproduce_cohort.counts": (("quantity", "group", "events", "n", "n_kind"), "`read_published`"),
@@ -149,12 +149,14 @@ _TABLES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "require_converged.fit": (("passed",), "`diagnose`"),
 }
 
-# Verbs that need draws of the posterior: those of a prior (`prior_of`) are of parameters alone.
-_OF_POSTERIOR = frozenset({"confounding_bound", "delta_response", "diagnose", "require_converged"})
+# Verbs that need draws of the posterior: those of a prior (`sample_prior`) are of parameters alone.
+_OF_POSTERIOR = frozenset(
+    {"confounding_sensitivity", "delta_adjusted_response", "diagnose", "require_converged"}
+)
 # Defects that the verb itself lists with those of the data, all at once.
 _OF_THE_VERB = frozenset(
     {
-        "parse_spec.content",
+        "parse_model.content",
         *(
             f"make_cohort.{name}"
             for name in ("patients", "grades", "infusions", "blocks", "status")

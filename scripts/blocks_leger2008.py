@@ -9,10 +9,6 @@ from running.command_line import folder_of
 import pandas as pd
 
 import mmn_bayes as mb
-from mmn_bayes import plots
-from mmn_bayes.report import store
-from mmn_bayes.report.formatting import print_table
-from mmn_bayes.report.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
@@ -23,29 +19,31 @@ RATIOS = "What naive status and early response do to whether a block stays, and 
 def main(folder: Path) -> None:
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
     names = ("blocks", "blocks_counts")
-    specs = [mb.read_spec(ROOT / "models" / f"{name}.toml") for name in names]
-    full, _ = mb.complete_cases(mb.with_early_response(cohort, specs[0]), specs[0])
-    fits = [mb.fit(spec, full, seed=SEED) for spec in specs]
-    store.remove_manifest(folder / "manifest_blocks.json")
+    specs = [mb.read_model(ROOT / "models" / f"{name}.toml") for name in names]
+    full, _ = mb.predictors.complete_cases(
+        mb.response.with_early_response(cohort, specs[0]), specs[0]
+    )
+    fits = [mb.fit(full, spec, seed=SEED) for spec in specs]
+    mb.io.remove_manifest(folder / "manifest_blocks.json")
     for fit in fits:
         checks = mb.diagnose(fit)
         mb.require_converged(checks)
-        store.write_table(checks, folder / f"diagnostics_{fit.attrs['spec_name']}.csv")
-    table = mb.blocks_table(cohort, fits)
-    whole = Table(table, TITLE, notes=mb.blocks_notes(cohort, fits))
-    store.write_report(whole, folder / "blocks")
-    store.save_figure(plots.blocks_figure(table, title=TITLE), folder / "blocks.png")
-    parts = [mb.summarise(mb.block_ratios(fit), above=1.0) for fit in fits]
+        mb.io.write_table(checks, folder / f"diagnostics_{fit.attrs['spec_name']}.csv")
+    table = mb.tables.blocks_table(cohort, fits)
+    whole = mb.tables.Table(table, TITLE, notes=mb.tables.blocks_notes(cohort, fits))
+    mb.io.write_report(whole, folder / "blocks")
+    mb.io.save_figure(mb.plots.blocks_figure(table, title=TITLE), folder / "blocks.png")
+    parts = [mb.summarise(mb.blocks.block_effect_ratios(fit), above=1.0) for fit in fits]
     ratios = pd.concat(parts, keys=names, names=["model"]).reset_index(level="model")
-    store.write_table(ratios, folder / "blocks_ratios.csv")
-    store.write_table(mb.block_changes(cohort, specs[0]), folder / "block_changes.csv")
-    relation = mb.blocks_and_strength(cohort, specs[0])
-    store.write_table(relation, folder / "blocks_strength.csv")
-    store.write_manifest(fits, folder / "manifest_blocks.json")
+    mb.io.write_table(ratios, folder / "blocks_ratios.csv")
+    mb.io.write_table(mb.observed.block_changes(cohort, specs[0]), folder / "block_changes.csv")
+    relation = mb.observed.blocks_and_strength(cohort, specs[0])
+    mb.io.write_table(relation, folder / "blocks_strength.csv")
+    mb.io.write_manifest(fits, folder / "manifest_blocks.json")
     naive = table[table["group"] == "naive responders"]
-    print_table(naive, f"{TITLE}, naive responders", whole.notes)
-    print_table(ratios, RATIOS)
-    print_table(relation, "Change in blocks and change in strength")
+    mb.io.print_table(naive, f"{TITLE}, naive responders", whole.notes)
+    mb.io.print_table(ratios, RATIOS)
+    mb.io.print_table(relation, "Change in blocks and change in strength")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,7 @@ import running.guard  # noqa: F401
 import sys
 from pathlib import Path
 
-from mmn_bayes.studies.comparing_results import compare_results
-from mmn_bayes.studies.sides import Committed, WorkingTree
+import mmn_bayes as mb
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,7 +19,9 @@ def main() -> int:
     parser.add_argument("folders", nargs="*", default=["results"], help="default: results")
     parser.add_argument("--against", metavar="REF", default="HEAD", help="commit; default: HEAD")
     asked = parser.parse_args()
-    found = compare_results(Committed(ROOT, asked.against), WorkingTree(ROOT), asked.folders)
+    found = mb.studies.compare_results(
+        mb.studies.Committed(ROOT, asked.against), mb.studies.WorkingTree(ROOT), asked.folders
+    )
     for row in found.differences.to_dict("records"):
         allowed = (
             "" if row["allowance"] != row["allowance"] else f" (allowed {row['allowance']:.3g})"

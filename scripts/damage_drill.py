@@ -24,8 +24,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of what is damaged; default: 1")
     asked = parser.parse_args()
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
-    spec = mb.read_spec(ROOT / "models" / "response.toml")
-    fit = mb.fit(spec, cohort, seed=1, chains=2, draws=50, tune=100, progress="off")
+    spec = mb.read_model(ROOT / "models" / "response.toml")
+    fit = mb.fit(cohort, spec, seed=1, chains=2, draws=50, tune=100, progress="off")
     with tempfile.TemporaryDirectory() as folder:
         file = mb.save(fit, Path(folder) / "fit.nc")
         counts = tried(file, asked.bits, asked.cuts, asked.seed)

@@ -8,9 +8,6 @@ from running.command_line import folder_of
 from running.stored import stored_fits
 
 import mmn_bayes as mb
-from mmn_bayes.outcomes.response import table as tables
-from mmn_bayes.report import store
-from mmn_bayes.report.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
@@ -26,26 +23,28 @@ CAPTIONS = {
 def main(folder: Path) -> None:
     (fit,) = stored_fits(folder, "strength")
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
-    strength = mb.read_spec(ROOT / "models" / "strength.toml")
-    others = [mb.read_spec(ROOT / "models" / f"{name}.toml") for name in VARIANTS]
-    fits = [fit, *(mb.fit(spec, cohort, seed=SEED) for spec in others)]
-    early = mb.fit(strength, mb.first_months(cohort, until_day=195, every_days=28), seed=SEED)
+    strength = mb.read_model(ROOT / "models" / "strength.toml")
+    others = [mb.read_model(ROOT / "models" / f"{name}.toml") for name in VARIANTS]
+    fits = [fit, *(mb.fit(cohort, spec, seed=SEED) for spec in others)]
+    early = mb.fit(
+        mb.exposure.first_months(cohort, until_day=195, every_days=28), strength, seed=SEED
+    )
     for tree in (*fits[1:], early):
         mb.require_converged(mb.diagnose(tree))
-    store.remove_manifest(folder / "manifest_exposure.json")
-    store.remove_manifest(folder / "manifest_first_months.json")
+    mb.io.remove_manifest(folder / "manifest_exposure.json")
+    mb.io.remove_manifest(folder / "manifest_first_months.json")
     written = {
-        "variants": mb.variants_table(fits),
-        "time_and_infusions": mb.time_against_infusions(fit, seed=SEED, by="naive"),
-        "first_months": mb.time_against_infusions(early, seed=SEED),
-        "confounding": mb.confounding_bound(fit),
+        "variants": mb.tables.variants_table(fits),
+        "time_and_infusions": mb.tables.identifiability_table(fit, seed=SEED, by="naive"),
+        "first_months": mb.tables.identifiability_table(early, seed=SEED),
+        "confounding": mb.exposure.confounding_sensitivity(fit),
     }
     for name, table in written.items():
-        whole = Table(table, CAPTIONS[name])
-        store.write_report(whole, folder / f"exposure_{name}")
-        tables.print_table(whole)
-    store.write_manifest(fits, folder / "manifest_exposure.json")
-    store.write_manifest(early, folder / "manifest_first_months.json")
+        whole = mb.tables.Table(table, CAPTIONS[name])
+        mb.io.write_report(whole, folder / f"exposure_{name}")
+        mb.io.print_table(whole)
+    mb.io.write_manifest(fits, folder / "manifest_exposure.json")
+    mb.io.write_manifest(early, folder / "manifest_first_months.json")
     print(f"\nWritten: {folder}")
 
 

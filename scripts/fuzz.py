@@ -40,7 +40,7 @@ def run(what: str, seeds: range, outcome: Callable[[Random], str]) -> int:
 
 
 def main(n_cohorts: int, n_models: int, first: int) -> int:
-    specs = [mb.read_spec(MODELS / f"{n}.toml") for n in ("strength", "response")]
+    specs = [mb.read_model(MODELS / f"{n}.toml") for n in ("strength", "response")]
     with tempfile.TemporaryDirectory() as made, warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", mb.CohortWarning)

@@ -12,10 +12,6 @@ from running.command_line import folder_of
 import numpy as np
 
 import mmn_bayes as mb
-from mmn_bayes import plots
-from mmn_bayes.report import store
-from mmn_bayes.report.formatting import print_table
-from mmn_bayes.report.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
@@ -26,33 +22,38 @@ TITLE = "Shares in each state since the first infusion (simulated histories)"
 
 
 def main(folder: Path) -> None:
-    cohort = mb.with_histories(mb.read_cohort(ROOT / "data" / "leger2008_cohort"), seed=SEED)
-    spec = mb.read_spec(ROOT / "models" / "histories.toml")
-    fit = mb.fit(spec, cohort, seed=SEED)
+    cohort = mb.simulation.with_state_paths(
+        mb.read_cohort(ROOT / "data" / "leger2008_cohort"), seed=SEED
+    )
+    spec = mb.read_model(ROOT / "models" / "histories.toml")
+    fit = mb.fit(cohort, spec, seed=SEED)
     mb.require_converged(checks := mb.diagnose(fit))
-    store.remove_manifest(folder / "manifest.json")
-    store.write_table(checks, folder / "diagnostics.csv")
+    mb.io.remove_manifest(folder / "manifest.json")
+    mb.io.write_table(checks, folder / "diagnostics.csv")
     tables = {
-        "occupancy": mb.occupancy_table(cohort, fit),
-        "time": mb.time_table(fit),
-        "leaving": mb.leaving_table(cohort, fit),
-        "odds_ratios": mb.summarise(mb.state_odds_ratios(fit), above=1.0),
-        "step": mb.summarise(mb.step_probability(fit)),
+        "occupancy": mb.tables.occupancy_table(cohort, fit),
+        "time": mb.tables.sojourn_table(fit),
+        "leaving": mb.tables.leaving_table(cohort, fit),
+        "odds_ratios": mb.summarise(mb.states.state_odds_ratios(fit), above=1.0),
+        "step": mb.summarise(mb.states.transition_probability(fit)),
     }
     for name, table in tables.items():
-        store.write_table(table, folder / f"{name}.csv")
-        print_table(table, f"Simulated histories, {name.replace('_', ' ')}")
-    page = Table(tables["occupancy"], TITLE, notes=mb.histories_notes(cohort, fit))
-    store.write_table(page, folder / "occupancy.md")
-    clock, levels = mb.on_clock(cohort, spec.section("state").since), spec.section("state").levels
-    drawing = plots.occupancy_figure(
-        mb.state_occupancy(fit, days=DAYS, patients="population"),
-        mb.empirical_occupancy(clock, levels=levels, days=COUNTED),
-        product=mb.aalen_johansen(clock, levels=levels, days=DAYS),
+        mb.io.write_table(table, folder / f"{name}.csv")
+        mb.io.print_table(table, f"Simulated histories, {name.replace('_', ' ')}")
+    page = mb.tables.Table(tables["occupancy"], TITLE, notes=mb.tables.states_notes(cohort, fit))
+    mb.io.write_table(page, folder / "occupancy.md")
+    clock, levels = (
+        mb.states.on_clock(cohort, spec.section("state").since),
+        spec.section("state").levels,
+    )
+    drawing = mb.plots.occupancy_figure(
+        mb.states.state_occupancy(fit, days=DAYS, patients="population"),
+        mb.observed.empirical_occupancy(clock, levels=levels, days=COUNTED),
+        product=mb.observed.aalen_johansen(clock, levels=levels, days=DAYS),
         title=TITLE,
     )
-    store.save_figure(drawing, folder / "occupancy.png")
-    store.write_manifest(fit, folder / "manifest.json")
+    mb.io.save_figure(drawing, folder / "occupancy.png")
+    mb.io.write_manifest(fit, folder / "manifest.json")
 
 
 if __name__ == "__main__":

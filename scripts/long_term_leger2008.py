@@ -9,10 +9,6 @@ from running.command_line import folder_of
 import pandas as pd
 
 import mmn_bayes as mb
-from mmn_bayes import plots
-from mmn_bayes.report import store
-from mmn_bayes.report.formatting import print_table
-from mmn_bayes.report.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
@@ -24,37 +20,37 @@ OTHERS = "Long-term classes beside those of published cohorts"
 def main(folder: Path) -> None:
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
     names = ("long_term_rates", "long_term", "long_term_candidates")
-    rates, model, candidates = (mb.read_spec(ROOT / "models" / f"{name}.toml") for name in names)
-    full, lost = mb.complete_cases(mb.with_early_response(cohort, model), model)
-    fits = [mb.fit(rates, cohort, seed=SEED)]
-    fits += [mb.fit(spec, full, seed=SEED) for spec in (model, candidates)]
-    store.remove_manifest(folder / "manifest_long_term.json")
+    rates, model, candidates = (mb.read_model(ROOT / "models" / f"{name}.toml") for name in names)
+    full, lost = mb.predictors.complete_cases(mb.response.with_early_response(cohort, model), model)
+    fits = [mb.fit(cohort, rates, seed=SEED)]
+    fits += [mb.fit(full, spec, seed=SEED) for spec in (model, candidates)]
+    mb.io.remove_manifest(folder / "manifest_long_term.json")
     for fit in fits:
         checks = mb.diagnose(fit)
         mb.require_converged(checks)
-        store.write_table(checks, folder / f"diagnostics_{fit.attrs['spec_name']}.csv")
-    table = mb.long_term_table(cohort, fits)
-    whole = Table(table, CLASSES, notes=mb.long_term_notes(cohort, fits))
-    store.write_report(whole, folder / "long_term")
-    by_naive = mb.long_term_table(cohort, fits[:2], by="naive")
-    store.write_table(by_naive, folder / "long_term_by_naive.csv")
-    parts = [mb.summarise(mb.class_odds_ratios(fit), above=1.0) for fit in fits[1:]]
+        mb.io.write_table(checks, folder / f"diagnostics_{fit.attrs['spec_name']}.csv")
+    table = mb.tables.classes_table(cohort, fits)
+    whole = mb.tables.Table(table, CLASSES, notes=mb.tables.classes_notes(cohort, fits))
+    mb.io.write_report(whole, folder / "long_term")
+    by_naive = mb.tables.classes_table(cohort, fits[:2], by="naive")
+    mb.io.write_table(by_naive, folder / "long_term_by_naive.csv")
+    parts = [mb.summarise(mb.classes.class_odds_ratios(fit), above=1.0) for fit in fits[1:]]
     odds = pd.concat(parts, keys=names[1:], names=["model"]).reset_index(level="model")
-    store.write_table(odds, folder / "long_term_odds.csv")
-    bounds = mb.class_bounds(cohort, levels=rates.section("class").levels)
-    store.write_table(bounds, folder / "long_term_bounds.csv")
-    store.write_table(lost, folder / "long_term_lost.csv")
+    mb.io.write_table(odds, folder / "long_term_odds.csv")
+    bounds = mb.observed.class_bounds(cohort, levels=rates.section("class").levels)
+    mb.io.write_table(bounds, folder / "long_term_bounds.csv")
+    mb.io.write_table(lost, folder / "long_term_lost.csv")
     evidence = pd.read_csv(ROOT / "data" / "evidence" / "longterm_groups.csv")
-    store.write_table(mb.compare_groups(evidence), folder / "long_term_groups.csv")
+    mb.io.write_table(mb.observed.published_classes(evidence), folder / "long_term_groups.csv")
     # The founding study's are the patients that this cohort stands for.
-    others = mb.cohorts_table(cohort, fits[0], evidence[evidence["study"] != "Leger2008"])
-    store.write_table(others, folder / "long_term_others.csv")
-    drawing = plots.classes_figure(table, others, title=CLASSES)
-    store.save_figure(drawing, folder / "long_term.png")
-    store.write_manifest(fits, folder / "manifest_long_term.json")
-    print_table(whole)
-    print_table(odds, ODDS)
-    print_table(others, OTHERS)
+    others = mb.tables.cohorts_table(cohort, fits[0], evidence[evidence["study"] != "Leger2008"])
+    mb.io.write_table(others, folder / "long_term_others.csv")
+    drawing = mb.plots.classes_figure(table, others, title=CLASSES)
+    mb.io.save_figure(drawing, folder / "long_term.png")
+    mb.io.write_manifest(fits, folder / "manifest_long_term.json")
+    mb.io.print_table(whole)
+    mb.io.print_table(odds, ODDS)
+    mb.io.print_table(others, OTHERS)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,6 @@ from running.command_line import folder_of
 from running.stored import stored_fits
 
 import mmn_bayes as mb
-from mmn_bayes.outcomes.response import table as tables
-from mmn_bayes.report import store
-from mmn_bayes.report.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 EVIDENCE = ROOT / "data" / "evidence"
@@ -25,32 +22,34 @@ CAPTIONS = {
 def main(folder: Path) -> None:
     fits = stored_fits(folder, *FITTED)
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
-    counts = mb.read_evidence(EVIDENCE / "response_counts.csv")
-    trial = mb.read_trial(EVIDENCE / "leger2001_patient_visits.csv")
+    counts = mb.evidence.read_evidence(EVIDENCE / "response_counts.csv")
+    trial = mb.evidence.read_trial(EVIDENCE / "leger2001_patient_visits.csv")
     names = ("historical_placebo", "trial_leger2001", "response")
-    of_placebo, of_trial, rule = (mb.read_spec(ROOT / "models" / f"{n}.toml") for n in names)
-    placebo = mb.fit(of_placebo, counts, seed=SEED, draws=2000)
-    by_patients = mb.fit(of_trial, trial, seed=SEED)
-    store.remove_manifest(folder / "manifest_placebo.json")
+    of_placebo, of_trial, rule = (mb.read_model(ROOT / "models" / f"{n}.toml") for n in names)
+    placebo = mb.fit(counts, of_placebo, seed=SEED, draws=2000)
+    by_patients = mb.fit(trial, of_trial, seed=SEED)
+    mb.io.remove_manifest(folder / "manifest_placebo.json")
     for fit in (placebo, by_patients):
         checks = mb.diagnose(fit)
         mb.require_converged(checks)
-        store.write_table(checks, folder / f"diagnostics_{fit.attrs['spec_name']}.csv")
+        mb.io.write_table(checks, folder / f"diagnostics_{fit.attrs['spec_name']}.csv")
     new = {
         f"{model}: new patients": drawn
-        for (model, patients), drawn in tables.response_draws(fits).items()
+        for (model, patients), drawn in mb.response.response_draws(fits).items()
         if patients == "population"
     }
     observed = mb.observed_response(cohort, rule, by="naive")
-    against = mb.placebo_table(new, placebo, observed, rate=PUBLISHED, seed=SEED)
-    within = mb.trial_table(by_patients, trial, treated="treated", period="second_period")
+    against = mb.tables.placebo_table(new, placebo, observed, rate=PUBLISHED, seed=SEED)
+    within = mb.tables.trial_table(by_patients, trial, treated="treated", period="second_period")
     for name, table, fit in (("placebo", against, fits[0]), ("trial", within, by_patients)):
-        whole = Table(table, CAPTIONS[name], notes=tables.question_notes(fit))
-        store.write_report(whole, folder / name)
-        tables.print_table(table, CAPTIONS[name])
-    store.write_table(mb.history_table(placebo), folder / "history_placebo.csv")
-    store.write_table(mb.select_evidence(of_placebo, counts), folder / "evidence_placebo.csv")
-    store.write_manifest([placebo, by_patients], folder / "manifest_placebo.json")
+        whole = mb.tables.Table(table, CAPTIONS[name], notes=mb.tables.question_notes(fit))
+        mb.io.write_report(whole, folder / name)
+        mb.io.print_table(table, CAPTIONS[name])
+    mb.io.write_table(mb.tables.evidence_table(placebo), folder / "history_placebo.csv")
+    mb.io.write_table(
+        mb.evidence.select_evidence(counts, of_placebo), folder / "evidence_placebo.csv"
+    )
+    mb.io.write_manifest([placebo, by_patients], folder / "manifest_placebo.json")
 
 
 if __name__ == "__main__":

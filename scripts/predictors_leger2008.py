@@ -11,10 +11,6 @@ from running.command_line import folder_of
 import pandas as pd
 
 import mmn_bayes as mb
-from mmn_bayes import plots
-from mmn_bayes.report import store
-from mmn_bayes.report.formatting import print_table
-from mmn_bayes.report.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
@@ -28,33 +24,35 @@ def main(folder: Path) -> None:
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
     history = pd.read_csv(ROOT / "results" / "leger2008" / "mixture_map.csv")
     fits = []
-    store.remove_manifest(folder / "manifest.json")
+    mb.io.remove_manifest(folder / "manifest.json")
     for name in MODELS:
-        spec = mb.read_spec(ROOT / "models" / f"candidates_{name}.toml")
-        fit = mb.fit(spec, cohort, historical=history if spec.historical else None, seed=SEED)
+        spec = mb.read_model(ROOT / "models" / f"candidates_{name}.toml")
+        fit = mb.fit(cohort, spec, historical=history if spec.historical else None, seed=SEED)
         checks = mb.diagnose(fit, {"effects": mb.predictor_effects(fit, "model")})
         mb.require_converged(checks)
-        store.write_table(checks, folder / f"diagnostics_{name}.csv")
+        mb.io.write_table(checks, folder / f"diagnostics_{name}.csv")
         fits.append(fit)
-    table = mb.compare_predictors(fits, cohort)
-    notes = mb.predictor_notes(table, fits)
-    store.write_table(table, folder / "predictors.csv")
-    shown = Table(mb.shown_predictors(table), f"{CAPTION}. {cohort.title}", notes=notes)
-    store.write_table(shown, folder / "predictors.md")
-    drawn = plots.predictors_figure(table, title=CAPTION)
-    store.save_figure(drawn, folder / "predictors.png")
-    unseen = {fit.attrs["spec_name"]: mb.left_out_response(fit) for fit in fits}
+    table = mb.tables.compare_predictors(fits, cohort)
+    notes = mb.tables.predictor_notes(table, fits)
+    mb.io.write_table(table, folder / "predictors.csv")
+    shown = mb.tables.Table(
+        mb.predictors.printed_predictors(table), f"{CAPTION}. {cohort.title}", notes=notes
+    )
+    mb.io.write_table(shown, folder / "predictors.md")
+    drawn = mb.plots.predictors_figure(table, title=CAPTION)
+    mb.io.save_figure(drawn, folder / "predictors.png")
+    unseen = {fit.attrs["spec_name"]: mb.loo.left_out_response(fit) for fit in fits}
     for name, own in unseen.items():
-        store.write_table(own, folder / f"left_out_{name}.csv")
-    scores = mb.prediction_scores(unseen)
-    store.write_table(scores, folder / "scores.csv")
-    store.write_table(mb.calibration_table(unseen), folder / "calibration.csv")
+        mb.io.write_table(own, folder / f"left_out_{name}.csv")
+    scores = mb.response.prediction_scores(unseen)
+    mb.io.write_table(scores, folder / "scores.csv")
+    mb.io.write_table(mb.tables.calibration_table(unseen), folder / "calibration.csv")
     some = {name: unseen[f"candidates_{name}"] for name in ("response", "response_r2d2", "gain")}
-    drawn = plots.calibration_figure(some, title=LEFT_OUT)
-    store.save_figure(drawn, folder / "calibration.png")
-    store.write_manifest(fits, folder / "manifest.json")
-    print_table(shown.frame, CAPTION, notes)
-    print_table(scores, LEFT_OUT)
+    drawn = mb.plots.calibration_figure(some, title=LEFT_OUT)
+    mb.io.save_figure(drawn, folder / "calibration.png")
+    mb.io.write_manifest(fits, folder / "manifest.json")
+    mb.io.print_table(shown.frame, CAPTION, notes)
+    mb.io.print_table(scores, LEFT_OUT)
     print(f"\nWritten: {folder}")
 
 

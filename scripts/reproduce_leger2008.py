@@ -6,10 +6,6 @@ from running.command_line import OTHER_DRAWS, Timing, parser_of
 import numpy as np
 
 import mmn_bayes as mb
-from mmn_bayes import plots
-from mmn_bayes.outcomes.response import table as tables
-from mmn_bayes.report import store
-from mmn_bayes.report.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
@@ -19,38 +15,38 @@ def main(folder: Path, timing: Timing) -> None:
     fit = mb.fit  # imported when it is first asked for
     timing.done("start-up and imports")
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
-    published = mb.read_published(ROOT / "data" / "leger2008")["counts"]
-    specs = [mb.read_spec(ROOT / "models" / f"{name}.toml") for name in ("strength", "response")]
+    published = mb.evidence.read_published(ROOT / "data" / "leger2008")["counts"]
+    specs = [mb.read_model(ROOT / "models" / f"{name}.toml") for name in ("strength", "response")]
     timing.done("reading")
-    fits = [fit(spec, cohort, seed=SEED) for spec in specs]
+    fits = [fit(cohort, spec, seed=SEED) for spec in specs]
     timing.done("design, and all else of the fits", fits)
-    draws = tables.response_draws(fits)
+    draws = mb.response.response_draws(fits)
     timing.done("derived draws")
-    store.remove_manifest(folder / "manifest.json")
+    mb.io.remove_manifest(folder / "manifest.json")
     for spec, one in zip(specs, fits, strict=True):
         derived = {f"response, {who}": d for (name, who), d in draws.items() if name == spec.name}
         mb.require_converged(checks := mb.diagnose(one, derived))
-        store.write_table(checks, folder / f"diagnostics_{spec.name}.csv")
+        mb.io.write_table(checks, folder / f"diagnostics_{spec.name}.csv")
     timing.done("gate")
-    table = tables.response_table(fits, published=published, draws=draws)
-    caption, notes = f"Response at 6 months. {cohort.title}", tables.table_notes(fits, table)
-    whole = Table(table, caption, notes=notes)
-    store.write_report(whole, folder / "response_table")
-    tables.print_table(whole)
+    table = mb.response_table(fits, published=published, draws=draws)
+    caption, notes = f"Response at 6 months. {cohort.title}", mb.tables.table_notes(fits, table)
+    whole = mb.tables.Table(table, caption, notes=notes)
+    mb.io.write_report(whole, folder / "response_table")
+    mb.io.print_table(whole)
     timing.done("response table")
     printed = published.set_index("quantity")["printed_percent"]
     placebo = float(printed["historical_placebo_rate"]) / 100.0
-    drawn = plots.response_figure(draws, table, placebo=placebo, title=cohort.title)
-    store.save_figure(drawn, folder / "response.png")
-    shares = mb.grade_shares(fits[0], np.arange(0.0, 449.0, 14.0))
-    seen = mb.observed_shares(fits[0], (0, 15, 60, 120, 270, 500))
-    drawn = plots.shares_figure(shares, seen, title=cohort.title)
-    store.save_figure(drawn, folder / "grade_shares.png")
+    drawn = mb.plots.response_figure(draws, table, placebo=placebo, title=cohort.title)
+    mb.io.save_figure(drawn, folder / "response.png")
+    shares = mb.grade.grade_distribution(fits[0], days=np.arange(0.0, 449.0, 14.0))
+    seen = mb.observed.observed_grade_distribution(fits[0], (0, 15, 60, 120, 270, 500))
+    drawn = mb.plots.shares_figure(shares, seen, title=cohort.title)
+    mb.io.save_figure(drawn, folder / "grade_shares.png")
     timing.done("figures")
     for spec, one in zip(specs, fits, strict=True):
-        store.write_text(mb.spec_to_toml(spec), folder / f"spec_{spec.name}.toml")
+        mb.io.write_text(mb.io.model_to_toml(spec), folder / f"spec_{spec.name}.toml")
         mb.save(one, folder / f"{spec.name}.nc")
-    store.write_manifest(fits, folder / "manifest.json")
+    mb.io.write_manifest(fits, folder / "manifest.json")
     timing.done("writing the fits")
 
 

@@ -11,10 +11,6 @@ from running.stored import stored_fits
 import numpy as np
 
 import mmn_bayes as mb
-from mmn_bayes import plots
-from mmn_bayes.outcomes.response import table as tables
-from mmn_bayes.report import store
-from mmn_bayes.report.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACEBO = 0.2
@@ -30,28 +26,28 @@ def main(folder: Path) -> None:
     strength, response = stored_fits(folder, "strength", "response")
     written = {
         "comparison": mb.comparison_table([strength, response], rate=PLACEBO),
-        "missing": mb.missing_table(strength, rate=PLACEBO),
-        "tipping": mb.tipping_table(strength, rate=PLACEBO),
-        "definitions": mb.definition_table(strength),
+        "missing": mb.tables.missing_table(strength, rate=PLACEBO),
+        "tipping": mb.tables.tipping_table(strength, rate=PLACEBO),
+        "definitions": mb.tables.definition_table(strength),
     }
-    notes = tables.question_notes(strength)
+    notes = mb.tables.question_notes(strength)
     for name, table in written.items():
-        store.write_report(Table(table, CAPTIONS[name], notes=notes), folder / name)
-        tables.print_table(table, CAPTIONS[name])
+        mb.io.write_report(mb.tables.Table(table, CAPTIONS[name], notes=notes), folder / name)
+        mb.io.print_table(table, CAPTIONS[name])
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
-    spec = mb.read_spec(ROOT / "models" / "strength.toml")
-    year = next(d.rule for d in mb.definition_grid(spec) if d.rule.follow_up_day > 300)
-    kept = mb.observed_agreement(cohort, spec, replace(spec, response=year))
-    store.write_table(kept, folder / "agreement_one_year.csv")
-    store.write_table(mb.observed_change(cohort, spec), folder / "change.csv")
-    shifted = mb.delta_response(strength, np.linspace(-0.6, 0.6, 25), by="naive")
+    spec = mb.read_model(ROOT / "models" / "strength.toml")
+    year = next(d.rule for d in mb.response.definition_grid(spec) if d.rule.follow_up_day > 300)
+    kept = mb.observed.observed_agreement(cohort, spec, replace(spec, response=year))
+    mb.io.write_table(kept, folder / "agreement_one_year.csv")
+    mb.io.write_table(mb.observed.observed_change(cohort, spec), folder / "change.csv")
+    shifted = mb.response.delta_adjusted_response(strength, np.linspace(-0.6, 0.6, 25), by="naive")
     rows = mb.summarise(shifted, level=0.95, interval="eti")
-    store.write_table(rows, folder / "delta.csv")
+    mb.io.write_table(rows, folder / "delta.csv")
     title = "Response if those who were not seen at 6 months did worse, or better"
-    drawn = plots.delta_figure(shifted, written["missing"], rate=PLACEBO, title=title)
-    store.save_figure(drawn, folder / "delta.png")
-    drawn = plots.definitions_figure(written["definitions"], title=CAPTIONS["definitions"])
-    store.save_figure(drawn, folder / "definitions.png")
+    drawn = mb.plots.delta_figure(shifted, written["missing"], rate=PLACEBO, title=title)
+    mb.io.save_figure(drawn, folder / "delta.png")
+    drawn = mb.plots.definitions_figure(written["definitions"], title=CAPTIONS["definitions"])
+    mb.io.save_figure(drawn, folder / "definitions.png")
     print(f"\nWritten: {folder}")
 
 

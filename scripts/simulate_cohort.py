@@ -6,12 +6,7 @@ Usage: python scripts/simulate_cohort.py [folder]      (default: data/leger2008_
 from pathlib import Path
 from running.command_line import folder_of
 
-from mmn_bayes.data.published import read_published
-from mmn_bayes.data.writing import write_cohort
-from mmn_bayes.model_file.reading import read_spec
-from mmn_bayes.report.store import write_text
-from mmn_bayes.simulation.recipe import truth_to_toml
-from mmn_bayes.simulation.reproduction import reproduce_cohort
+import mmn_bayes as mb
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED = ROOT / "data" / "leger2008"
@@ -22,16 +17,16 @@ TITLE = "Synthetic cohort with the published margins of Léger et al. 2008"
 
 
 def main(folder: Path = FOLDER) -> Path:
-    published = read_published(PUBLISHED)
-    cohort = reproduce_cohort(
+    published = mb.evidence.read_published(PUBLISHED)
+    cohort = mb.simulation.reproduce_cohort(
         published["counts"],
         published["measurements"],
-        rule_holder=read_spec(MODEL),
+        rule_holder=mb.read_model(MODEL),
         seed=SEED,
         title=TITLE,
     )
-    write_cohort(cohort, folder)
-    write_text(truth_to_toml(cohort.truth), folder / "truth.toml")
+    mb.write_cohort(cohort, folder)
+    mb.io.write_text(mb.simulation.truth_to_toml(cohort.truth), folder / "truth.toml")
     return folder
 
 

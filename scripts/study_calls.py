@@ -10,8 +10,6 @@ from pathlib import Path
 from running.command_line import folder_of
 
 import mmn_bayes as mb
-from mmn_bayes.report.formatting import print_table
-from mmn_bayes.studies.verdicts import study_calls
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
@@ -19,9 +17,9 @@ MODELS = ("candidates_response", "candidates_response_horseshoe", "candidates_re
 
 
 def main(folder: Path) -> None:
-    specs = [mb.read_spec(ROOT / "models" / f"{name}.toml") for name in MODELS]
-    table = study_calls(specs, folder, n_cohorts=40, seed=SEED)
-    print_table(table, "Candidates with known effects: coverage, and what is called")
+    specs = [mb.read_model(ROOT / "models" / f"{name}.toml") for name in MODELS]
+    table = mb.studies.study_calls(specs, folder, n_cohorts=40, seed=SEED)
+    mb.io.print_table(table, "Candidates with known effects: coverage, and what is called")
     print(f"Written: {folder}")
 
 

@@ -9,17 +9,16 @@ from pathlib import Path
 from running.command_line import parser_of
 
 import mmn_bayes as mb
-from mmn_bayes.studies.recovery import run_study
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def main(folder: Path, cohorts: int) -> None:
-    spec = mb.read_spec(ROOT / "models" / "histories.toml")
-    table = run_study(
+    spec = mb.read_model(ROOT / "models" / "histories.toml")
+    table = mb.studies.run_study(
         *(spec, range(1, cohorts + 1), folder),
         settings={"draws": 2000},
-        recipe=mb.HistoryRecipe(),
+        recipe=mb.simulation.StatePathsRecipe(),
     )
     columns = ["parameter", "member", "truth", "mean_error", "n", "covered", "p_value", "p_holm"]
     print(table[columns].to_string(index=False, float_format="{:.3g}".format))

@@ -10,9 +10,6 @@ from pathlib import Path
 from running.command_line import folder_of
 
 import mmn_bayes as mb
-from mmn_bayes.report import store
-from mmn_bayes.report.formatting import print_table
-from mmn_bayes.studies.known_truth import truth_intervals
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
@@ -21,33 +18,33 @@ OUTCOMES = ("grade", "blocks", "class")
 
 def main(folder: Path) -> None:
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
-    spec = mb.read_spec(ROOT / "models" / "joint.toml")
-    specs = [mb.part_of(spec, outcome, f"joint_{outcome}") for outcome in OUTCOMES]
-    specs += [mb.without_sharing(spec, "joint_apart"), spec]
+    spec = mb.read_model(ROOT / "models" / "joint.toml")
+    specs = [mb.joint.submodel(spec, outcome, f"joint_{outcome}") for outcome in OUTCOMES]
+    specs += [mb.joint.without_shared_effects(spec, "joint_apart"), spec]
     fits = []
-    store.remove_manifest(folder / "manifest.json")
+    mb.io.remove_manifest(folder / "manifest.json")
     for number, one in enumerate(specs):
-        fits.append(mb.fit(one, cohort, seed=SEED + number))
+        fits.append(mb.fit(cohort, one, seed=SEED + number))
         checks = mb.diagnose(fits[-1])
         mb.require_converged(checks)
-        store.write_table(checks, folder / f"diagnostics_{one.name}.csv")
+        mb.io.write_table(checks, folder / f"diagnostics_{one.name}.csv")
     *parts, apart, joint = fits
     tables = {
-        "margins": mb.margins_table(parts, apart, joint),
-        "sharing": mb.sharing_table({"nothing shared": apart, "sharing": joint}),
-        "relation": mb.relation_table(joint),
+        "margins": mb.tables.margins_table(parts, apart, joint),
+        "sharing": mb.tables.shared_effects_table({"nothing shared": apart, "sharing": joint}),
+        "relation": mb.tables.relation_table(joint),
     }
     # Does sharing find what is there? Of simulated patients it is known.
-    larger = mb.simulate_joint(120, seed=SEED)
-    known = mb.fit(spec, larger, seed=SEED)
+    larger = mb.simulation.simulate_joint(120, seed=SEED)
+    known = mb.fit(larger, spec, seed=SEED)
     mb.require_converged(checks := mb.diagnose(known))
-    store.write_table(checks, folder / "diagnostics_simulated.csv")
-    tables["simulated_relation"] = mb.relation_table(known)
-    tables["simulated_truth"] = truth_intervals(known, larger.truth, level=0.95)
+    mb.io.write_table(checks, folder / "diagnostics_simulated.csv")
+    tables["simulated_relation"] = mb.tables.relation_table(known)
+    tables["simulated_truth"] = mb.studies.truth_intervals(known, larger.truth, level=0.95)
     for name, table in tables.items():
-        store.write_table(table, folder / f"{name}.csv")
-        print_table(table, f"The joint model, {name}")
-    store.write_manifest(fits, folder / "manifest.json")
+        mb.io.write_table(table, folder / f"{name}.csv")
+        mb.io.print_table(table, f"The joint model, {name}")
+    mb.io.write_manifest(fits, folder / "manifest.json")
     print(f"Written: {folder}")
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from running.command_line import folder_of
 
 import mmn_bayes as mb
-from mmn_bayes.report import store
-from mmn_bayes.report.formatting import print_table
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
@@ -18,13 +16,13 @@ SEED = 20081
 
 def main(folder: Path) -> None:
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
-    fit = mb.fit(mb.read_spec(ROOT / "models" / "strength.toml"), cohort, seed=SEED)
-    exact = mb.leave_patients_out(fit, cohort, folder / "tasks", seed=SEED)
-    table = mb.importance_against_exact(mb.left_out_by_importance(fit), exact)
-    store.remove_manifest(folder / "manifest.json")
-    store.write_table(table, folder / "left_out.csv")
-    store.write_manifest(fit, folder / "manifest.json")
-    print_table(table, "Patients left out, by importance and for good")
+    fit = mb.fit(cohort, mb.read_model(ROOT / "models" / "strength.toml"), seed=SEED)
+    exact = mb.loo.leave_patients_out(fit, cohort, folder / "tasks", seed=SEED)
+    table = mb.loo.importance_against_exact(mb.loo.psis_loo_patients(fit), exact)
+    mb.io.remove_manifest(folder / "manifest.json")
+    mb.io.write_table(table, folder / "left_out.csv")
+    mb.io.write_manifest(fit, folder / "manifest.json")
+    mb.io.print_table(table, "Patients left out, by importance and for good")
     print(f"Written: {folder}")
 
 

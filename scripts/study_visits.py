@@ -9,15 +9,15 @@ from pathlib import Path
 from running.command_line import folder_of
 
 import mmn_bayes as mb
-from mmn_bayes.report.formatting import print_table
-from mmn_bayes.studies.visit_study import notes, run_visits_study
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def main(folder: Path) -> None:
-    table = run_visits_study(mb.read_spec(ROOT / "models" / "strength.toml"), folder)
-    print_table(table, "What is learned of the half-life of wearing-off", notes(table))
+    table = mb.studies.run_visits_study(mb.read_model(ROOT / "models" / "strength.toml"), folder)
+    mb.io.print_table(
+        table, "What is learned of the half-life of wearing-off", mb.studies.visits_notes(table)
+    )
     print(f"Written: {folder}")
 
 

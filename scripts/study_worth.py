@@ -12,9 +12,6 @@ from pathlib import Path
 from running.command_line import folder_of
 
 import mmn_bayes as mb
-from mmn_bayes.report import store
-from mmn_bayes.report.formatting import print_table
-from mmn_bayes.studies.verdicts import cohort_of, ten_candidates
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20081
@@ -25,28 +22,36 @@ TITLE = "Log score of patients left out: each candidate added and taken away"
 def main(folder: Path) -> None:
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
     for name, exact in (("response", True), ("response", False), ("gain", False)):
-        spec = mb.read_spec(ROOT / "models" / f"candidates_{name}.toml")
+        spec = mb.read_model(ROOT / "models" / f"candidates_{name}.toml")
         tasks, started = folder / "tasks", time.perf_counter()
-        table = mb.predictor_worth(spec, cohort, tasks, seed=SEED, exact=exact, lengths=LENGTHS)
+        table = mb.loo.added_predictive_value(
+            cohort, spec, tasks, seed=SEED, exact=exact, lengths=LENGTHS
+        )
         seconds = round(time.perf_counter() - started)
         label = f"{name}_{'exact' if exact else 'importance'}"
-        store.write_table(table.assign(model=spec.name, exact=exact), folder / f"{label}.csv")
-        print_table(table, f"{TITLE}, {label}, {seconds} s")
-    spec = mb.read_spec(ROOT / "models" / "candidates_response.toml")
+        mb.io.write_table(table.assign(model=spec.name, exact=exact), folder / f"{label}.csv")
+        mb.io.print_table(table, f"{TITLE}, {label}, {seconds} s")
+    spec = mb.read_model(ROOT / "models" / "candidates_response.toml")
     # How long it takes: ten candidates of 40 simulated patients, each left out of 22 models.
-    ten, simulated = ten_candidates(spec), cohort_of("one strong", 0)
+    ten, simulated = mb.studies.ten_candidates(spec), mb.studies.cohort_of("one strong", 0)
     started, tasks = time.perf_counter(), folder / "tasks"
-    table = mb.predictor_worth(ten, simulated, tasks, seed=SEED, exact=True, lengths=LENGTHS)
+    table = mb.loo.added_predictive_value(
+        simulated, ten, tasks, seed=SEED, exact=True, lengths=LENGTHS
+    )
     seconds = round(time.perf_counter() - started)
-    store.write_table(table.assign(seconds=seconds), folder / "ten_candidates.csv")
-    print_table(table, f"Ten candidates of simulated patients, {seconds} s")
-    blanked = mb.with_blanks(cohort, ("age_onset_years", "anti_gm1"), share=0.15, seed=SEED)
-    lost = mb.missing_covariates(blanked, spec)
-    store.write_table(lost, folder / "blanked.csv")
-    print_table(lost, "Blanked, to be filled in again")
-    imputed = mb.imputed_predictors(spec, blanked, folder / "tasks", seed=SEED)
-    store.write_table(imputed, folder / "imputed.csv")
-    print_table(mb.shown_predictors(imputed), "Candidates, blanks filled in 20 times")
+    mb.io.write_table(table.assign(seconds=seconds), folder / "ten_candidates.csv")
+    mb.io.print_table(table, f"Ten candidates of simulated patients, {seconds} s")
+    blanked = mb.simulation.with_blanks(
+        cohort, ("age_onset_years", "anti_gm1"), share=0.15, seed=SEED
+    )
+    lost = mb.predictors.missing_covariates(blanked, spec)
+    mb.io.write_table(lost, folder / "blanked.csv")
+    mb.io.print_table(lost, "Blanked, to be filled in again")
+    imputed = mb.predictors.imputed_predictors(blanked, spec, folder / "tasks", seed=SEED)
+    mb.io.write_table(imputed, folder / "imputed.csv")
+    mb.io.print_table(
+        mb.predictors.printed_predictors(imputed), "Candidates, blanks filled in 20 times"
+    )
     print(f"Written: {folder}")
 
 

@@ -50,10 +50,10 @@ def few() -> "Cohort":
 def strength_of_few(models: Path, few: "Cohort") -> "DataTree":
     """The strength model fitted to them, once a process: for what holds of any draws."""
     from mmn_bayes.engine.sampling import fit
-    from mmn_bayes.model_file.reading import read_spec
+    from mmn_bayes.model_file.reading import read_model
 
     lengths = {"chains": 2, "draws": 150, "tune": 200}
-    return fit(read_spec(models / "strength.toml"), few, seed=5, **lengths, progress="off")
+    return fit(few, read_model(models / "strength.toml"), seed=5, **lengths, progress="off")
 
 
 # --- draws ---------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from public_verbs import FOR_EXPERTS, public_names
 from stored import Beside
 
 import mmn_bayes as mb
@@ -34,8 +35,15 @@ POINTS = 5
 LENGTHS = {"chains": 2, "draws": 30, "tune": 40, "cores": 1, "progress": "off"}
 # Verbs that fit, read or write: what they do is recorded by the others.
 LEFT_OUT = {
-    *("fit", "imputed_predictors", "leave_patients_out", "load", "predictor_worth", "run_tasks"),
-    *("read_cohort", "read_evidence", "read_published", "read_spec", "read_trial", "save"),
+    *(
+        "fit",
+        "imputed_predictors",
+        "leave_patients_out",
+        "load",
+        "added_predictive_value",
+        "run_tasks",
+    ),
+    *("read_cohort", "read_evidence", "read_published", "read_model", "read_trial", "save"),
     *("write_cohort",),
 }
 # What verbs are given by the name of a parameter, besides what is of the model.
@@ -54,7 +62,7 @@ def numbers_of(stem: str, beside: Beside) -> Iterator[tuple[str, Any]]:
     """Name and value of all that is recorded of one model file."""
     spec = beside.spec(stem)
     data, historical = beside.data(spec, ""), beside.historical(spec)
-    design = make_design(spec, data, historical)
+    design = make_design(data, spec, historical)
     yield from named("design", design)
     program = compiled(build(spec, design))
     rng = np.random.default_rng(zlib.crc32(stem.encode()))
@@ -63,12 +71,11 @@ def numbers_of(stem: str, beside: Beside) -> Iterator[tuple[str, Any]]:
         yield f"density/{number}", np.array(density)
         yield f"gradient/{number}", gradient
     yield from named("prior", draw_prior(spec, design, draws=20, seed=1))
-    fit = mb.fit(spec, data, historical=historical, seed=1, **LENGTHS)
+    fit = mb.fit(data, spec, historical=historical, seed=1, **LENGTHS)
     for group in fit.children:
         yield from named(f"fit/{group}", fit[group].to_dataset())
     of_model = {"fit": fit, "fits": [fit], "spec": spec, "cohort": data, **GIVEN}
-    for verb in mb.__all__:
-        public = getattr(mb, verb)
+    for verb, public in sorted(public_names(FOR_EXPERTS).items()):
         if verb in LEFT_OUT or not inspect.isfunction(public):
             continue
         parameters = inspect.signature(public).parameters.values()

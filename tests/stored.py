@@ -16,10 +16,10 @@ from mmn_bayes.data.reading import read_cohort
 from mmn_bayes.data.restricting import first_months
 from mmn_bayes.engine.design import fingerprint, make_design
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.model_file.reading import read_spec
-from mmn_bayes.outcomes.joint import part_of, without_sharing
+from mmn_bayes.model_file.reading import read_model
+from mmn_bayes.outcomes.joint import submodel, without_shared_effects
 from mmn_bayes.predictors.observed_imputation import complete_cases
-from mmn_bayes.simulation.status_paths import with_histories
+from mmn_bayes.simulation.status_paths import with_state_paths
 
 ROOT = Path(__file__).resolve().parents[1]
 JOINT_PARTS = {f"joint_{outcome}": outcome for outcome in ("grade", "blocks", "class")}
@@ -59,10 +59,10 @@ class Beside:
     def spec(self, name):
         folder = self.root / "models"
         if name in JOINT_PARTS:
-            return part_of(read_spec(folder / "joint.toml"), JOINT_PARTS[name], name)
+            return submodel(read_model(folder / "joint.toml"), JOINT_PARTS[name], name)
         if name == "joint_apart":
-            return without_sharing(read_spec(folder / "joint.toml"), name)
-        return read_spec(folder / f"{name}.toml")
+            return without_shared_effects(read_model(folder / "joint.toml"), name)
+        return read_model(folder / f"{name}.toml")
 
     def data(self, spec, manifest):
         """What the fit of a manifest is of: a cohort, or counts."""
@@ -71,7 +71,7 @@ class Beside:
         if spec.outcome == "events":
             return self.evidence()
         if spec.name == "histories":
-            return with_histories(self.cohort(), seed=20081)
+            return with_state_paths(self.cohort(), seed=20081)
         if manifest.endswith("first_months.json"):
             return first_months(self.cohort(), until_day=195, every_days=28)
         if spec.name in ("long_term", "long_term_candidates", "blocks", "blocks_counts"):
@@ -90,7 +90,7 @@ class Beside:
         (name,) = set(mixture["model"])
         made_by = self.fits("leger2008/manifest_history.json")[name]
         spec = self.spec(name)
-        return fingerprint(spec, make_design(spec, self.evidence()), made_by["seed"])
+        return fingerprint(spec, make_design(self.evidence(), spec), made_by["seed"])
 
     def fits(self, manifest):
         path = self.root / "results" / manifest
@@ -106,7 +106,7 @@ class Beside:
                 data = self.data(spec, manifest)
                 if (mixture := self.historical(spec)) is not None:
                     mixture = mixture.assign(fit_fingerprint=self.history_now(mixture))
-                design = make_design(spec, data, mixture)
+                design = make_design(data, spec, mixture)
             if fingerprint(spec, design, recorded["seed"]) != recorded["fingerprint"]:
                 found.append(name)
         return found

@@ -13,7 +13,7 @@ import pytest
 
 from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import make_design
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 from scripts.benchmarking import cohorts, gradient, peers, plan, running, short, tables, writing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,7 +51,7 @@ def has_one_posterior(stored: pd.DataFrame) -> None:
 
 def is_of_this_model(stored: pd.DataFrame) -> None:
     manifest = json.loads((RESULTS / "manifest.json").read_text(encoding="utf-8"))
-    now = read_spec(plan.MODEL).fingerprint
+    now = read_model(plan.MODEL).fingerprint
     assert manifest["model_fingerprint"] == now, "run `make benchmark` and commit what it writes"
     assert {"python", *writing.PACKAGES} == set(manifest["versions"])
     assert manifest["patients"] == sorted(set(stored["patients"])) == list(plan.SIZES)
@@ -196,7 +196,7 @@ def test_every_patient_has_60_grades_and_every_engine_the_same(few: Path) -> Non
     cohort = read_cohort(few / "first")
     table = pd.read_csv(few / "first.csv")
     assert (cohort.grades.groupby("patient").size() == tables.ROWS_A_PATIENT).all()
-    design = make_design(read_spec(plan.MODEL), cohort)
+    design = make_design(cohort, read_model(plan.MODEL))
     site, visit = design["site_of_row"].to_numpy(), design["visit_of_row"].to_numpy()
     patient = design["patient_of_site"].to_numpy()[site]
     exposure = design["exposure_dose_rate"].to_numpy()[visit]
@@ -218,12 +218,12 @@ def test_the_log_density_of_the_graph_by_hand_is_that_of_the_package(few: Path) 
     """The package's is that of the other with every site effect integrated out, here by a grid."""
     from mmn_bayes.data.reading import read_cohort
 
-    content = read_spec(plan.MODEL).resolved
+    content = read_model(plan.MODEL).resolved
     # The law of the levels is the same however they are sampled; the other samples them so.
     content["group"]["patient_level"]["parametrisation"] = "non_centred"
-    spec = parse_spec(content, "benchmark")
+    spec = parse_model(content, "benchmark")
     cohort, table = read_cohort(few / "first"), pd.read_csv(few / "first.csv")
-    ours, theirs = build(spec, make_design(spec, cohort)), peers.graph(table)
+    ours, theirs = build(spec, make_design(cohort, spec)), peers.graph(table)
     rng = np.random.default_rng(1)
     # Unconstrained, so that the Jacobians are compared too.
     point = {

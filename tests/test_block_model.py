@@ -22,14 +22,18 @@ from mmn_bayes.data.schema import Cohort
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.model_file.reading import parse_spec, read_spec
-from mmn_bayes.outcomes.blocks.estimands import block_kinds, block_ratios, expected_block_change
+from mmn_bayes.model_file.reading import parse_model, read_model
+from mmn_bayes.outcomes.blocks.estimands import (
+    block_effect_ratios,
+    block_kinds,
+    expected_block_change,
+)
 from mmn_bayes.outcomes.blocks.observed import MEAN_CHANGE, observed_blocks
 from mmn_bayes.outcomes.blocks.table import blocks_notes, blocks_table
 from mmn_bayes.outcomes.classes.estimands import class_odds_ratios
 from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.outcomes.response.table import question_notes
-from mmn_bayes.posterior.loo import left_out_by_importance
+from mmn_bayes.posterior.loo import psis_loo_patients
 from mmn_bayes.predictors.effects import predictor_effects
 from mmn_bayes.predictors.observed_imputation import complete_cases, impute_cohorts
 from mmn_bayes.studies.known_truth import simulated, truth_intervals
@@ -40,9 +44,9 @@ DRAWS = 4000
 
 
 def without_predictors(name="blocks"):
-    content = read_spec(ROOT / "models" / f"{name}.toml").resolved
+    content = read_model(ROOT / "models" / f"{name}.toml").resolved
     del content["predictor"]
-    return parse_spec(content, "plain")
+    return parse_model(content, "plain")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +57,7 @@ def cohort() -> Cohort:
 @pytest.fixture(scope="module")
 def full(cohort) -> Cohort:
     """Of whom early response is known."""
-    spec = read_spec(ROOT / "models" / "blocks.toml")
+    spec = read_model(ROOT / "models" / "blocks.toml")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CohortWarning)
         return complete_cases(with_early_response(cohort, spec), spec)[0]
@@ -81,7 +85,7 @@ def by_nerves(before, free, stays, appears):
 def test_kinds_and_change_are_those_of_all_fates_of_all_nerves(cohort):
     spec = without_predictors()
     tree = trees.known(spec, cohort, block_stays=0.7, block_appears=0.04)
-    design = make_design(spec, cohort)
+    design = make_design(cohort, spec)
     expected, change = np.zeros(3), 0.0
     for patient in range(40):
         before = design["blocks_before"].values[patient]
@@ -113,7 +117,7 @@ def test_counts_appear_by_a_negative_binomial(cohort):
     spec = without_predictors("blocks_counts")
     parameters = {"block_stays": 0.6, "block_appears": 0.4, "block_overdispersion": 0.8}
     tree = trees.known(spec, cohort, **parameters)
-    before = make_design(spec, cohort)["blocks_before"].values
+    before = make_design(cohort, spec)["blocks_before"].values
     new = ss.nbinom(1 / 0.8**2, 1 / (1 + 0.4 * 0.8**2))
     assert new.mean() == pytest.approx(0.4)
     kinds = np.zeros(3)
@@ -146,7 +150,7 @@ def test_what_was_not_seen_is_filled_in_and_what_was_seen_is_kept(cohort, name):
     hidden["design"] = (
         hidden["design"]
         .to_dataset()
-        .isel(patient=np.flatnonzero(make_design(spec, less)["blocks_after"].values < 0))
+        .isel(patient=np.flatnonzero(make_design(less, spec)["blocks_after"].values < 0))
     )
     filled = block_kinds(hidden, patients="population").values.ravel()
     expected = (seen.loc[list(KINDS)].to_numpy(dtype=float) + 21 * filled) / 40
@@ -170,7 +174,7 @@ def full_of(cohort):
 def test_the_truth_of_simulated_blocks_is_recovered():
     # Blocks of the recipe stay with 0.75 and appear by a Poisson with mean 0.25: no overdispersion.
     spec = without_predictors("blocks_counts")
-    sampled = fit(spec, simulated(300, 5), seed=1, progress="off", chains=2)
+    sampled = fit(simulated(300, 5), spec, seed=1, progress="off", chains=2)
     truth = {"block_stays": 0.75, "block_appears": 0.25}
     table = truth_intervals(sampled, truth, level=0.99)
     # The data are fixed, and the limits of the posterior itself 0.02 from the truth, 3 MCSE of a
@@ -186,8 +190,8 @@ def test_the_truth_of_simulated_blocks_is_recovered():
 
 @pytest.fixture(scope="module")
 def sampled(full):
-    spec = read_spec(ROOT / "models" / "blocks.toml")
-    return fit(spec, full, seed=1, progress="off", chains=2, draws=500)
+    spec = read_model(ROOT / "models" / "blocks.toml")
+    return fit(full, spec, seed=1, progress="off", chains=2, draws=500)
 
 
 @pytest.mark.slow
@@ -231,7 +235,7 @@ def test_one_table_has_the_published_counts_and_the_model(cohort, sampled):
 
 @pytest.mark.draws
 def test_ratios_are_exponentials_of_the_effects(sampled):
-    ratios = block_ratios(sampled)
+    ratios = block_effect_ratios(sampled)
     assert ratios.dims == ("chain", "draw", "predictor", "fate")
     effect = sampled["posterior"]["naive"].sel(fate="stays")
     own = ratios.sel(predictor="naive", fate="stays")
@@ -245,10 +249,10 @@ def test_what_is_of_responses_says_so_of_blocks(sampled, cohort):
     with pytest.raises(ValueError, match="use `block_kinds`"):
         response_probability(sampled, patients="cohort")
     with pytest.raises(ValueError, match="is not computed for blocks"):
-        left_out_by_importance(sampled)
-    with pytest.raises(ValueError, match="see `block_ratios`"):
+        psis_loo_patients(sampled)
+    with pytest.raises(ValueError, match="see `block_effect_ratios`"):
         predictor_effects(sampled)
-    spec = read_spec(ROOT / "models" / "blocks.toml")
+    spec = read_model(ROOT / "models" / "blocks.toml")
     with pytest.raises(ValueError, match="no long-term classes, blocks or states"):
         impute_cohorts(cohort, spec, n_sets=2, seed=1)
     notes = " ".join(question_notes(sampled))
@@ -262,16 +266,16 @@ def test_what_is_of_responses_says_so_of_blocks(sampled, cohort):
 def test_odd_cohorts_are_fitted_or_refused_with_the_cure(cohort):
     spec = without_predictors()
     with pytest.raises(DataError, match="blocks: no such table"):
-        make_design(spec, replace(cohort, blocks=None))
+        make_design(replace(cohort, blocks=None), spec)
     before = cohort.blocks[cohort.blocks["day"] == 0].reset_index(drop=True)
     with pytest.raises(DataError, match="nobody has a count both in the baseline window"):
-        make_design(spec, replace(cohort, blocks=before))
+        make_design(replace(cohort, blocks=before), spec)
     blocks = cohort.blocks.copy()
     untested = (blocks["patient"] == "P03") & (blocks["day"] == 182)
     blocks["n_nerves"] = blocks["n_nerves"].mask(untested, pd.NA)
     unknown = replace(cohort, blocks=blocks)
     with pytest.raises(DataError, match=r"blank for 1 patients.*row position 2 .*negative_b"):
-        make_design(spec, unknown)
+        make_design(unknown, spec)
     blocks = cohort.blocks.copy()
     here = (blocks["patient"] == "P03") & (blocks["day"] == 182)
     blocks["n_nerves"] = blocks["n_nerves"].mask(here, 0)
@@ -279,8 +283,8 @@ def test_odd_cohorts_are_fitted_or_refused_with_the_cure(cohort):
     with pytest.raises(
         DataError, match=r"'n_nerves' is 0 at follow-up for 1 patients.*row position 2 "
     ):
-        make_design(spec, replace(cohort, blocks=blocks))
-    counted = make_design(without_predictors("blocks_counts"), unknown)
+        make_design(replace(cohort, blocks=blocks), spec)
+    counted = make_design(unknown, without_predictors("blocks_counts"))
     assert (counted["blocks_after"] >= 0).sum() == 38
     nobody = trees.known(spec, cohort, block_stays=0.7, block_appears=0.04)
     nobody["design"] = nobody["design"].to_dataset().assign(naive=("patient", np.full(40, False)))

@@ -11,11 +11,11 @@ from scipy.stats import beta, binomtest, norm, spearmanr, t
 from mmn_bayes.data.margins import cohort_margins
 from mmn_bayes.data.reading import make_cohort, read_cohort
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.model_file.reading import read_model
 from mmn_bayes.outcomes.blocks.observed import block_changes, blocks_and_strength, observed_blocks
 
 ROOT = Path(__file__).resolve().parents[1]
-SPEC = read_spec(ROOT / "models" / "strength.toml")
+SPEC = read_model(ROOT / "models" / "strength.toml")
 
 # Two patients of the published cohort are not evaluable; the tables count them.
 counts_the_missing = pytest.mark.filterwarnings(

@@ -10,7 +10,7 @@ from trees import first_draws
 
 from mmn_bayes.data.reading import make_cohort
 from mmn_bayes.engine.sampling import fit
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.outcomes.observed_rates import INTERVALS, exact_test
 from mmn_bayes.outcomes.response.comparison_table import NEEDED, STANDARDISED, comparison_table
 from mmn_bayes.outcomes.response.estimands import response_probability
@@ -29,10 +29,10 @@ def cohort():
 @pytest.fixture(scope="module")
 def responses(models, cohort):
     """A model of responses with a covariate beside naive status, which goes along with it."""
-    content = read_spec(models / "response.toml").resolved
+    content = read_model(models / "response.toml").resolved
     naive = content["predictor"]["naive"]
     content["predictor"]["male"] = {**naive, "column": "male"}
-    return fit(parse_spec(content, "response"), cohort, **SHORT)
+    return fit(cohort, parse_model(content, "response"), **SHORT)
 
 
 @pytest.fixture(scope="module")
@@ -166,10 +166,10 @@ def test_every_posterior_rate_says_why_it_differs(table, responses, cohort):
 @pytest.mark.draws
 @pytest.mark.slow
 def test_one_group_or_nobody_evaluable_is_refused(models, cohort):
-    spec = read_spec(models / "response.toml")
+    spec = read_model(models / "response.toml")
     content = spec.resolved
     del content["predictor"]
-    plain = parse_spec(content, "response")
+    plain = parse_model(content, "response")
     naive = cohort.patients["naive"].to_numpy(dtype=bool)
     who = cohort.patients["patient"][naive]
     tables = {
@@ -177,7 +177,7 @@ def test_one_group_or_nobody_evaluable_is_refused(models, cohort):
         for name in ("patients", "grades", "infusions")
     }
     tables["patients"] = tables["patients"][["patient", "naive"]]
-    alone = fit(plain, make_cohort(**tables, synthetic=True), **SHORT)
+    alone = fit(make_cohort(**tables, synthetic=True), plain, **SHORT)
     with pytest.raises(ValueError, match="All patients are 'naive' by 'naive'; two groups"):
         comparison_table(alone, rate=0.2)
     gone = cohort.grades["patient"].isin(cohort.patients["patient"][~naive])
@@ -189,6 +189,6 @@ def test_one_group_or_nobody_evaluable_is_refused(models, cohort):
         synthetic=True,
     )
     with pytest.raises(ValueError, match="Nobody of the group 'previously treated' is evaluable"):
-        comparison_table(fit(plain, few, **SHORT), rate=0.2)
+        comparison_table(fit(few, plain, **SHORT), rate=0.2)
     with pytest.raises(ValueError, match="needs at least one fit"):
         comparison_table([], rate=0.2)

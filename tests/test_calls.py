@@ -13,7 +13,7 @@ from measures import HERE
 
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.sampling import fit
-from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.model_file.reading import read_model
 from mmn_bayes.predictors.verdicts_table import judged_effects
 from mmn_bayes.studies.runner import Task, task_seed
 from mmn_bayes.studies.verdicts import (
@@ -37,7 +37,7 @@ def workers_find_the_measures(monkeypatch):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_ten_candidates_have_the_priors_of_the_file(models, name):
-    file = read_spec(models / f"{name}.toml")
+    file = read_model(models / f"{name}.toml")
     spec = ten_candidates(file)
     assert tuple(p.name for p in spec.candidates) == COLUMNS
     assert [p.name for p in spec.predictors if p.margin is None] == ["naive"]
@@ -62,9 +62,9 @@ def test_scenarios_are_what_they_are_called():
 @pytest.mark.slow
 @pytest.mark.draws
 def test_effects_are_judged_beside_their_truth(models):
-    spec = ten_candidates(read_spec(models / "candidates_response.toml"))
+    spec = ten_candidates(read_model(models / "candidates_response.toml"))
     truth = dict(zip(COLUMNS, SCENARIOS["one strong"].effects, strict=True))
-    tree = fit(spec, cohort_of("one strong", 0), seed=1, progress="off", draws=300, chains=2)
+    tree = fit(cohort_of("one strong", 0), spec, seed=1, progress="off", draws=300, chains=2)
     table = judged_effects(tree, truth=truth, level=0.9).set_index("predictor")
     drawn = tree["posterior"]["x01"].to_numpy()
     row = table.loc["x01"]
@@ -100,7 +100,7 @@ def test_calls_are_counted_by_hand():
 @pytest.mark.draws
 def test_a_study_counts_models_and_tests(models, tmp_path, monkeypatch):
     monkeypatch.setattr("mmn_bayes.studies.verdicts.SCENARIOS", {"none": SCENARIOS["none"]})
-    specs = [read_spec(models / f"{MODELS[0]}.toml")]
+    specs = [read_model(models / f"{MODELS[0]}.toml")]
     lengths = {"chains": 2, "draws": 100, "tune": 100}
     table = study_calls(
         specs, tmp_path, n_cohorts=2, seed=1, lengths=lengths, workers=1, progress=False
@@ -125,7 +125,7 @@ class TestTheStoredStudy:
         pd.testing.assert_frame_equal(counted_calls(effects), table, check_dtype=False)
         recorded = json.loads((STORED / "manifest.json").read_text(encoding="utf-8"))
         for name in MODELS:
-            spec = ten_candidates(read_spec(models / f"{name}.toml"))
+            spec = ten_candidates(read_model(models / f"{name}.toml"))
             task = f"one strong | {name} | 0"
             truth = dict(zip(COLUMNS, SCENARIOS["one strong"].effects, strict=True))
             own = Task(
@@ -134,7 +134,7 @@ class TestTheStoredStudy:
                 extra={"truth": truth},
             )
             assert recorded["fingerprints"][task] == own.fingerprint, self.STALE
-            assert make_design(spec, cohort_of("one strong", 0)).sizes["patient"] == 40
+            assert make_design(cohort_of("one strong", 0), spec).sizes["patient"] == 40
 
     def test_intervals_cover_and_nothing_is_called_relevant_that_is_not(self):
         table = pd.read_csv(STORED / "calls.csv").set_index(["scenario", "model", "truth"])

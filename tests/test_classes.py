@@ -20,19 +20,19 @@ from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.outcomes.classes.design import last_status
 from mmn_bayes.outcomes.classes.estimands import (
     class_odds_ratios,
     class_probability,
     simultaneous_intervals,
 )
-from mmn_bayes.outcomes.classes.table import long_term_notes, long_term_table
+from mmn_bayes.outcomes.classes.table import classes_notes, classes_table
 from mmn_bayes.outcomes.response.estimands import replicated_response, response_probability
 from mmn_bayes.outcomes.response.loo import left_out_response
 from mmn_bayes.outcomes.response.table import question_notes
-from mmn_bayes.posterior.loo import compare_models, left_out_by_importance
-from mmn_bayes.posterior.prior_predictive import implied_by_prior, prior_of
+from mmn_bayes.posterior.loo import compare_elpd, psis_loo_patients
+from mmn_bayes.posterior.prior_predictive import prior_predictive, sample_prior
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.predictors.effects import predictor_effects
 from mmn_bayes.predictors.observed_imputation import complete_cases, impute_cohorts
@@ -60,14 +60,14 @@ def cohort():
 
 @pytest.fixture(scope="module")
 def rates(models, cohort):
-    return fit(read_spec(models / "long_term_rates.toml"), cohort, **SHORT | {"chains": 4})
+    return fit(cohort, read_model(models / "long_term_rates.toml"), **SHORT | {"chains": 4})
 
 
 @pytest.mark.parametrize("name", ["long_term", "long_term_rates", "long_term_candidates"])
 def test_the_density_is_that_of_the_page(models, name):
-    spec = read_spec(models / f"{name}.toml")
-    cohort = early(simulated(12, seed=3), read_spec(models / "long_term.toml"))
-    model = build(spec, make_design(spec, cohort))
+    spec = read_model(models / f"{name}.toml")
+    cohort = early(simulated(12, seed=3), read_model(models / "long_term.toml"))
+    model = build(spec, make_design(cohort, spec))
     rng = np.random.default_rng(2)
     point = {"reference_probability": rng.dirichlet([3.0, 3.0, 3.0])}
     point |= {p.name: rng.normal(size=2) for p in spec.predictors}
@@ -114,13 +114,13 @@ def test_without_predictors_rates_are_a_dirichlet(rates, cohort):
 
 
 def test_with_flat_priors_the_mode_is_the_frequentist_estimate(models):
-    content = read_spec(models / "long_term.toml").resolved
+    content = read_model(models / "long_term.toml").resolved
     content["classes"]["prior"]["concentration"] = [1, 1, 1]
     for table in content["predictor"].values():
         table["prior"]["sd"] = 1e4
-    spec = parse_spec(content, "flat")
+    spec = parse_model(content, "flat")
     # So many that no class is separated.
-    design = make_design(spec, early(simulated(150, seed=4), spec))
+    design = make_design(early(simulated(150, seed=4), spec), spec)
     model = build(spec, design)
     # In log odds: the density of the simplex itself, without that of its transform, is flat.
     logp = model.compile_logp(jacobian=False, mode=INTERPRETED)
@@ -153,8 +153,8 @@ def test_with_flat_priors_the_mode_is_the_frequentist_estimate(models):
 @pytest.mark.slow
 @pytest.mark.draws
 def test_predictors_move_odds_against_the_first_level(models, cohort):
-    spec = read_spec(models / "long_term.toml")
-    tree = fit(spec, early(cohort, spec), **SHORT)
+    spec = read_model(models / "long_term.toml")
+    tree = fit(early(cohort, spec), spec, **SHORT)
     odds = class_odds_ratios(tree)
     assert odds.dims == ("chain", "draw", "predictor", "contrast")
     assert odds["contrast"].to_numpy().tolist() == ["remission", "other"]
@@ -171,7 +171,7 @@ def test_predictors_move_odds_against_the_first_level(models, cohort):
 @pytest.mark.draws
 def test_simultaneous_intervals_hold_together(rates):
     drawn = class_probability(rates, patients="population")
-    table = simultaneous_intervals(drawn, "class", 0.9)
+    table = simultaneous_intervals(drawn, "class", level=0.9)
     single = summarise(drawn, level=0.9)
     flat = drawn.stack(sample=["chain", "draw"]).transpose("sample", "class").to_numpy()
     inside = ((flat >= table["lower"].to_numpy()) & (flat <= table["upper"].to_numpy())).all(axis=1)
@@ -189,20 +189,20 @@ def test_simultaneous_intervals_hold_together(rates):
 
 @pytest.mark.draws
 def test_one_table_has_both_worlds_and_every_denominator(rates, cohort):
-    table = long_term_table(cohort, [rates])
+    table = classes_table(cohort, [rates])
     assert list(dict.fromkeys(table["class"])) == list(LEVELS)
     assert len(table) == 3 * (4 + 4)
     observed = table[table["source"].str.startswith("observed")]
     n = observed.groupby("source")["n"].first().to_dict()
     counts = last_status(cohort, 182.0).notna().sum()
     assert n == {"observed, of the classified": counts, "observed, of the enrolled": 60}
-    text = to_text(table, "Classes", long_term_notes(cohort, [rates]))
+    text = to_text(table, "Classes", classes_notes(cohort, [rates]))
     assert "95 % confidence interval, Goodman, simultaneous" in text
     assert "95 % credible interval, equal-tailed, simultaneous" in text
     assert f"60 of 60 patients have its covariates, {counts} of them a class" in " ".join(
         text.split()
     )
-    by = long_term_table(cohort, [rates], by="naive")
+    by = classes_table(cohort, [rates], by="naive")
     assert set(by["group"]) == {"naive", "previously treated"}
     for fits, of, words in (
         ([], cohort, "with the same levels and from_day, one at least"),
@@ -210,10 +210,10 @@ def test_one_table_has_both_worlds_and_every_denominator(rates, cohort):
         ([rates], simulated(10, seed=1), "is not of this cohort, nor of some of its"),
     ):
         with pytest.raises(ValueError, match=words):
-            long_term_table(of, fits)
+            classes_table(of, fits)
         with pytest.raises(ValueError, match=words):
-            long_term_notes(of, fits)
-    prior = long_term_table(cohort, [prior_of(rates, seed=1)])
+            classes_notes(of, fits)
+    prior = classes_table(cohort, [sample_prior(rates, seed=1)])
     assert prior["distribution"].dropna().eq("prior").all()
     assert "95 % prior interval, equal-tailed" in to_text(prior)
 
@@ -239,7 +239,7 @@ def test_what_is_of_responses_says_so_of_classes(rates, models, cohort):
 @pytest.mark.draws
 def test_patients_are_left_out_of_models_of_classes(rates, models, cohort, tmp_path):
     known = last_status(cohort, 182.0).dropna()
-    table = left_out_by_importance(rates).set_index("patient")
+    table = psis_loo_patients(rates).set_index("patient")
     assert set(table.index) == set(known.index)
     # Exact: what is left of a Dirichlet without the one.
     counts = known.value_counts().reindex(LEVELS, fill_value=0).to_numpy() + np.array([2, 1, 1])
@@ -258,7 +258,7 @@ def test_patients_are_left_out_of_models_of_classes(rates, models, cohort, tmp_p
         lengths={"chains": 2, "draws": 2000, "tune": 300},
     )
     assert exact["elpd"].item() == pytest.approx(expected, abs=5 * exact["mcse"].item())
-    assert compare_models([rates])["n_patients"].item() == len(known)
+    assert compare_elpd([rates])["n_patients"].item() == len(known)
 
 
 @pytest.mark.draws
@@ -275,49 +275,49 @@ def test_members_that_never_vary_have_no_say_in_simultaneous_intervals(rates):
 
 @pytest.mark.draws
 def test_odd_cohorts_are_fitted_or_refused_with_the_reason(models):
-    spec = read_spec(models / "long_term_rates.toml")
+    spec = read_model(models / "long_term_rates.toml")
     cohort = simulated(6, seed=2)
     with pytest.raises(DataError, match="status: nobody has one from day 182 on; add the table"):
-        make_design(spec, replace(cohort, status=None))
+        make_design(replace(cohort, status=None), spec)
     first = cohort.status["patient"].iloc[0]
     other = cohort.status.assign(status=cohort.status["status"].where(cohort.status.index > 0, "?"))
     with pytest.raises(DataError, match=r"'\?' \(1 rows: row position 0 of cohort\.status\)"):
-        make_design(spec, replace(cohort, status=other))
+        make_design(replace(cohort, status=other), spec)
     # The last by day, in whatever order the rows are.
     rows = pd.DataFrame(
         {"patient": [first] * 2, "day": [900.0, 10.0], "status": ["remission", "dependent"]}
     )
     turned = replace(cohort, status=rows)
     assert last_status(turned)[first] == "remission"
-    design = make_design(spec, turned)
+    design = make_design(turned, spec)
     assert (design["class_code"] >= 0).sum() == 1
     # What was known before month 6 is no long run.
     soon = replace(cohort, status=cohort.status.assign(day=30.0))
     with pytest.raises(DataError, match="nobody has one from day 182 on"):
-        make_design(spec, soon)
+        make_design(soon, spec)
     # One classified patient, and two classes that nobody is in: the prior holds.
-    table = summarise(class_probability(fit(spec, turned, **SHORT), patients="population"))
+    table = summarise(class_probability(fit(turned, spec, **SHORT), patients="population"))
     exact = np.array([2.0, 2.0, 1.0]) / 5.0
     # 5 MCSE: one run in a million fails per number, 3 numbers.
     assert (np.abs(table["estimate"] - exact) < 5 * table["mcse"]).all()
 
 
 def test_the_prior_of_classes_is_printed(models, cohort):
-    table = implied_by_prior(read_spec(models / "long_term_rates.toml"), cohort, seed=1)
+    table = prior_predictive(cohort, read_model(models / "long_term_rates.toml"), seed=1)
     found = table.set_index("quantity")["estimate"]
     assert found["probability of class dependent"] == pytest.approx(0.5, abs=0.05)
     assert table["distribution"].eq("prior").all()
 
 
 def test_a_column_of_early_response_is_blank_where_nobody_can_say(models):
-    spec = read_spec(models / "long_term.toml")
+    spec = read_model(models / "long_term.toml")
     cohort = simulated(25, seed=3)
     with pytest.warns(CohortWarning, match="not evaluable"):
         more = with_early_response(cohort, spec)
     judged = more.patients["early_response"]
     assert judged.isna().sum() == 1
     with pytest.raises(DataError, match="'early_response' is blank for 1 of 25 patients"):
-        make_design(spec, more)
+        make_design(more, spec)
     with pytest.raises(ValueError, match="has no long-term classes"):
         impute_cohorts(more, spec, seed=1)
     with pytest.raises(ValueError, match="has a column 'naive' already"):

@@ -13,12 +13,12 @@ from trees import with_draws
 from mmn_bayes.data.restricting import of_patients
 from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.plots import predictors_figure
 from mmn_bayes.predictors.comparison_table import (
     compare_predictors,
     predictor_notes,
-    shown_predictors,
+    printed_predictors,
 )
 from mmn_bayes.predictors.observed import observed_effects
 from mmn_bayes.predictors.table import predictor_table
@@ -31,7 +31,7 @@ LONG = "a_predictor_whose_name_is_long_enough_to_be_cut"
 
 
 def two_models(models):
-    content = read_spec(models / "response.toml").resolved
+    content = read_model(models / "response.toml").resolved
     table = {"kind": "number", "acts_on": "response", "centre": 0, "per": 1, "unit": "sd"}
     table |= {"margin": {"scale": "odds_ratio", "value": 1.5, "why": "half as much again"}}
     normal = {"distribution": "normal", "mean": 0, "sd": 1, "why": "a reason"}
@@ -45,8 +45,8 @@ def two_models(models):
     shared = {"of": [n for n in bare if n != "same"], "prior": r2d2}
     together = {**bare, "same": own["same"]}
     return [
-        parse_spec({**content, "predictor": own}, "own"),
-        parse_spec({**content, "predictor": together, "shrinkage": shared}, "shared"),
+        parse_model({**content, "predictor": own}, "own"),
+        parse_model({**content, "predictor": together, "shrinkage": shared}, "shared"),
     ]
 
 
@@ -61,7 +61,7 @@ def cohort():
 @pytest.fixture(scope="module")
 def fits(models, cohort):
     with pytest.warns(CohortWarning, match="predictor same: the same for all 30 patients"):
-        return [fit(spec, cohort, **SHORT) for spec in two_models(models)]
+        return [fit(cohort, spec, **SHORT) for spec in two_models(models)]
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_notes_say_margins_verdicts_and_what_could_not_be_tested(table, fits):
 
 @pytest.mark.draws
 def test_a_table_for_people_has_everything_of_an_effect_together(table, fits):
-    shown = shown_predictors(table)
+    shown = printed_predictors(table)
     assert shown["candidate"].iloc[0].startswith(LONG)
     text = to_text(shown, "A caption", predictor_notes(table, fits))
     assert text.startswith("SYNTHETIC DATA. A caption")
@@ -143,7 +143,7 @@ def test_what_cannot_be_compared_is_refused(fits, cohort, models):
         compare_predictors(fits, other)
     few = of_patients(cohort, cohort.patients["patient"].head(20))
     with pytest.warns(CohortWarning, match="predictor same: the same for all 20 patients"):
-        smaller = fit(two_models(models)[0], few, **SHORT)
+        smaller = fit(few, two_models(models)[0], **SHORT)
     with pytest.raises(ValueError, match="are of different patients or responses"):
         compare_predictors([smaller, fits[1]])
 
@@ -158,7 +158,7 @@ def test_the_table_of_one_fit_is_taken_too(fits):
 @pytest.mark.draws
 def test_each_row_keeps_its_own_mark_and_margin(table):
     mixed = table.assign(synthetic=table["model"] == "own")
-    shown = shown_predictors(mixed)
+    shown = printed_predictors(mixed)
     assert shown.loc[shown["synthetic"], "by"].eq("own").all()
     wide = table.assign(margin=np.where(table["predictor"] == "x", 20.0, 1.1))
     bands = list(predictors_figure(wide).axes[0].collections)
@@ -170,14 +170,14 @@ def test_each_row_keeps_its_own_mark_and_margin(table):
 @pytest.mark.draws
 def test_effects_on_gain_and_level_are_in_grades_beside_those_of_the_equations(models):
     cohort = simulated(8, seed=2)
-    content = read_spec(models / "candidates_gain.toml").resolved
+    content = read_model(models / "candidates_gain.toml").resolved
     predictors = content["predictor"]
     kept = {name: predictors[name] for name in ("naive_gain", "naive_level", "male")}
     atrophy = {**predictors["atrophy"], "acts_on": "level"}
     # Doses as a rate: half-lives to estimate have nothing to do with candidates.
-    content["exposure"] = read_spec(models / "strength_dose_rate.toml").resolved["exposure"]
-    spec = parse_spec({**content, "predictor": {**kept, "atrophy": atrophy}}, "both")
-    tree = fit(spec, cohort, chains=2, draws=30, tune=120, progress="off", seed=4)
+    content["exposure"] = read_model(models / "strength_dose_rate.toml").resolved["exposure"]
+    spec = parse_model({**content, "predictor": {**kept, "atrophy": atrophy}}, "both")
+    tree = fit(cohort, spec, chains=2, draws=30, tune=120, progress="off", seed=4)
     table = compare_predictors([tree], cohort).set_index(["source", "predictor"])
     assert table["scale"].eq("grades").all()
     assert table.loc["observed", "acts_on"].to_dict() == {"atrophy": "level", "male": "gain"}

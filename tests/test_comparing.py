@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import binom, chi2
 
 from mmn_bayes.data.reading import read_cohort
-from mmn_bayes.data.response import responses, visit_pair
-from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.data.response import judge_responses, visit_pair
+from mmn_bayes.model_file.reading import read_model
 from mmn_bayes.outcomes.observed_rates import exact_test, rate_interval
 from mmn_bayes.outcomes.response.observed_contrast import MEASURES, compare_rates, observed_contrast
 from mmn_bayes.outcomes.response.observed_pairs import (
@@ -52,7 +52,7 @@ def cohort():
 
 @pytest.fixture(scope="module")
 def spec(models):
-    return read_spec(models / "strength.toml")
+    return read_model(models / "strength.toml")
 
 
 # Two patients are not evaluable; each of these tests counts them.
@@ -240,10 +240,12 @@ def test_a_cohort_loses_nobody(cohort, spec):
 
 @counts_the_missing
 def test_a_group_with_nobody_evaluable_is_counted_without_an_estimate(cohort, spec):
-    lost = responses(cohort, spec)["response"].isna().to_numpy()
+    lost = judge_responses(cohort, spec)["response"].isna().to_numpy()
     site = np.where(lost, "lost", np.where(cohort.patients["naive"], "first", "second"))
     patients = cohort.patients.assign(site=site)
-    table = observed_contrast(replace(cohort, patients=patients), spec, "site", ("first", "lost"))
+    table = observed_contrast(
+        replace(cohort, patients=patients), spec, by="site", between=("first", "lost")
+    )
     assert table[["estimate", "lower", "upper", "p_value"]].isna().all(axis=None)
     assert (table["note"] == "nobody evaluable in one of the groups").all()
     row = table.iloc[0]
@@ -274,12 +276,12 @@ def test_two_rules_judge_the_same_patients(cohort, spec, tmp_path):
         'based_on = "strength"\n[response]\nfollow_up_day = 365\n'
         "follow_up_window_days = [304, 426]\n"
     )
-    later = read_spec(tmp_path / "later.toml")
+    later = read_model(tmp_path / "later.toml")
     table = observed_agreement(cohort, spec, later)
     row = table.iloc[0]
     assert row["n"] + row["missing"] == len(cohort.patients)
     assert row[["both", "first_only", "second_only", "neither"]].sum() == row["n"]
-    one, other = (responses(cohort, each)["response"] for each in (spec, later))
+    one, other = (judge_responses(cohort, each)["response"] for each in (spec, later))
     assert row["first_only"] == (one & ~other).sum()
     same_rule = observed_agreement(cohort, spec, spec).set_index("test")["p_value"]
     assert same_rule["McNemar's exact"] == 1

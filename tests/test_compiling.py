@@ -18,7 +18,7 @@ from mmn_bayes.engine import compiled_logp
 from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.sampling import fit
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.studies.known_truth import simulated
 
 SHORT = {"seed": 5, "chains": 1, "draws": 20, "tune": 40, "progress": "off"}
@@ -54,12 +54,12 @@ def renamed(cohort):
 @pytest.mark.slow
 @pytest.mark.draws
 def test_other_data_of_the_same_size_are_not_compiled_again(compilations, models):
-    spec, cohort = read_spec(models / "benchmark.toml"), simulated(3, seed=3)
-    first, other = fit(spec, cohort, **SHORT), fit(spec, renamed(cohort), **SHORT)
+    spec, cohort = read_model(models / "benchmark.toml"), simulated(3, seed=3)
+    first, other = fit(cohort, spec, **SHORT), fit(renamed(cohort), spec, **SHORT)
     assert len(compilations) == 1
     assert all(name.startswith("other ") for name in other["posterior"]["patient"].to_numpy())
     compiled_logp._KEPT.clear()
-    fresh = fit(spec, renamed(cohort), **SHORT)
+    fresh = fit(renamed(cohort), spec, **SHORT)
     assert len(compilations) == 2
     assert other["posterior"].to_dataset().identical(fresh["posterior"].to_dataset())
     assert not np.array_equal(other["posterior"]["cutpoints"], first["posterior"]["cutpoints"])
@@ -70,7 +70,7 @@ def test_whatever_else_differs_is_compiled_for_itself(monkeypatch, models):
     monkeypatch.setattr(compiled_logp, "_MOST_KEPT", 9)
     monkeypatch.setattr(compiled_logp, "load_code", lambda *_: None)
     monkeypatch.setattr(compiled_logp, "_compile", lambda *_: object())
-    spec = read_spec(models / "benchmark.toml")
+    spec = read_model(models / "benchmark.toml")
     site, exposure = spec.resolved["group"]["site"], spec.resolved["exposure"]["dose_rate"]
     changes = (
         {},
@@ -83,18 +83,18 @@ def test_whatever_else_differs_is_compiled_for_itself(monkeypatch, models):
         },
     )
     models_compiled = [
-        (parse_spec({**spec.resolved, **change}, "changed"), simulated(n, seed=3))
+        (parse_model({**spec.resolved, **change}, "changed"), simulated(n, seed=3))
         for change in changes
         for n in (3, 4)
     ]
     for number, (changed, cohort) in enumerate(models_compiled, start=1):
-        compiled_logp.compiled(build(changed, make_design(changed, cohort)))
+        compiled_logp.compiled(build(changed, make_design(cohort, changed)))
         assert len(compiled_logp._KEPT) == number
 
 
 def test_a_program_says_what_the_model_says(models):
-    spec, cohort = read_spec(models / "benchmark.toml"), simulated(3, seed=3)
-    model = build(spec, make_design(spec, cohort))
+    spec, cohort = read_model(models / "benchmark.toml"), simulated(3, seed=3)
+    model = build(spec, make_design(cohort, spec))
     program, start = compiled_logp.compiled(model), compiled_logp._start(model)(3)
     flat = np.concatenate([np.ravel(start[name]) for name in sorted(start)])
     value, gradient = program.evaluate(flat)
@@ -131,10 +131,10 @@ def test_the_sampler_turns_back_where_there_is_no_density():
 @pytest.mark.draws
 def test_other_responses_are_not_compiled_again(compilations, models):
     # Who responded, who is not evaluable, and the spread of covariates are data too.
-    spec = read_spec(models / "candidates_response_horseshoe.toml")
+    spec = read_model(models / "candidates_response_horseshoe.toml")
     cohorts = [simulated(25, seed=seed) for seed in (3, 8)]
-    designs = [make_design(spec, cohort) for cohort in cohorts]
+    designs = [make_design(cohort, spec) for cohort in cohorts]
     assert len({int((design["response"] >= 0).sum()) for design in designs}) == 2
-    fits = [fit(spec, cohort, **SHORT) for cohort in cohorts]
+    fits = [fit(cohort, spec, **SHORT) for cohort in cohorts]
     assert len(compilations) == 1
     assert not np.array_equal(*(one["posterior"]["male"].to_numpy() for one in fits))

@@ -11,10 +11,10 @@ import pytest
 from trees import first_draws
 
 from mmn_bayes.data.definitions import STATED, Definition, definition_grid
-from mmn_bayes.data.response import responses
+from mmn_bayes.data.response import judge_responses
 from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.outcomes.response.definitions import response_by_definition, unchanged
 from mmn_bayes.outcomes.response.definitions_figure import definitions_figure
 from mmn_bayes.outcomes.response.definitions_table import definition_table
@@ -23,7 +23,7 @@ from mmn_bayes.outcomes.response.estimands import response_probability
 
 @pytest.fixture(scope="module")
 def spec(models):
-    return read_spec(models / "strength.toml")
+    return read_model(models / "strength.toml")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_the_grid_has_what_scale_and_windows_have_room_for(spec):
     content["response"]["baseline_window_days"] = [-30, 130]
     content["response"]["follow_up_window_days"] = [140, 243]
     content["threshold"]["prior"]["concentration"] = [10, 15]
-    labels = [d.label for d in definition_grid(parse_spec(content, "two"))]
+    labels = [d.label for d in definition_grid(parse_model(content, "two"))]
     assert not [label for label in labels if label.startswith("2 grades")]
     assert "day 91 (± 30)" not in labels  # that window has begun before the baseline's has ended
     assert "window ± 61 days" not in labels
@@ -100,7 +100,7 @@ def test_what_was_observed_is_what_the_cohort_says(table, spec, cohort):
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CohortWarning)
-            judged = responses(cohort, variant)
+            judged = judge_responses(cohort, variant)
         naive = cohort.patients["naive"].to_numpy(dtype=bool)
         for name, member in (("naive", naive), ("previously treated", ~naive)):
             own = judged.loc[member, "response"]
@@ -190,7 +190,7 @@ def test_what_cannot_be_asked(tree, spec, cohort, models):
         response_by_definition(tree, [], patients="cohort")
     with pytest.raises(ValueError, match="it is 'cohort', 'population' or 'chance'"):
         response_by_definition(tree, patients="new")
-    plain = read_spec(models / "response.toml")
-    other = fit(plain, cohort, seed=1, chains=1, draws=20, tune=50, progress="off")
+    plain = read_model(models / "response.toml")
+    other = fit(cohort, plain, seed=1, chains=1, draws=20, tune=50, progress="off")
     with pytest.raises(ValueError, match="a model of outcome 'grade'"):
         response_by_definition(other, patients="cohort")

@@ -38,14 +38,14 @@ import warnings
 from mmn_bayes.simulation.cohort import simulate_cohort
 from mmn_bayes.engine import compiled_logp as compiling
 from mmn_bayes.engine.sampling import fit
-from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.model_file.reading import read_model
 
 warnings.simplefilter("ignore")
 compiled_here, compile_model = [], compiling._compile
 compiling._compile = lambda *how: compiled_here.append(how[1]) or compile_model(*how)
 settings = {"chains": 2, "draws": 100, "tune": 150, "seed": 5, "progress": "off"}
-spec = read_spec(pathlib.Path(sys.argv[1]) / "response.toml")
-posterior = fit(spec, simulate_cohort(12, seed=3), **settings)["posterior"]
+spec = read_model(pathlib.Path(sys.argv[1]) / "response.toml")
+posterior = fit(simulate_cohort(12, seed=3), spec, **settings)["posterior"]
 for name in sorted(posterior.data_vars):
     print(name, hashlib.sha256(posterior[name].to_numpy().tobytes()).hexdigest())
 print(len(compiled_here), "compiled")

@@ -10,8 +10,8 @@ from mmn_bayes.data.random_streams import KEYS, rng_of
 from mmn_bayes.data.reading import read_cohort
 from mmn_bayes.data.restricting import of_patients
 from mmn_bayes.engine.design import make_design
-from mmn_bayes.model_file.model_spec import spec_to_toml
-from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.model_file.model_spec import model_to_toml
+from mmn_bayes.model_file.reading import read_model
 from mmn_bayes.posterior.draws import as_draws, drawn_from, require_fit_of, spec_of
 from mmn_bayes.posterior.groups import Groups
 
@@ -68,9 +68,9 @@ def cohort(models):
 
 
 def test_a_fit_is_of_the_cohort_that_gives_its_design(models, cohort):
-    spec = read_spec(models / "candidates_response.toml")
-    one = xr.DataTree.from_dict({"design": make_design(spec, cohort)})
-    one.attrs = {"spec_toml": spec_to_toml(spec), "spec_name": "one"}
+    spec = read_model(models / "candidates_response.toml")
+    one = xr.DataTree.from_dict({"design": make_design(cohort, spec)})
+    one.attrs = {"spec_toml": model_to_toml(spec), "spec_name": "one"}
     require_fit_of(one, cohort)
     changed = cohort.patients.assign(age_onset_years=cohort.patients["age_onset_years"] + 1)
     other = replace(cohort, patients=changed)
@@ -81,7 +81,7 @@ def test_a_fit_is_of_the_cohort_that_gives_its_design(models, cohort):
     for some in (False, True):
         with pytest.raises(ValueError, match="is not of this cohort"):
             require_fit_of(one, fewer, some=some)
-    of_some = xr.DataTree.from_dict({"design": make_design(spec, fewer)})
+    of_some = xr.DataTree.from_dict({"design": make_design(fewer, spec)})
     of_some.attrs = one.attrs
     require_fit_of(of_some, cohort, some=True)
     with pytest.raises(ValueError, match="is not of this cohort; give"):

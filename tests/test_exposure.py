@@ -21,7 +21,7 @@ from mmn_bayes.data.reading import make_cohort
 from mmn_bayes.engine import effect_compartment
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.errors import DataError
-from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.model_file.reading import read_model
 from mmn_bayes.simulation.cohort import simulate_cohort
 
 PATIENTS = ("1", "001", "B", "Ünal")
@@ -215,7 +215,7 @@ def test_the_dose_in_effect_is_additive_and_knows_no_origin_and_no_unit(
 @pytest.mark.parametrize("off", [3.0, 28.0, 2000.0])
 def test_the_graph_has_the_dose_in_effect_of_the_tables(models, onset, off):
     cohort = simulate_cohort(12, seed=4)
-    design = make_design(read_spec(models / "strength.toml"), cohort)
+    design = make_design(cohort, read_model(models / "strength.toml"))
     arrays = {str(name): design[name].to_numpy() for name in design.data_vars}
     got = effect_compartment.dose_in_effect(arrays, onset, off).eval()
     who = design["patient"].to_numpy()[design["patient_of_visit"].to_numpy()]

@@ -51,13 +51,13 @@ def by_hand(eta, cutpoints):
 
 @pytest.fixture(scope="module", autouse=True)
 def registered():
-    family = mb.Family(
+    family = mb.registry.Family(
         name="sequential",
         text="grades are passed one after the other",
         log_probability=log_probability,
         curvature=lambda n_grades: n_grades - 1,
     ).register()
-    link = mb.Link(
+    link = mb.registry.Link(
         name="loglog",
         mean=np.euler_gamma,
         variance=np.pi**2 / 6.0,
@@ -74,7 +74,7 @@ def registered():
 
 def content(models):
     """A small model of grades in logits, of that family."""
-    whole = mb.read_spec(models / "benchmark.toml").resolved
+    whole = mb.read_model(models / "benchmark.toml").resolved
     del whole["exposure"]
     whole["family"] = "sequential"
     whole["scale"] = {"grades": list(GRADES)}
@@ -89,8 +89,10 @@ def content(models):
 def spec(models, tmp_path_factory):
     """Read from a file, as a user does."""
     file = tmp_path_factory.mktemp("models") / "sequential.toml"
-    file.write_text(mb.spec_to_toml(mb.parse_spec(content(models), "sequential")), encoding="utf-8")
-    return mb.read_spec(file)
+    file.write_text(
+        mb.io.model_to_toml(mb.io.parse_model(content(models), "sequential")), encoding="utf-8"
+    )
+    return mb.read_model(file)
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +146,7 @@ def log_density_by_hand(spec, design):
 
 
 def test_the_log_density_is_that_of_fine_quadrature(spec, cohort):
-    design = make_design(spec, cohort)
+    design = make_design(cohort, spec)
     program = compiled(build(spec, design))
     values = [np.log(v) if name.endswith("sd") else v for name, v in POINT.items()]
     point = np.concatenate([np.ravel(v) for v in values])
@@ -159,7 +161,7 @@ def test_the_log_density_is_that_of_fine_quadrature(spec, cohort):
 
 @pytest.fixture(scope="module")
 def fitted(spec, cohort):
-    return mb.fit(spec, cohort, seed=1, chains=2, draws=30, tune=30, progress="off")
+    return mb.fit(cohort, spec, seed=1, chains=2, draws=30, tune=30, progress="off")
 
 
 @pytest.mark.draws
@@ -174,7 +176,7 @@ def test_it_is_fitted_summarised_and_tabulated(fitted):
         warnings.simplefilter("ignore")
         table = mb.response_table([fitted])
     assert len(table) > 0
-    shares = mb.grade_shares(fitted, [0.0, 182.0], by=None)
+    shares = mb.grade.grade_distribution(fitted, days=[0.0, 182.0], by=None)
     assert shares.sum("grade").to_numpy() == pytest.approx(1.0)
     rates = mb.response_probability(fitted, patients="population", by=None)
     assert ((rates >= 0) & (rates <= 1)).all()
@@ -183,7 +185,7 @@ def test_it_is_fitted_summarised_and_tabulated(fitted):
 def test_predicted_shares_are_those_of_its_probabilities(spec, cohort):
     parameters = POINT | {"site_z": 0.0, "patient_level_z": 0.0}
     tree = known(spec, cohort, **parameters)
-    shares = mb.grade_shares(tree, [0.0], by="naive").isel(chain=0, draw=0, day=0)
+    shares = mb.grade.grade_distribution(tree, days=[0.0], by="naive").isel(chain=0, draw=0, day=0)
     expected = by_hand(np.array([0.0, 0.3]), POINT["cutpoints"])
     assert shares.transpose("naive", "grade").to_numpy() == pytest.approx(expected)
 
@@ -200,11 +202,15 @@ def test_grades_drawn_by_their_probabilities_have_these():
 def test_what_would_be_told_in_grades_is_refused(spec, cohort):
     tree = known(spec, cohort, **POINT, site_z=0.0)
     refused = "family 'sequential', in which no gap between cutpoints is one grade"
-    for ask in (grade_gap, change_by_part, lambda fit: mb.delta_response(fit, [0.5])):
+    for ask in (
+        grade_gap,
+        change_by_part,
+        lambda fit: mb.response.delta_adjusted_response(fit, [0.5]),
+    ):
         with pytest.raises(ValueError, match=refused):
             ask(tree)
     with pytest.raises(ValueError, match="family 'sequential' would not be integrated out"):
-        mb.patient_log_likelihood(tree)
+        mb.loo.patient_log_likelihood(tree)
 
 
 def test_what_the_file_may_not_say(models):
@@ -214,14 +220,14 @@ def test_what_the_file_may_not_say(models):
     }
     whole["relaxed"] = {"by": "naive_level", "sd": HALF}
     with pytest.raises(mb.SpecError) as error:
-        mb.parse_spec(whole, "sequential")
+        mb.io.parse_model(whole, "sequential")
     assert [d.partition(":")[0] for d in error.value.defects] == ["threshold.prior", "relaxed"]
     with pytest.raises(mb.SpecError, match="'unknown' is not one of cumulative, sequential"):
-        mb.parse_spec(whole | {"family": "unknown"}, "sequential")
+        mb.io.parse_model(whole | {"family": "unknown"}, "sequential")
 
 
 def test_a_file_without_family_is_cumulative_and_has_the_fingerprint_it_had(models):
-    spec = mb.read_spec(models / "strength.toml")
+    spec = mb.read_model(models / "strength.toml")
     assert spec.family == "cumulative"
     assert "family" not in spec.resolved
 

@@ -19,15 +19,18 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from mmn_bayes.data.reading import make_cohort
-from mmn_bayes.data.response import judge, responses
+from mmn_bayes.data.response import judge, judge_responses
 from mmn_bayes.data.restricting import first_months
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.sampling import ADAPTATION, fit
 from mmn_bayes.errors import CohortWarning, DataError, NotConverged
-from mmn_bayes.model_file.reading import parse_spec, read_spec
-from mmn_bayes.outcomes.grade.grade_distribution import grade_shares, observed_shares
+from mmn_bayes.model_file.reading import parse_model, read_model
+from mmn_bayes.outcomes.grade.grade_distribution import (
+    grade_distribution,
+    observed_grade_distribution,
+)
 from mmn_bayes.outcomes.response.estimands import (
-    check_response,
+    posterior_predictive_check,
     replicated_response,
     response_probability,
 )
@@ -40,7 +43,7 @@ from mmn_bayes.posterior.posterior_predictive import (
     recorded_occasions,
     replicate_panels,
 )
-from mmn_bayes.posterior.prior_predictive import draw_prior, implied_by_prior
+from mmn_bayes.posterior.prior_predictive import draw_prior, prior_predictive
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.fit_files import load, save
 from mmn_bayes.report.formatting import format_table
@@ -63,19 +66,19 @@ def strength(strength_of_few):
 
 @pytest.fixture(scope="module")
 def response(cohort, models):
-    return fit(read_spec(models / "response.toml"), cohort, seed=5, **SHORT)
+    return fit(cohort, read_model(models / "response.toml"), seed=5, **SHORT)
 
 
 def judged(cohort, models):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CohortWarning)
-        return responses(cohort, read_spec(models / "strength.toml"))
+        return judge_responses(cohort, read_model(models / "strength.toml"))
 
 
 @pytest.mark.draws
 def test_a_fit_carries_its_model_and_its_origin(strength, models):
     attrs = strength.attrs
-    spec = read_spec(models / "strength.toml")
+    spec = read_model(models / "strength.toml")
     assert spec_of(strength).fingerprint == spec.fingerprint == attrs["spec_fingerprint"]
     assert attrs["seed"] == 5
     assert attrs["sampler"].startswith("nutpie ")
@@ -93,9 +96,9 @@ def test_whatever_is_summarised_of_a_fit_to_synthetic_data_says_so(strength):
 
 @pytest.mark.draws
 def test_same_seed_gives_the_same_draws(response, cohort, models):
-    spec = read_spec(models / "response.toml")
-    again = fit(spec, cohort, seed=5, **SHORT)
-    other = fit(spec, cohort, seed=6, **SHORT)
+    spec = read_model(models / "response.toml")
+    again = fit(cohort, spec, seed=5, **SHORT)
+    other = fit(cohort, spec, seed=6, **SHORT)
     for name in ("intercept", "naive"):
         assert np.array_equal(again["posterior"][name], response["posterior"][name])
         assert not np.array_equal(other["posterior"][name], response["posterior"][name])
@@ -104,7 +107,7 @@ def test_same_seed_gives_the_same_draws(response, cohort, models):
 
 @pytest.mark.draws
 def test_same_seed_gives_the_same_grades_and_effects(strength, cohort, models):
-    again = fit(read_spec(models / "strength.toml"), cohort, seed=5, **SHORT)
+    again = fit(cohort, read_model(models / "strength.toml"), seed=5, **SHORT)
     for name in strength["posterior"].data_vars:
         assert np.array_equal(again["posterior"][name], strength["posterior"][name]), name
     for patients in ("cohort", "population"):
@@ -136,9 +139,9 @@ def test_patients_has_no_default_and_only_two_meanings(strength):
     [
         lambda fit, by: response_probability(fit, patients="cohort", by=by),
         lambda fit, by: replicated_response(fit, by=by),
-        lambda fit, by: check_response(fit, by=by),
-        lambda fit, by: grade_shares(fit, [0.0], by=by),
-        lambda fit, by: observed_shares(fit, (0, 15), by=by),
+        lambda fit, by: posterior_predictive_check(fit, by=by),
+        lambda fit, by: grade_distribution(fit, days=[0.0], by=by),
+        lambda fit, by: observed_grade_distribution(fit, (0, 15), by=by),
     ],
 )
 def test_what_makes_no_groups_is_refused_alike_everywhere(strength, ask):
@@ -217,7 +220,7 @@ def test_replicates_are_judged_among_the_evaluable(strength, cohort, models):
     denominators = set(range(1, evaluable + 1))
     values = np.unique(draws)
     assert all(any(np.isclose(v * n, round(v * n)) for n in denominators) for v in values)
-    table = check_response(strength, by="naive", level=0.9)
+    table = posterior_predictive_check(strength, by="naive", level=0.9)
     assert list(table["level"]) == [0.9, 0.9]
     assert (table["covers"] == table["observed"].between(table["lower"], table["upper"])).all()
     assert list(table.columns) == [
@@ -230,10 +233,10 @@ def test_replicates_are_judged_among_the_evaluable(strength, cohort, models):
 
 @pytest.mark.draws
 def test_shares_sum_to_one_and_follow_the_observed(strength):
-    shares = grade_shares(strength, [0.0, 91.0, 182.0])
+    shares = grade_distribution(strength, days=[0.0, 91.0, 182.0])
     assert np.allclose(shares.sum("grade"), 1.0)
     assert (shares >= -1e-12).all()
-    seen = observed_shares(strength, (0, 15, 120, 270))
+    seen = observed_grade_distribution(strength, (0, 15, 120, 270))
     assert np.allclose(seen.groupby(["naive", "day"])["share"].sum(), 1.0)
     fitted = shares.mean(("chain", "draw")).sel(day=0.0, naive=True).to_numpy()
     observed = seen[seen["naive"] & (seen["day"] < 15)]["share"].to_numpy()
@@ -245,7 +248,7 @@ def test_shares_sum_to_one_and_follow_the_observed(strength):
 @pytest.mark.draws
 def test_shares_of_all_patients_are_those_of_the_groups_together(strength):
     days, edges = [0.0, 182.0], (0, 15, 270)
-    together, apart = (grade_shares(strength, days, by=by) for by in (None, "naive"))
+    together, apart = (grade_distribution(strength, days=days, by=by) for by in (None, "naive"))
     assert together.dims == ("chain", "draw", "day", "grade")
     design = strength["design"].to_dataset()
     naive = design["naive"].to_numpy()[design["patient_of_site"].to_numpy()]
@@ -253,10 +256,10 @@ def test_shares_of_all_patients_are_those_of_the_groups_together(strength):
     # On day 0 nobody has left: every site has its weight.
     expected = apart.isel(day=0).dot(weights, dim="naive")
     assert np.allclose(together.isel(day=0), expected.transpose(*together.isel(day=0).dims))
-    table = observed_shares(strength, edges, by=None)
+    table = observed_grade_distribution(strength, edges, by=None)
     assert list(table.columns) == ["day", "grade", "share", "n", "synthetic"]
     first = table[table["day"] == table["day"].min()]
-    both = observed_shares(strength, edges)
+    both = observed_grade_distribution(strength, edges)
     both = both[both["day"] < 15].assign(count=lambda t: t["share"] * t["n"])
     expected = both.groupby("grade", observed=False)["count"].sum() / first["n"].iloc[0]
     assert np.allclose(first.set_index("grade")["share"], expected)
@@ -287,7 +290,7 @@ def test_require_converged_lets_good_draws_pass(strength):
 
 
 def test_priors_imply_what_is_clinically_possible(cohort, models):
-    table = implied_by_prior(read_spec(models / "strength.toml"), cohort, seed=1, draws=200)
+    table = prior_predictive(cohort, read_model(models / "strength.toml"), seed=1, draws=200)
     by = table.set_index("quantity")
     chance = by.loc["responders by chance, without any treatment"]
     # Placebo groups: 2 of 9 (Leger 2001) and 1 of 27 (Cochrane); textbook priors imply 0.9.
@@ -309,7 +312,7 @@ def test_priors_imply_what_is_clinically_possible(cohort, models):
 
 
 def test_response_priors_are_printed_by_predictor(cohort, models):
-    table = implied_by_prior(read_spec(models / "response.toml"), cohort, seed=1, draws=400)
+    table = prior_predictive(cohort, read_model(models / "response.toml"), seed=1, draws=400)
     assert list(table["quantity"].str[-9:]) in (
         ["naive = 1", "naive = 0"],
         ["naive = 0", "naive = 1"],
@@ -326,20 +329,20 @@ def without(cohort, **tables):
 
 
 def test_what_the_model_needs_and_the_cohort_lacks_is_said_at_once(cohort, models):
-    spec = read_spec(models / "strength.toml")
+    spec = read_model(models / "strength.toml")
     with pytest.raises(DataError, match=r"infusions: the cohort has no such table, which expo"):
-        make_design(spec, without(cohort, infusions=None))
+        make_design(without(cohort, infusions=None), spec)
 
 
 def test_nobody_is_shown_as_evaluable_who_is_not(cohort, models):
-    spec = read_spec(models / "response.toml")
+    spec = read_model(models / "response.toml")
     first_visits = cohort.grades[cohort.grades["day"] < 100]
     early = without(cohort, grades=first_visits)
     with pytest.raises(
         DataError, match=r"nobody is evaluable: no visit in the follow-up window \(12"
     ):
-        make_design(spec, early)
-    design = make_design(read_spec(models / "strength.toml"), early)
+        make_design(early, spec)
+    design = make_design(early, read_model(models / "strength.toml"))
     assert (design["response"] == -1).all()
     assert set(design["reason"].to_numpy()) == {"no visit in the follow-up window"}
 
@@ -352,7 +355,7 @@ def test_a_recorded_response_stays_whatever_else_was_graded_later(cohort, models
     late = cohort.grades[(cohort.grades["day"] == last) & (cohort.grades["day"] > 300)]
     extra = late.drop_duplicates(["patient", "side"]).assign(muscle="tongue")
     wider = without(cohort, grades=pd.concat([cohort.grades, extra], ignore_index=True))
-    design = make_design(spec, wider)
+    design = make_design(wider, spec)
     prior = draw_prior(spec, design, draws=20, seed=1)
     tree = xr.DataTree.from_dict({"posterior": prior, "design": design})
     tree.attrs = strength.attrs
@@ -387,12 +390,12 @@ def test_unusable_numbers_are_refused_before_anything_is_compiled(
     cohort, models, arguments, message
 ):
     with pytest.raises(ValueError, match=message):
-        fit(read_spec(models / "response.toml"), cohort, **arguments)
+        fit(cohort, read_model(models / "response.toml"), **arguments)
 
 
 @pytest.mark.draws
 def test_progress_is_a_line_a_tenth_off_a_terminal(cohort, models, capsys):
-    fit(read_spec(models / "response.toml"), cohort, seed=1, **(SHORT | {"progress": "auto"}))
+    fit(cohort, read_model(models / "response.toml"), seed=1, **(SHORT | {"progress": "auto"}))
     lines = capsys.readouterr().err.strip().splitlines()
     assert lines[-1].startswith("response: sampling 100 % after")
     assert 1 <= len(lines) <= 10
@@ -405,8 +408,8 @@ def test_positions_number_the_sites_of_each_patient():
 @pytest.mark.draws
 @pytest.mark.parametrize("link", ["probit", "cloglog"])
 def test_a_response_by_another_link_is_that_of_integration(cohort, models, response, link):
-    content = read_spec(models / "response.toml").resolved
-    fitted = fit(parse_spec({**content, "link": link}, link), cohort, seed=5, **SHORT)
+    content = read_model(models / "response.toml").resolved
+    fitted = fit(cohort, parse_model({**content, "link": link}, link), seed=5, **SHORT)
     draws = response_probability(fitted, patients="population", by="naive")
     # 5 MCSE against exact answers: one run in a million fails per number, 2 numbers.
     for group, exact in zip((False, True), exact_rates(fitted), strict=True):
@@ -419,10 +422,10 @@ def test_a_response_by_another_link_is_that_of_integration(cohort, models, respo
 
 
 def remembering(models, within_days):
-    content = read_spec(models / "strength.toml").resolved
+    content = read_model(models / "strength.toml").resolved
     prior = {"distribution": "beta", "alpha": 1, "beta": 4, "why": "a reason"}
     content["memory"] = {"within_days": within_days, "probability": prior}
-    return parse_spec(content, "memory")
+    return parse_model(content, "memory")
 
 
 def replicated(spec, design, prior, occasions, memory, **ask):
@@ -435,7 +438,7 @@ def replicated(spec, design, prior, occasions, memory, **ask):
 
 def test_chance_responders_fall_as_an_examiner_remembers(cohort, models):
     spec = remembering(models, 200)
-    design = make_design(spec, cohort).isel(infusion=slice(0, 0))
+    design = make_design(cohort, spec).isel(infusion=slice(0, 0))
     prior = draw_prior(spec, design, draws=60, seed=1)
     occasions = planned_occasions(spec, design)
     rates = []
@@ -446,13 +449,13 @@ def test_chance_responders_fall_as_an_examiner_remembers(cohort, models):
     assert rates[0] > rates[1] + 0.05 > rates[2] + 0.1
     assert rates[3] == 0.0
     late = remembering(models, 100)  # too long ago, with no visit in between
-    panels = replicated(late, make_design(late, cohort), prior, occasions, 1.0)
+    panels = replicated(late, make_design(cohort, late), prior, occasions, 1.0)
     assert (panels.baseline != panels.follow_up).any()
 
 
 def test_a_memory_reaches_from_visit_to_visit(cohort, models):
     spec = remembering(models, 100)
-    design = make_design(spec, cohort)
+    design = make_design(cohort, spec)
     prior = draw_prior(spec, design, draws=5, seed=1)
     occasions = recorded_occasions(spec, design)
     site, day, _ = occasions.others
@@ -492,7 +495,7 @@ def test_normal_noise_and_a_memory_go_the_whole_way(models):
     # What they have nothing to do with would only be compiled.
     del content["gain"], content["exposure"], content["predictor"]
     del content["group"]["patient_gain"]
-    fitted = fit(parse_spec(content, "memory"), few, seed=5, **(SHORT | {"draws": 50, "tune": 80}))
+    fitted = fit(few, parse_model(content, "memory"), seed=5, **(SHORT | {"draws": 50, "tune": 80}))
     # None of 300 draws of three fits diverged; 10 of 100 then have a probability below 1e-6.
     assert fitted["sample_stats"]["diverging"].mean() < 0.1
     assert spec_of(fitted).link == "probit"

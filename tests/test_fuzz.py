@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.model_file.reading import read_model
 from scripts.fuzzing import cohorts, models
 
 ROOT = Path(__file__).resolve().parents[1]
-SPECS = [read_spec(ROOT / "models" / f"{name}.toml") for name in ("strength", "response")]
+SPECS = [read_model(ROOT / "models" / f"{name}.toml") for name in ("strength", "response")]
 FILES = models.valid(ROOT / "models")
 
 pytestmark = pytest.mark.filterwarnings("ignore::mmn_bayes.errors.CohortWarning")

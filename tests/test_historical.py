@@ -22,7 +22,7 @@ from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import DataError
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.outcomes.evidence import estimands as events
 from mmn_bayes.outcomes.evidence import mixtures
 from mmn_bayes.outcomes.evidence import prior as historical
@@ -30,9 +30,9 @@ from mmn_bayes.outcomes.evidence import table as tables
 from mmn_bayes.outcomes.evidence.design import select_evidence
 from mmn_bayes.outcomes.evidence.figure import conflict_figure, history_figure
 from mmn_bayes.outcomes.observed_rates import rates
-from mmn_bayes.outcomes.response.estimands import check_response, response_probability
+from mmn_bayes.outcomes.response.estimands import posterior_predictive_check, response_probability
 from mmn_bayes.outcomes.response.table import response_table
-from mmn_bayes.posterior.prior_predictive import implied_by_prior
+from mmn_bayes.posterior.prior_predictive import prior_predictive
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.studies.known_truth import simulated
 
@@ -62,24 +62,24 @@ def trial():
 
 @pytest.fixture(scope="module")
 def spec(models):
-    return read_spec(models / "historical_response.toml")
+    return read_model(models / "historical_response.toml")
 
 
 @pytest.fixture(scope="module")
 def any_studies(spec):
     """The model without a choice of rows: for tables that are a choice already."""
     content = {key: value for key, value in spec.resolved.items() if key != "evidence"}
-    return parse_spec(content, "any_studies")
+    return parse_model(content, "any_studies")
 
 
 @pytest.fixture(scope="module")
 def responses(spec, evidence):
-    return fit(spec, evidence, seed=11, draws=2000, progress="off")
+    return fit(evidence, spec, seed=11, draws=2000, progress="off")
 
 
 @pytest.fixture(scope="module")
 def spondylitis(any_studies):
-    return fit(any_studies, SPONDYLITIS, seed=12, draws=2000, progress="off")
+    return fit(SPONDYLITIS, any_studies, seed=12, draws=2000, progress="off")
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def priors(responses):
 
 
 def test_every_row_of_the_evidence_enters_or_says_why_not(spec, evidence):
-    table = select_evidence(spec, evidence)
+    table = select_evidence(evidence, spec)
     assert len(table) == len(evidence)
     assert (table["enters"] == (table["reason"] == "")).all()
     assert table.set_index("row").loc["Leger2008", "reason"] == "the target itself"
@@ -113,21 +113,21 @@ def test_no_patient_enters_twice(spec, evidence):
     content = spec.resolved
     del content["evidence"]["left_out"]
     with pytest.raises(DataError) as caught:
-        select_evidence(parse_spec(content, "double"), evidence)
+        select_evidence(evidence, parse_model(content, "double"))
     (defect,) = caught.value.defects
     assert "'NobileOrazio2017_30_days' and 'NobileOrazio2017_6_months' share patients" in defect
     # A review and one of its trials.
     content["evidence"]["occasion"] = ["first_course", "mixed"]
     with pytest.raises(DataError, match="'Cochrane2005_strength_ivig' and 'VanDenBerg1995_ivig'"):
-        select_evidence(parse_spec(content, "double"), evidence)
+        select_evidence(evidence, parse_model(content, "double"))
 
 
 @pytest.mark.parametrize("name", ["historical_response", "historical_placebo"])
 def test_another_target_never_informs_its_own_prior(models, evidence, name):
-    content = read_spec(models / f"{name}.toml").resolved
+    content = read_model(models / f"{name}.toml").resolved
     for target in ("Posa2026", "Federico2000"):
         content["evidence"]["target"] = target
-        table = select_evidence(parse_spec(content, "other"), evidence)
+        table = select_evidence(evidence, parse_model(content, "other"))
         assert not table.loc[table["study"] == target, "enters"].any()
 
 
@@ -135,14 +135,14 @@ def test_nor_do_its_patients_in_other_reports(spec, evidence):
     content = spec.resolved
     content["evidence"] |= {"target": "Leger2001", "occasion": ["first_course", "mixed"]}
     content["evidence"]["endpoint"] = ["muscles", "strength", "undefined"]
-    table = select_evidence(parse_spec(content, "other"), evidence).set_index("row")
+    table = select_evidence(evidence, parse_model(content, "other")).set_index("row")
     for row in ("Leger2001_pooled_ivig", "Cochrane2005_strength_ivig"):
         assert table.loc[row, "reason"] == "patients of the target"
     assert table.loc["VanDenBerg1995_ivig", "enters"]
 
 
 def test_what_the_priors_say_of_a_new_study(spec, evidence, models, trial):
-    (row,) = implied_by_prior(spec, evidence, seed=1, draws=4000).to_dict("records")
+    (row,) = prior_predictive(evidence, spec, seed=1, draws=4000).to_dict("records")
     assert row["quantity"] == "probability of response, any unit"
     assert row["estimate"] == pytest.approx(0.5, abs=0.02)
     # Normal(0, 2) and half-normal(1) of the log odds, by simulation of its own.
@@ -150,14 +150,14 @@ def test_what_the_priors_say_of_a_new_study(spec, evidence, models, trial):
     sd = np.abs(rng.normal(0.0, 1.0, 100_000))
     rates = expit(rng.normal(0.0, 2.0, 100_000) + sd * rng.normal(size=100_000))
     assert row["lower"] == pytest.approx(np.quantile(rates, 0.025), abs=0.01)
-    of_trial = implied_by_prior(read_spec(models / "trial_leger2001.toml"), trial, seed=1)
+    of_trial = prior_predictive(trial, read_model(models / "trial_leger2001.toml"), seed=1)
     columns = ["treated", "ivig_naive", "second_period"]
     assert len(of_trial) == of_trial["quantity"].nunique() == len(trial[columns].drop_duplicates())
 
 
 @pytest.mark.draws
 def test_a_fit_of_counts_has_no_patients_to_judge(responses):
-    for asked in (response_probability, check_response):
+    for asked in (response_probability, posterior_predictive_check):
         with pytest.raises(ValueError, match="is of counts of events: it has no patients to judge"):
             asked(responses, **({"patients": "cohort"} if asked is response_probability else {}))
 
@@ -173,7 +173,7 @@ def test_what_the_table_does_not_have_is_named(spec, evidence, column, value, wo
     content = spec.resolved
     content["evidence"][column] = value
     with pytest.raises(DataError) as caught:
-        select_evidence(parse_spec(content, "unknown"), evidence)
+        select_evidence(evidence, parse_model(content, "unknown"))
     assert caught.value.defects[0].startswith(words)
 
 
@@ -195,7 +195,7 @@ def counts(**columns):
 )
 def test_counts_that_cannot_be_are_refused(any_studies, table, words):
     with pytest.raises(DataError) as caught:
-        make_design(any_studies, table)
+        make_design(table, any_studies)
     assert any(defect.startswith(words) for defect in caught.value.defects) or words.replace(
         "23.0", "23"
     ) in str(caught.value)
@@ -205,14 +205,14 @@ def test_nothing_selected_is_said(spec, evidence):
     content = spec.resolved
     content["evidence"] |= {"disease_group": ["CIDP/MMN"], "endpoint": ["strength"]}
     with pytest.raises(DataError, match="1 studies enter; two at least are needed"):
-        make_design(parse_spec(content, "few"), evidence)
+        make_design(evidence, parse_model(content, "few"))
 
 
 def test_a_table_and_a_cohort_are_not_taken_for_each_other(spec, evidence, models):
     with pytest.raises(DataError, match="it is of counts of events"):
-        make_design(spec, simulated(3, seed=3))
+        make_design(simulated(3, seed=3), spec)
     with pytest.raises(DataError, match="it is of the patients of a cohort"):
-        make_design(read_spec(models / "response.toml"), evidence)
+        make_design(evidence, read_model(models / "response.toml"))
 
 
 @pytest.mark.parametrize(
@@ -279,11 +279,11 @@ def other_log_density(spec, table, unit, point):
 
 @pytest.mark.parametrize("name", ["historical_response", "historical_placebo", "trial_leger2001"])
 def test_the_log_density_of_counts_is_that_of_scipy(models, evidence, trial, name):
-    spec = read_spec(models / f"{name}.toml")
+    spec = read_model(models / f"{name}.toml")
     table, unit = (trial, "patient") if "trial" in name else (evidence, "study")
     if unit == "study":
-        table = select_evidence(spec, table).query("enters")
-    model = build(spec, make_design(spec, trial if unit == "patient" else evidence))
+        table = select_evidence(table, spec).query("enters")
+    model = build(spec, make_design(trial if unit == "patient" else evidence, spec))
     log_density = model.compile_logp(jacobian=False, mode=INTERPRETED)
     slope = model.compile_dlogp(mode=INTERPRETED)
     whole = model.compile_logp(mode=INTERPRETED)
@@ -351,7 +351,7 @@ def brute_force(spec, table):
 @pytest.mark.parametrize("which", ["responses", "spondylitis"])
 def test_the_posterior_is_that_of_brute_force(which, request, spec, evidence, any_studies):
     tree = request.getfixturevalue(which)
-    own = select_evidence(spec, evidence).query("enters") if which == "responses" else SPONDYLITIS
+    own = select_evidence(evidence, spec).query("enters") if which == "responses" else SPONDYLITIS
     exact = brute_force(spec if which == "responses" else any_studies, own)
     drawn = {
         "intercept": tree["posterior"]["intercept"],
@@ -641,18 +641,18 @@ def test_conflict_grows_with_the_distance_from_history(priors):
 def test_a_response_with_history_is_bayes_rule(models, priors):
     """The naive alone carry the prior: their posterior is the mixture brought up to date."""
     cohort = simulated(40, seed=8)
-    plain = read_spec(models / "response.toml")
-    known = make_design(plain, cohort)
+    plain = read_model(models / "response.toml")
+    known = make_design(cohort, plain)
     responded, seen = known["response"].to_numpy() == 1, known["response"].to_numpy() >= 0
     k, n = (int(of[known["naive"].to_numpy()].sum()) for of in (responded, seen))
-    trees = [fit(plain, cohort, seed=4, progress="off")]
+    trees = [fit(cohort, plain, seed=4, progress="off")]
     # 5 MCSE against exact answers: one run in a million fails per number, 6 numbers.
     for kind in ("map", "robust"):
-        spec = read_spec(models / f"response_{kind}.toml")
+        spec = read_model(models / f"response_{kind}.toml")
         prior = priors[kind]
         with pytest.raises(DataError, match=rf"asks for the {kind} prior of the model 'historical"):
-            make_design(spec, cohort)
-        tree = fit(spec, cohort, historical=prior, seed=4, progress="off")
+            make_design(cohort, spec)
+        tree = fit(cohort, spec, historical=prior, seed=4, progress="off")
         row = summarise(tree["posterior"]["historical_rate"]).iloc[0]
         mean, sd = mixtures.moments(mixtures.updated(prior, k, n))
         assert abs(row["estimate"] - mean) < 5.0 * row["mcse"]
@@ -662,9 +662,9 @@ def test_a_response_with_history_is_bayes_rule(models, priors):
         trees.append(tree)
         other = "robust" if kind == "map" else "map"
         with pytest.raises(DataError, match=f"kind is '{other}', but"):
-            make_design(spec, cohort, priors[other])
+            make_design(cohort, spec, priors[other])
     with pytest.raises(DataError, match=r"the model has no \[historical\]"):
-        make_design(plain, cohort, priors["map"])
+        make_design(cohort, plain, priors["map"])
     table = response_table(trees)
     assert len(table) == 2 * 7
     # With a rate of their own the naive say nothing of the others, whose rate is that of their
@@ -680,12 +680,12 @@ def test_a_response_with_history_is_bayes_rule(models, priors):
 
 
 def test_the_density_with_history_is_that_of_scipy(models):
-    spec = read_spec(models / "response_map.toml")
+    spec = read_model(models / "response_map.toml")
     cohort = simulated(8, seed=3)
     prior = mixture((0.6, 12.0, 5.0), (0.4, 2.0, 3.0)).assign(
         model="historical_response", kind="map"
     )
-    design = make_design(spec, cohort, prior)
+    design = make_design(cohort, spec, prior)
     model = build(spec, design)
     log_density = model.compile_logp(jacobian=False, mode=INTERPRETED)
     own = spec.priors["intercept"]
@@ -707,7 +707,7 @@ def test_the_density_with_history_is_that_of_scipy(models):
 @pytest.mark.draws
 def test_the_placebo_rate_is_uncertain(responses, spondylitis):
     draws = events.new_unit_rate(responses)
-    both = historical.against_placebo(draws, spondylitis, seed=1)
+    both = historical.difference_from_placebo(draws, spondylitis, seed=1)
     assert both["measure"].to_numpy().tolist() == ["treated", "placebo", "difference"]
     parts = {name: both.sel(measure=name).to_numpy() for name in both["measure"].to_numpy()}
     assert np.array_equal(parts["treated"], draws.to_numpy())
@@ -717,13 +717,13 @@ def test_the_placebo_rate_is_uncertain(responses, spondylitis):
     apart = [parts[name] - parts[name].mean() for name in ("treated", "placebo")]
     variances = [parts[name].var() for name in ("treated", "placebo", "difference")]
     assert abs(sum(variances[:2]) - variances[2]) < 2.0 * 5.0 * mcse(apart[0] * apart[1])
-    again = historical.against_placebo(draws, spondylitis, seed=1)
+    again = historical.difference_from_placebo(draws, spondylitis, seed=1)
     assert again.identical(both)
 
 
 @pytest.mark.draws
 def test_the_tables_count_every_study(responses, spondylitis):
-    table = tables.history_table(responses)
+    table = tables.evidence_table(responses)
     observed = table[table["source"] == "observed"]
     assert (observed["events"].sum(), observed["n"].sum()) == (53, 71)
     assert table["study"].iloc[-2:].tolist() == [tables.MEAN, tables.NEXT]
@@ -779,8 +779,8 @@ def test_the_placebo_table_asks_both_questions(responses, spondylitis):
 @pytest.mark.slow
 @pytest.mark.draws
 def test_the_trial_agrees_with_its_published_margins(models, trial):
-    spec = read_spec(models / "trial_leger2001.toml")
-    tree = fit(spec, trial, seed=3, progress="off")
+    spec = read_model(models / "trial_leger2001.toml")
+    tree = fit(trial, spec, seed=3, progress="off")
     table = tables.trial_table(tree, trial, treated="treated", period="second_period")
     observed = table[table["source"] == "observed"].set_index("measure")
     assert observed.loc["treated", ["events", "n"]].tolist() == [7, 9]

@@ -15,11 +15,11 @@ from mmn_bayes.data.exposure import dose_in_effect
 from mmn_bayes.data.restricting import first_months
 from mmn_bayes.data.schedules import courses
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.exposure.confounding import confounding_bound, sd_within_patients
-from mmn_bayes.exposure.identifiability import change_by_part, time_against_infusions
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.exposure.confounding import confounding_sensitivity, sd_within_patients
+from mmn_bayes.exposure.identifiability import change_by_part, identifiability_table
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.posterior.draws import design_of, spec_of
-from mmn_bayes.posterior.prior_predictive import prior_of
+from mmn_bayes.posterior.prior_predictive import sample_prior
 from mmn_bayes.simulation.recipe import with_compartment
 from mmn_bayes.studies.known_truth import simulated
 
@@ -78,7 +78,7 @@ def test_the_parts_of_the_change_are_those_of_the_parameters(tree):
 @pytest.mark.draws
 @pytest.mark.slow
 def test_what_the_data_add_is_said_in_words(tree):
-    table = time_against_infusions(tree, seed=1, by="naive").set_index("quantity")
+    table = identifiability_table(tree, seed=1, by="naive").set_index("quantity")
     assert table["synthetic"].all()
     assert {"gain", "half_time_days", "naive_gain", "infusions"} <= set(table.index)
     gain = tree["posterior"]["gain"].to_numpy()
@@ -109,11 +109,11 @@ def test_what_cannot_be_told_apart_is_said_to_be_so(tree):
     shape = tree["posterior"]["gain"].shape
     shared = rng.normal(size=shape)
     one_thing = with_draws(tree, gain=0.3 * shared, infusions=-0.2 * shared)
-    table = time_against_infusions(one_thing, seed=1).set_index("quantity")
+    table = identifiability_table(one_thing, seed=1).set_index("quantity")
     assert "It is not told apart from infusions (correlation -1.00)." in table.loc["gain", "says"]
     assert table.loc["gain", "goes_along_with"] == "infusions"
     apart = with_draws(tree, gain=0.001 * shared, infusions=0.2 * rng.normal(size=shape))
-    table = time_against_infusions(apart, seed=1).set_index("quantity")
+    table = identifiability_table(apart, seed=1).set_index("quantity")
     assert table.loc["gain", "says"].startswith("The data say what it is: 100 % of the prior's")
     assert "not told apart" not in table.loc["gain", "says"]
     assert table.loc["infusions", "says"].startswith("The data say little of it: 0 %")
@@ -122,7 +122,7 @@ def test_what_cannot_be_told_apart_is_said_to_be_so(tree):
 @pytest.mark.draws
 @pytest.mark.slow
 def test_nothing_known_is_not_told_apart(tree):
-    table = time_against_infusions(prior_of(tree, seed=3, draws=300), seed=1)
+    table = identifiability_table(sample_prior(tree, seed=3, draws=300), seed=1)
     said = table.loc[table["of"] == "both", "says"].item()
     assert "told apart" not in said
     assert "of one or both of which the data say little" in said
@@ -148,18 +148,18 @@ def test_the_effects_of_days_cancel(models, tree):
         )
     )
     still["posterior"] = xr.DataTree(drawn)
-    other = of_another_model(still, parse_spec(content, "with_days"))
+    other = of_another_model(still, parse_model(content, "with_days"))
     assert abs(change_by_part(other).sel(part="infusions")).max() < 1e-12
 
 
 @pytest.mark.draws
 @pytest.mark.slow
 def test_a_model_without_exposure_has_nothing_to_tell_apart(models, tree):
-    tree = of_another_model(tree, read_spec(models / "strength_no_exposure.toml"))
+    tree = of_another_model(tree, read_model(models / "strength_no_exposure.toml"))
     with pytest.raises(ValueError, match="has no exposure to be told from time"):
-        time_against_infusions(tree, seed=1)
+        identifiability_table(tree, seed=1)
     with pytest.raises(ValueError, match="has 0 exposures; the bound is of one"):
-        confounding_bound(tree)
+        confounding_sensitivity(tree)
 
 
 # --- confounding ----------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def test_the_bias_of_a_left_out_variable_is_what_the_bound_says():
 @pytest.mark.draws
 @pytest.mark.slow
 def test_the_bound_moves_the_effect_by_that_bias(tree):
-    table = confounding_bound(tree, grades=[0.25, 0.5], correlations=[-0.5, 0.5])
+    table = confounding_sensitivity(tree, grades=[0.25, 0.5], correlations=[-0.5, 0.5])
     plain, *others = table.to_dict("records")
     spread = sd_within_patients(tree, spec_of(tree).exposures[0])
     posterior = tree["posterior"].to_dataset()
@@ -198,10 +198,10 @@ def test_the_bound_moves_the_effect_by_that_bias(tree):
         assert row["sd_of_measure"] == pytest.approx(spread.mean().item())
     # The correlation named brings the nearer limit of the interval to 0.
     strong = with_draws(tree, infusions=0.1)
-    row = confounding_bound(strong, grades=[0.5], correlations=[0.1]).iloc[1]
+    row = confounding_sensitivity(strong, grades=[0.5], correlations=[0.1]).iloc[1]
     tip = row["tipping_correlation"]
     assert tip > 0
-    there = confounding_bound(strong, grades=[0.5], correlations=[min(tip, 0.999)]).iloc[1]
+    there = confounding_sensitivity(strong, grades=[0.5], correlations=[min(tip, 0.999)]).iloc[1]
     if tip < 0.999:  # the share of draws below 0 is that beyond the limit, but for one draw of 120
         assert there["p_above"] == pytest.approx(0.975, abs=0.01)
 
@@ -238,19 +238,19 @@ def test_the_sd_within_patients_is_that_of_least_squares(tree):
 @pytest.mark.slow
 def test_a_bound_that_has_no_meaning_is_refused(tree, models):
     with pytest.raises(ValueError, match="Give grades above 0, and correlations between -1 and 1"):
-        confounding_bound(tree, grades=[0.0])
+        confounding_sensitivity(tree, grades=[0.0])
     with pytest.raises(ValueError, match="Give grades above 0"):
-        confounding_bound(tree, correlations=[1.0])
-    content = read_spec(models / "strength.toml").resolved
+        confounding_sensitivity(tree, correlations=[1.0])
+    content = read_model(models / "strength.toml").resolved
     content["exposure"]["infusions"]["half_effect"] = {
         "distribution": "lognormal",
         "median": 2.0,
         "log_sd": 0.5,
         "why": "a reason",
     }
-    other = of_another_model(tree, parse_spec(content, "saturating"))
+    other = of_another_model(tree, parse_model(content, "saturating"))
     with pytest.raises(ValueError, match="without half_effect"):
-        confounding_bound(other)
+        confounding_sensitivity(other)
 
 
 # --- the first months -----------------------------------------------------------------------------

@@ -11,10 +11,10 @@ from measures import HERE
 
 from mmn_bayes.data.restricting import with_blanks
 from mmn_bayes.engine.sampling import fit
-from mmn_bayes.model_file.reading import parse_spec, read_spec
-from mmn_bayes.predictors.comparison_table import shown_predictors
+from mmn_bayes.model_file.reading import parse_model, read_model
+from mmn_bayes.predictors.comparison_table import printed_predictors
 from mmn_bayes.predictors.effects import drawn_effects
-from mmn_bayes.predictors.observed_imputation import between_share, impute_cohorts
+from mmn_bayes.predictors.observed_imputation import impute_cohorts, pool_rubin
 from mmn_bayes.predictors.table import predictor_table
 from mmn_bayes.simulation.responses import simulate_responses
 from mmn_bayes.studies.imputed import draws_of_table, effect_draws, imputed_predictors
@@ -30,12 +30,12 @@ def workers_find_the_measures(monkeypatch):
 
 @pytest.fixture(scope="module")
 def spec(models):
-    content = read_spec(models / "response.toml").resolved
+    content = read_model(models / "response.toml").resolved
     number = {"kind": "number", "acts_on": "response", "centre": 0, "per": 1}
     number |= {"margin": {"scale": "odds_ratio", "value": 1.5, "why": "a reason"}}
     number |= {"prior": {"distribution": "normal", "mean": 0, "sd": 1, "why": "a reason"}}
     content["predictor"] = {n: {**number, "column": n} for n in ("whole", "blank")}
-    return parse_spec(content, "two")
+    return parse_model(content, "two")
 
 
 @pytest.fixture(scope="module")
@@ -48,29 +48,29 @@ def cohort():
 @pytest.mark.draws
 def test_draws_of_all_sets_are_together_and_say_what_is_between_them(spec, cohort, tmp_path):
     table = imputed_predictors(
-        spec, cohort, tmp_path, seed=5, n_sets=3, lengths=SHORT, workers=1, progress=False
+        cohort, spec, tmp_path, seed=5, n_sets=3, lengths=SHORT, workers=1, progress=False
     ).set_index("predictor")
     # Each set by itself, as the run fitted it.
     fits = [
-        fit(spec, own, seed=task_seed(5, f"set {k:03d}"), progress="off", cores=1, **SHORT)
+        fit(own, spec, seed=task_seed(5, f"set {k:03d}"), progress="off", cores=1, **SHORT)
         for k, own in enumerate(impute_cohorts(cohort, spec, n_sets=3, seed=5), start=1)
     ]
     drawn = np.stack([one["posterior"]["blank"].to_numpy().ravel() for one in fits])
     row = table.loc["blank"]
     assert row["estimate"] == pytest.approx(np.exp(drawn.mean()))
     assert row["lower"] == pytest.approx(np.exp(np.quantile(drawn, 0.025)))
-    expected = between_share(drawn.mean(axis=1), drawn.var(axis=1, ddof=1))["share"]
-    assert row["between_share"] == pytest.approx(float(expected.iloc[0]))
+    expected = pool_rubin(drawn.mean(axis=1), drawn.var(axis=1, ddof=1))["share"]
+    assert row["pool_rubin"] == pytest.approx(float(expected.iloc[0]))
     # 0.64 to 0.67 and up to 0.02 of six runs: more than 30 of their sds.
-    assert row["between_share"] > table.loc["whole", "between_share"] > 0.0
+    assert row["pool_rubin"] > table.loc["whole", "pool_rubin"] > 0.0
     alone = [predictor_table(one).set_index("predictor").loc["blank"] for one in fits]
     assert row["r_hat"] == pytest.approx(max(one["r_hat"] for one in alone))
     assert row["ess_bulk"] == pytest.approx(sum(one["ess_bulk"] for one in alone))
     assert row["mcse"] == pytest.approx(sum(one["mcse"] ** 2 for one in alone) ** 0.5 / 3)
     assert (table["n_sets"] == 3).all()
-    shown = shown_predictors(table.reset_index())
+    shown = printed_predictors(table.reset_index())
     shares = shown.set_index("candidate")["due to what is missing"]
-    assert shares["blank, per 1 (response)"] == row["between_share"]
+    assert shares["blank, per 1 (response)"] == row["pool_rubin"]
     divergences = sum(int(one["sample_stats"]["diverging"].sum()) for one in fits)
     assert (table["divergences"] == divergences).all()
     assert (table["n_patients"] == 40).all()
@@ -80,7 +80,7 @@ def test_draws_of_all_sets_are_together_and_say_what_is_between_them(spec, cohor
 @pytest.mark.draws
 def test_draws_come_back_from_a_table_as_they_were(spec, cohort):
     whole = impute_cohorts(cohort, spec, n_sets=2, seed=1)[0]
-    tree = fit(spec, whole, seed=1, progress="off", **SHORT)
+    tree = fit(whole, spec, seed=1, progress="off", **SHORT)
     drawn, again = drawn_effects(tree), draws_of_table(effect_draws(tree))
     assert list(again) == list(drawn)
     for name, own in drawn.items():
@@ -91,7 +91,7 @@ def test_draws_come_back_from_a_table_as_they_were(spec, cohort):
 
 def test_what_is_asked_is_looked_at_before_anything_is_fitted(spec, cohort, tmp_path):
     with pytest.raises(ValueError, match=r"certain is 0\.4"):
-        imputed_predictors(spec, cohort, tmp_path, seed=5, n_sets=2, certain=0.4)
+        imputed_predictors(cohort, spec, tmp_path, seed=5, n_sets=2, certain=0.4)
     assert not list(tmp_path.iterdir())
 
 
@@ -115,5 +115,5 @@ def test_a_failed_set_is_numbered(spec, cohort, tmp_path):
     said = r"2 fits failed; the first, task 1 of 2: .*unexpected keyword"
     with pytest.raises(RuntimeError, match=said):
         imputed_predictors(
-            spec, cohort, tmp_path, seed=5, n_sets=2, lengths={"draw": 5}, progress=False
+            cohort, spec, tmp_path, seed=5, n_sets=2, lengths={"draw": 5}, progress=False
         )

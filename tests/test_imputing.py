@@ -11,13 +11,13 @@ from statsmodels.imputation.mice import MICEData
 from mmn_bayes.data.reading import make_cohort
 from mmn_bayes.data.response import judged_patients, visit_pair
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.predictors import observed_imputation
 from mmn_bayes.predictors.observed_imputation import (
-    between_share,
     complete_cases,
     impute_cohorts,
     missing_covariates,
+    pool_rubin,
 )
 from mmn_bayes.simulation.cohort import simulate_cohort
 
@@ -37,12 +37,12 @@ def spec_of(models):
     """A model of response with some predictors."""
 
     def make(**predictors):
-        content = read_spec(models / "candidates_response.toml").resolved
+        content = read_model(models / "candidates_response.toml").resolved
         content["predictor"] = {
             name: {"acts_on": "response", "prior": PRIOR, **table}
             for name, table in predictors.items()
         }
-        return parse_spec(content, "some")
+        return parse_model(content, "some")
 
     return make
 
@@ -242,7 +242,7 @@ def test_effects_survive_where_the_outcome_is_used_and_not_else(spec_of, monkeyp
         assert drawn.mean() == pytest.approx(age[blank].mean(), abs=0.15)
         assert drawn.std() == pytest.approx(age[blank].std(), rel=0.15)
         estimates, variances = zip(*(log_odds(one, spec) for one in sets), strict=True)
-        found = between_share(estimates, variances).iloc[0]
+        found = pool_rubin(estimates, variances).iloc[0]
         return found["estimate"], 3 * np.sqrt(1.05 * found["between"]), found["share"]
 
     estimate, error, share = pooled()
@@ -327,7 +327,7 @@ def test_complete_cases_of_a_whole_cohort_are_the_cohort(whole, spec_of):
 
 def test_one_column_of_two_predictors_counts_once(models):
     cohort = simulate_cohort(12, seed=1)
-    spec = read_spec(models / "strength.toml")
+    spec = read_model(models / "strength.toml")
     assert [predictor.column for predictor in spec.predictors].count("naive") == 2
     assert missing_covariates(cohort, spec)["column"].tolist() == ["naive", "any"]
 
@@ -358,7 +358,7 @@ def test_a_column_blank_for_all_as_it_is_read(spec_of):
 
 def test_the_share_between_by_hand():
     # W = 2, B = 1, T = 2 + 4/3, share = (4/3) / (10/3) = 0.4, efficiency 1 / (1 + 0.4 / 3).
-    one = between_share([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]).iloc[0]
+    one = pool_rubin([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]).iloc[0]
     assert one.to_dict() == pytest.approx(
         {"estimate": 2.0, "within": 2.0, "between": 1.0, "total": 10 / 3, "share": 0.4}
         | {"relative_efficiency": 1 / (1 + 0.4 / 3), "n_sets": 3}
@@ -370,7 +370,7 @@ def test_the_share_between_of_several_rows():
         [[1.0, 2.0, 3.0], [5.0, 5.0, 5.0], [0.0, 0.0, 0.0], [1.0, np.nan, 2.0]], index=list("abcd")
     )
     variances = np.array([[1.0, 2.0, 3.0], [1.0, 1.0, 1.0], [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
-    table = between_share(estimates, variances)
+    table = pool_rubin(estimates, variances)
     assert table.index.tolist() == list("abcd")
     assert table["share"].to_numpy() == pytest.approx([0.4, 0.0, np.nan, np.nan], nan_ok=True)
     assert table["relative_efficiency"].iloc[1] == 1.0
@@ -388,4 +388,4 @@ def test_the_share_between_of_several_rows():
 )
 def test_sets_that_cannot_be_combined_are_refused(estimates, variances, words):
     with pytest.raises(ValueError, match=words):
-        between_share(estimates, variances)
+        pool_rubin(estimates, variances)

@@ -15,7 +15,7 @@ import pytest
 from measures import HERE, killed, label_of, mean_of_intercept
 
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.model_file.reading import read_model
 from mmn_bayes.studies import runner as running
 from mmn_bayes.studies.known_truth import simulated
 from mmn_bayes.studies.runner import Task, run_tasks, task_seed
@@ -42,7 +42,7 @@ def workers_find_the_measures(monkeypatch):
 def task(models, name, **extra):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CohortWarning)
-        spec, cohort = read_spec(models / "response.toml"), simulated(12, 1)
+        spec, cohort = read_model(models / "response.toml"), simulated(12, 1)
     return Task(name, spec, cohort, task_seed(7, name), LENGTHS, extra=extra)
 
 

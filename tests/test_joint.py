@@ -16,12 +16,16 @@ from mmn_bayes.data.reading import read_cohort
 from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import fingerprint, make_design
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.model_file.reading import parse_spec, read_spec
-from mmn_bayes.outcomes.blocks.estimands import block_kinds, block_ratios, expected_block_change
+from mmn_bayes.model_file.reading import parse_model, read_model
+from mmn_bayes.outcomes.blocks.estimands import (
+    block_effect_ratios,
+    block_kinds,
+    expected_block_change,
+)
 from mmn_bayes.outcomes.classes.estimands import class_odds_ratios, class_probability
-from mmn_bayes.outcomes.joint import part_of, without_sharing
-from mmn_bayes.outcomes.joint_table import margins_table, relation_table, sharing_table
-from mmn_bayes.posterior.loo import left_out_by_importance
+from mmn_bayes.outcomes.joint import submodel, without_shared_effects
+from mmn_bayes.outcomes.joint_table import margins_table, relation_table, shared_effects_table
+from mmn_bayes.posterior.loo import psis_loo_patients
 from mmn_bayes.simulation.joint import simulate_joint
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +35,7 @@ STUDIED = {"joint_grade": "grade", "joint_blocks": "blocks", "joint_class": "cla
 
 @pytest.fixture(scope="module")
 def spec():
-    return read_spec(ROOT / "models" / "joint.toml")
+    return read_model(ROOT / "models" / "joint.toml")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,7 @@ def cohort():
 
 def parameters(spec, cohort, **stated):
     """Of every parameter a number, 0 unless it is stated or must be otherwise."""
-    model = build(spec, make_design(spec, cohort), "predict")
+    model = build(spec, make_design(cohort, spec), "predict")
     usual = {"grade_probability": np.full(6, 1 / 6), "noise": 0.05, "block_stays": 0.7}
     usual |= {"reference_probability": [0.6, 0.3, 0.1], "block_appears": 0.04}
     names = [variable.name for variable in model.free_RVs]
@@ -51,30 +55,30 @@ def parameters(spec, cohort, **stated):
 
 def test_a_joint_model_is_taken_apart(spec):
     assert spec.outcomes == ("grade", "class", "blocks")
-    grades = part_of(spec, "grade", "strength")
-    strength = read_spec(ROOT / "models" / "strength.toml")
+    grades = submodel(spec, "grade", "strength")
+    strength = read_model(ROOT / "models" / "strength.toml")
     content = [one.resolved for one in (grades, strength)]
     for own in content:
         own.pop("title")
     assert content[0] == content[1]
-    blocks = part_of(spec, "blocks", "alone")
+    blocks = submodel(spec, "blocks", "alone")
     assert blocks.outcomes == ("blocks",)
     assert [p.name for p in blocks.predictors] == ["naive_blocks"]
-    apart = without_sharing(spec, "apart")
+    apart = without_shared_effects(spec, "apart")
     assert apart.outcomes == spec.outcomes
     assert not apart.sharing
     with pytest.raises(ValueError, match="has no outcome 'state'; it has: grade, class, blocks"):
-        part_of(spec, "state", "alone")
+        submodel(spec, "state", "alone")
     with pytest.raises(ValueError, match="shares nothing between outcomes"):
-        without_sharing(apart, "again")
+        without_shared_effects(apart, "again")
 
 
 @pytest.mark.parametrize("stated", [{}, {"gain_on_blocks": 0.0, "gain_on_class": 0.0}])
 def test_without_sharing_estimands_are_those_of_the_parts(spec, cohort, stated):
-    model = spec if stated else without_sharing(spec, "apart")
+    model = spec if stated else without_shared_effects(spec, "apart")
     effects = {"naive_blocks": [0.5, -0.3], "naive_class": [0.4, -0.2]}
     joint = trees.known(model, cohort, **parameters(model, cohort, **effects, **stated))
-    blocks, classes = (part_of(spec, outcome, "alone") for outcome in ("blocks", "class"))
+    blocks, classes = (submodel(spec, outcome, "alone") for outcome in ("blocks", "class"))
     alone = trees.known(blocks, cohort, **parameters(blocks, cohort, **effects))
     rates = trees.known(classes, cohort, **parameters(classes, cohort, **effects))
     expected = class_probability(rates, patients="population", by="naive").values
@@ -105,7 +109,7 @@ def test_shared_effects_act_in_sds_and_new_patients_have_their_own(spec, cohort)
     assert drawn == pytest.approx(expected, abs=4 * error)
     stays = weights @ expit(np.log(0.7 / 0.3) + 1.5 * nodes)
     appears = weights @ expit(np.log(0.04 / 0.96) - 1.0 * nodes)
-    design = make_design(spec, cohort)
+    design = make_design(cohort, spec)
     before, free = design["blocked_nerves"].values, design["free_nerves"].values
     change = (before * (stays - 1.0) + free * appears).mean()
     drawn = expected_block_change(tree, patients="population").mean().item()
@@ -135,27 +139,29 @@ def test_relations_are_ratios_of_one_sd(spec, cohort):
     assert set(table["ratio"]) == {"odds ratio"}
     ratios = class_odds_ratios(tree)
     assert ratios["predictor"].values.tolist() == ["naive_class", "gain_on_class"]
-    assert block_ratios(tree).sizes["fate"] == 2
+    assert block_effect_ratios(tree).sizes["fate"] == 2
     with pytest.raises(ValueError, match="shares nothing"):
-        relation_table(trees.known(without_sharing(spec, "apart"), cohort, **_apart(spec, cohort)))
+        relation_table(
+            trees.known(without_shared_effects(spec, "apart"), cohort, **_apart(spec, cohort))
+        )
 
 
 def _apart(spec, cohort):
-    apart = without_sharing(spec, "apart")
+    apart = without_shared_effects(spec, "apart")
     return parameters(apart, cohort)
 
 
 def test_what_cannot_be_asked_of_a_joint_model_says_so(spec, cohort):
     tree = trees.known(spec, cohort, **parameters(spec, cohort))
     with pytest.raises(ValueError, match="is not computed for class and blocks"):
-        left_out_by_importance(tree)
+        psis_loo_patients(tree)
     with pytest.raises(ValueError, match="Whether a new patient of 'joint' responds goes with"):
         block_kinds(tree, patients="population", group="naive responders")
     assert block_kinds(tree, patients="cohort", group="naive responders").attrs["n"] == 14
     with pytest.raises(ValueError, match="is of 'blocks' alone: it has no parts"):
-        part_of(part_of(spec, "blocks", "alone"), "blocks", "again")
+        submodel(submodel(spec, "blocks", "alone"), "blocks", "again")
     part = trees.known(
-        part_of(spec, "blocks", "alone"),
+        submodel(spec, "blocks", "alone"),
         cohort,
         block_stays=0.5,
         block_appears=0.1,
@@ -166,15 +172,15 @@ def test_what_cannot_be_asked_of_a_joint_model_says_so(spec, cohort):
     with pytest.raises(ValueError, match="Two parts have a parameter 'block_appears'"):
         margins_table([part, part], tree, tree)
     with pytest.raises(ValueError, match="Give the fits of joint models"):
-        sharing_table({})
+        shared_effects_table({})
     with pytest.raises(ValueError, match="Give a list of the fits of the outcomes alone"):
         margins_table(tree, tree, tree)
 
 
 def test_margins_are_those_of_each_fit(spec, cohort):
     rng = np.random.default_rng(1)
-    apart = without_sharing(spec, "apart")
-    part = part_of(spec, "blocks", "alone")
+    apart = without_shared_effects(spec, "apart")
+    part = submodel(spec, "blocks", "alone")
     drawn = [rng.normal(size=(1, 400, 2)) for _ in range(3)]
     models = (part, apart, spec)
     fits = [
@@ -203,12 +209,12 @@ def test_what_the_first_fit_does_not_have_has_no_change(spec, cohort):
     content = spec.resolved
     without = {key: content[key] for key in content if key not in ("blocks", "sharing")}
     without["predictor"] = {n: p for n, p in content["predictor"].items() if n != "naive_blocks"}
-    less = parse_spec(without, "less")
+    less = parse_model(without, "less")
     fits = {
         "less": trees.known(less, cohort, 2, **parameters(less, cohort)),
         "joint": trees.known(spec, cohort, 2, **parameters(spec, cohort)),
     }
-    table = sharing_table(fits).set_index(["quantity", "source"])
+    table = shared_effects_table(fits).set_index(["quantity", "source"])
     assert table.loc[("more blocks", "joint"), "change"].isna().all()
     assert table.loc[("class remission", "joint"), "change"].notna().all()
     blocks = table.loc[("more blocks", "joint")].groupby("patients")["group"].unique()
@@ -219,7 +225,7 @@ def test_what_the_first_fit_does_not_have_has_no_change(spec, cohort):
 def test_all_defects_of_a_joint_models_data_are_told_at_once(spec, cohort):
     nothing = replace(cohort, blocks=None, status=None)
     with pytest.raises(DataError) as raised:
-        make_design(spec, nothing)
+        make_design(nothing, spec)
     assert len(raised.value.defects) == 2
     assert "The model 'joint' cannot be fitted" in str(raised.value)
 
@@ -236,13 +242,13 @@ def part_only(tree):
 
 @pytest.mark.parametrize("name", [*STUDIED, "joint_apart", "joint"])
 def test_the_study_is_of_this_model_and_these_data(name, spec, cohort):
-    own = spec if name == "joint" else without_sharing(spec, name)
+    own = spec if name == "joint" else without_shared_effects(spec, name)
     if name in STUDIED:
-        own = part_of(spec, STUDIED[name], name)
+        own = submodel(spec, STUDIED[name], name)
     recorded = json.loads((RESULTS / "manifest.json").read_text())["fits"][name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CohortWarning)
-        now = fingerprint(own, make_design(own, cohort), recorded["seed"])
+        now = fingerprint(own, make_design(cohort, own), recorded["seed"])
     assert recorded["fingerprint"] == now, "run `make joint` and commit what it writes"
     assert pd.read_csv(RESULTS / f"diagnostics_{name}.csv")["passed"].all()
 
@@ -272,7 +278,7 @@ def test_sharing_finds_what_the_simulation_put_there():
 
 def test_a_simulated_cohort_shares_its_gains_as_stated():
     cohort = simulate_joint(800, seed=2, patient_gain_sd=0.0, gain_on_blocks=(0.0, 0.0))
-    counts = block_counts(cohort, read_spec(ROOT / "models" / "joint.toml").response).dropna()
+    counts = block_counts(cohort, read_model(ROOT / "models" / "joint.toml").response).dropna()
     before, after = counts["baseline"].to_numpy(), counts["follow_up"].to_numpy()
     tested = cohort.blocks[cohort.blocks["day"] == 0].set_index("patient")["n_nerves"]
     free = tested.reindex(counts["patient"]).to_numpy() - before

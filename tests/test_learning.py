@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.stats import lognorm
 
-from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.model_file.reading import read_model
 from mmn_bayes.studies import visit_study
 from mmn_bayes.studies.known_truth import simulated
 from mmn_bayes.studies.recovery import fingerprint_of, read_study
@@ -19,7 +19,7 @@ STALE = "run `make visits` and commit what it writes"
 
 @pytest.fixture(scope="module")
 def spec(models):
-    return read_spec(models / "strength.toml")
+    return read_model(models / "strength.toml")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_more_visits_and_more_patients_teach_more(stored):
 def test_the_page_says_what_the_table_says(stored):
     text = (RESULTS / "visits.md").read_text(encoding="utf-8")
     assert text.startswith("**SYNTHETIC DATA.")
-    for sentence in visit_study.notes(stored):
+    for sentence in visit_study.visits_notes(stored):
         assert sentence.replace("_", r"\_") in text
 
 

@@ -18,10 +18,10 @@ from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning
 from mmn_bayes.exposure.variants_table import variants_table
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.outcomes.response.loo import left_out_response
 from mmn_bayes.posterior.draws import design_of
-from mmn_bayes.posterior.loo import compare_models, left_out_by_importance
+from mmn_bayes.posterior.loo import compare_elpd, psis_loo_patients
 from mmn_bayes.posterior.patient_density import patient_log_likelihood
 from mmn_bayes.studies.exact_loo import importance_against_exact, leave_patients_out
 from mmn_bayes.studies.known_truth import simulated
@@ -37,7 +37,7 @@ def cohort():
 @pytest.fixture(scope="module")
 def fits(models, cohort):
     return [
-        fit(read_spec(models / f"{n}.toml"), cohort, seed=1, draws=100, tune=200, progress="off")
+        fit(cohort, read_model(models / f"{n}.toml"), seed=1, draws=100, tune=200, progress="off")
         for n in NAMES
     ]
 
@@ -110,7 +110,7 @@ def test_more_nodes_change_little(fits):
 @pytest.mark.draws
 @pytest.mark.slow
 def test_models_are_compared_patient_by_patient(fits):
-    table = compare_models(fits)
+    table = compare_elpd(fits)
     assert set(table["model"]) == set(NAMES)
     assert (table["elpd"].diff().dropna() <= 0).all()
     assert table.loc[0, ["difference", "se_difference"]].tolist() == [0.0, 0.0]
@@ -131,7 +131,7 @@ def test_a_patient_left_out_by_importance_is_as_likely_as_one_never_seen(fits, c
     # Those who change the others least: what importance sampling can be off by grows with the
     # spread of its weights, which Pareto k tells of, and so does that of the exact one's mean.
     whole = fits[1]
-    by_importance = left_out_by_importance(whole).set_index("patient")
+    by_importance = psis_loo_patients(whole).set_index("patient")
     moved = by_importance["log_density"] - by_importance["elpd"]
     chosen = sorted(moved.nsmallest(2).index)
     lengths = {"chains": 2, "draws": 200, "tune": 200}
@@ -148,7 +148,7 @@ def test_a_patient_left_out_by_importance_is_as_likely_as_one_never_seen(fits, c
     heavier = own["n_draws"] ** (own["pareto_k"] - 0.5).clip(lower=0)
     error = np.hypot(own["mcse"] * heavier, exact["mcse"])
     assert (apart.abs() < 5 * error + 0.05).all(), (apart, error)
-    table = importance_against_exact(left_out_by_importance(whole), exact.reset_index())
+    table = importance_against_exact(psis_loo_patients(whole), exact.reset_index())
     assert table["patient"].tolist() == [*chosen, "all patients"]
     assert table["difference"].iloc[-1] == pytest.approx(apart.sum())
     again = leave_patients_out(whole, cohort, tmp_path, **stated)
@@ -187,26 +187,26 @@ def test_the_variants_stand_in_one_table(fits):
 @pytest.mark.draws
 @pytest.mark.slow
 def test_models_of_different_grades_are_not_compared(fits, cohort, models):
-    content = read_spec(models / "strength_dose_rate.toml").resolved
+    content = read_model(models / "strength_dose_rate.toml").resolved
     content["scale"] = {"grades": ["0-2", "3", "4", "5"]}
     content["scale"]["collapse"] = dict.fromkeys(("0", "1", "2"), "0-2")
     content["threshold"]["prior"]["concentration"] = [3.5, 2.5, 4, 15]
-    coarse = of_another_model(fits[1], parse_spec(content, "coarse"))
+    coarse = of_another_model(fits[1], parse_model(content, "coarse"))
     with pytest.raises(ValueError, match="'coarse' are of different grades"):
-        compare_models([fits[0], coarse])
+        compare_elpd([fits[0], coarse])
     early = xr.DataTree.from_dict({n: g.to_dataset() for n, g in fits[1].children.items()})
     design = make_design(
-        read_spec(models / "strength_dose_rate.toml"), quietly(first_months, cohort, until_day=200)
+        quietly(first_months, cohort, until_day=200), read_model(models / "strength_dose_rate.toml")
     )
     early["design"] = xr.DataTree(design)
     early.attrs = {**fits[1].attrs, "spec_name": "early"}
     with pytest.raises(ValueError, match="'early' are of different grades"):
-        compare_models([fits[0], early])
+        compare_elpd([fits[0], early])
     with pytest.raises(ValueError, match="nothing to compare"):
-        compare_models([])
+        compare_elpd([])
     for given in (fits[0], "fit", [fits[0], "fit"], [fits[0].to_dict()], {"a": fits[0]}):
         with pytest.raises(ValueError, match="Give a list of fits"):
-            compare_models(given)
+            compare_elpd(given)
     with pytest.raises(ValueError, match="The fit is not of this cohort"):
         leave_patients_out(fits[0], quietly(first_months, cohort, until_day=200), ".", seed=1)
     with pytest.raises(ValueError, match="patients, row position 0: no patient of the fit"):
@@ -223,13 +223,13 @@ def quietly(function, *arguments, **named):
 @pytest.mark.slow
 def test_what_cannot_be_compared_is_refused(fits, models):
     with pytest.raises(ValueError, match="Two of the models have one name: strength_no_exposure"):
-        compare_models([fits[0], fits[0]])
-    content = read_spec(models / "strength_no_exposure.toml").resolved
+        compare_elpd([fits[0], fits[0]])
+    content = read_model(models / "strength_no_exposure.toml").resolved
     content["group"]["one_day"] = {
         "by": "patient:visit",
         "acts_on": "level",
         "sd": {"distribution": "half_normal", "sd": 0.1, "why": "a reason"},
     }
-    tree = of_another_model(fits[0], parse_spec(content, "with_days"))
+    tree = of_another_model(fits[0], parse_model(content, "with_days"))
     with pytest.raises(ValueError, match=r"its group\.one_day would not be integrated out"):
         patient_log_likelihood(tree)

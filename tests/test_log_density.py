@@ -26,7 +26,7 @@ from mmn_bayes.engine.priors import MAKERS, LogOdds, parameter
 from mmn_bayes.model_file.distributions import DISTRIBUTIONS
 from mmn_bayes.model_file.model_spec import Exposure, Group, ModelSpec
 from mmn_bayes.model_file.prior import Prior
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.simulation.cohort import simulate_cohort
 from mmn_bayes.simulation.recipe import Recipe
 from mmn_bayes.studies.known_truth import simulated
@@ -39,7 +39,7 @@ INTERPRETED = "FAST_COMPILE"
 FILES = [
     path
     for path in sorted((Path(__file__).parents[1] / "models").glob("*.toml"))
-    if (spec := read_spec(path)).outcomes in (("grade",), ("response",)) and not spec.historical
+    if (spec := read_model(path)).outcomes in (("grade",), ("response",)) and not spec.historical
 ]
 STRENGTH = FILES[0].with_name("strength.toml")
 Point = Mapping[str, np.ndarray]
@@ -639,7 +639,7 @@ class Case:
 
     def __init__(self, spec: ModelSpec, cohort: Cohort, mode: str | None = None) -> None:
         self.spec, self.cohort = spec, cohort
-        self.design: xr.Dataset = make_design(spec, cohort)
+        self.design: xr.Dataset = make_design(cohort, spec)
         self.model = build(spec, self.design)
         self.answers = Answers(spec, cohort)
         self.log_density = self.model.compile_logp(jacobian=False, mode=mode)
@@ -651,7 +651,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     mode = INTERPRETED if "based_on" in request.param.read_text(encoding="utf-8") else None
     # Of five patients one was not seen at follow-up; every grade and either value of each column
     # occurs, and some were seen after the last knot of the time course.
-    return Case(read_spec(request.param), simulated(5, seed=85), mode)
+    return Case(read_model(request.param), simulated(5, seed=85), mode)
 
 
 # --- tests -------------------------------------------------------------------------------------
@@ -697,7 +697,7 @@ def test_the_log_density_is_that_of_the_second_author(case: Case, seed: int) -> 
 
 
 def test_the_other_sign_of_a_sd_says_the_same_of_all_that_is_kept() -> None:
-    case = Case(read_spec(STRENGTH), simulated(5, seed=85), INTERPRETED)
+    case = Case(read_model(STRENGTH), simulated(5, seed=85), INTERPRETED)
     here = forward(case.model, some_point(case.spec, case.cohort, 1), case)
     names = [n for n in here if n.startswith(("patient_level", "patient_gain"))]
     assert len(names) == 4
@@ -797,14 +797,14 @@ def test_effects_that_sum_to_zero_are_normal_in_one_dimension_less() -> None:
 
 def variant(**changes: Any) -> ModelSpec:
     """The strength model with tables replaced, or left out where the change is None."""
-    content = read_spec(STRENGTH).resolved
+    content = read_model(STRENGTH).resolved
     for name, table in changes.items():
         if table is None:
             del content[name]
         else:
             both = isinstance(table, dict)
             content[name] = {**content.get(name, {}), **table} if both else table
-    return parse_spec(content, "variant")
+    return parse_model(content, "variant")
 
 
 NORMAL = {"distribution": "normal", "mean": 0.0, "sd": 0.2, "why": "a reason"}
@@ -936,14 +936,14 @@ VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
     "effects that are sampled themselves": lambda: variant(
         group={
             name: {**table, "parametrisation": "centred"}
-            for name, table in read_spec(STRENGTH).resolved["group"].items()
+            for name, table in read_model(STRENGTH).resolved["group"].items()
             if name != "site"
         }
     ),
     "standard normals of patients sampled": lambda: variant(
         group={
             "patient_level": {
-                **read_spec(STRENGTH).resolved["group"]["patient_level"],
+                **read_model(STRENGTH).resolved["group"]["patient_level"],
                 "parametrisation": "non_centred",
             }
         }
@@ -992,9 +992,9 @@ VARIANTS: Mapping[str, Callable[[], ModelSpec]] = {
 
 
 def response_with(changes: Mapping[str, Any]) -> ModelSpec:
-    content = read_spec(STRENGTH.with_name("response.toml")).resolved
+    content = read_model(STRENGTH.with_name("response.toml")).resolved
     predictors = content["predictor"] | changes["predictor"]
-    return parse_spec({**content, **changes, "predictor": predictors}, "variant")
+    return parse_model({**content, **changes, "predictor": predictors}, "variant")
 
 
 def with_levels(cohort: Cohort) -> Cohort:
@@ -1009,8 +1009,8 @@ def with_levels(cohort: Cohort) -> Cohort:
 
 
 def response_by(link: str) -> ModelSpec:
-    content = read_spec(STRENGTH.with_name("response.toml")).resolved
-    return parse_spec({**content, "link": link}, "variant")
+    content = read_model(STRENGTH.with_name("response.toml")).resolved
+    return parse_model({**content, "link": link}, "variant")
 
 
 def folded(collapse: Mapping[str, str], grades: str) -> ModelSpec:
@@ -1025,11 +1025,11 @@ def folded(collapse: Mapping[str, str], grades: str) -> ModelSpec:
 
 
 def without_change() -> ModelSpec:
-    content = read_spec(STRENGTH).resolved
+    content = read_model(STRENGTH).resolved
     for name in ("gain", "predictor", "exposure"):
         del content[name]
     del content["group"]["patient_gain"]
-    return parse_spec(content, "still")
+    return parse_model(content, "still")
 
 
 @pytest.mark.slow
@@ -1055,9 +1055,9 @@ def test_a_frozen_model_with_memory_has_the_same_density() -> None:
 
 
 def test_the_response_of_the_design_is_that_judged_by_hand() -> None:
-    spec = read_spec(FILES[0].with_name("response.toml"))
+    spec = read_model(FILES[0].with_name("response.toml"))
     cohort = simulate_cohort(40, seed=8)
-    design = make_design(spec, cohort)
+    design = make_design(cohort, spec)
     found = pd.Series(design["response"].to_numpy(), index=design["patient"].to_numpy())
     expected = judged_by_hand(spec, cohort)
     assert {who: bool(value) for who, value in found[found >= 0].items()} == expected
@@ -1068,7 +1068,7 @@ def test_the_response_of_the_design_is_that_judged_by_hand() -> None:
 def test_the_cutpoints_give_a_reference_patient_the_grades_of_the_prior(
     noise: float, bound: float
 ) -> None:
-    spec = read_spec(STRENGTH)
+    spec = read_model(STRENGTH)
     case = Case(spec, simulated(2, seed=1), INTERPRETED)
     model = case.model
     point = some_point(spec, case.cohort, 9) | {"noise": np.array(noise)}

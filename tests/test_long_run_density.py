@@ -34,7 +34,7 @@ from mmn_bayes.engine.design import make_design
 from mmn_bayes.errors import CohortWarning
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.prior import Prior
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 
 MODELS = Path(__file__).parents[1] / "models"
 NORMAL = {"distribution": "normal", "mean": 0.1, "sd": 0.6, "why": "a reason"}
@@ -272,7 +272,7 @@ class Graph:
         self.spec, self.cohort = spec, cohort
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CohortWarning)
-            self.model = build(spec, make_design(spec, cohort))
+            self.model = build(spec, make_design(cohort, spec))
         self.page = Page(spec, cohort)
         self.answers = self.page.answers
         terms = [*self.model.free_RVs, *self.model.potentials]
@@ -419,9 +419,9 @@ def by_hand(patients: tuple[str, ...] = PATIENTS, **tables: pd.DataFrame | None)
 
 def variant(name: str, change: Callable[[dict[str, Any]], None]) -> ModelSpec:
     """A model file whose content is changed."""
-    content = read_spec(MODELS / f"{name}.toml").resolved  # made anew each time it is asked for
+    content = read_model(MODELS / f"{name}.toml").resolved  # made anew each time it is asked for
     change(content)
-    return parse_spec(content, "variant")
+    return parse_model(content, "variant")
 
 
 def made_of(name: str, **tables: Any) -> ModelSpec:
@@ -444,8 +444,8 @@ def made_of(name: str, **tables: Any) -> ModelSpec:
 # --- blocks ------------------------------------------------------------------------------------
 
 OF_BLOCKS: Mapping[str, Callable[[], ModelSpec]] = {
-    "binomial": lambda: read_spec(MODELS / "blocks.toml"),
-    "counts": lambda: read_spec(MODELS / "blocks_counts.toml"),
+    "binomial": lambda: read_model(MODELS / "blocks.toml"),
+    "counts": lambda: read_model(MODELS / "blocks_counts.toml"),
     "binomial, no predictor": lambda: made_of("blocks", only_predictor={}),
     "counts, no predictor": lambda: made_of("blocks_counts", only_predictor={}),
     "binomial, a number": lambda: made_of("blocks", predictor={"age": AGE | {"acts_on": "blocks"}}),
@@ -466,7 +466,7 @@ def test_blocks_have_the_density_of_the_page(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def far() -> Graph:
-    return Graph(read_spec(MODELS / "blocks.toml"), by_hand())
+    return Graph(read_model(MODELS / "blocks.toml"), by_hand())
 
 
 @pytest.mark.parametrize("signs", list(product((-1, 1), (-1, 1))), ids=str)
@@ -500,7 +500,7 @@ PERIODS = {"periods_days": [0, 365.25, 500, 1800]}
 PLAIN = {"change": None, "varying_sd": None}
 AGE_ON_STATE = {"age": AGE | {"acts_on": "state"}}
 OF_STATES: Mapping[str, Callable[[], ModelSpec]] = {
-    "as it is": lambda: read_spec(MODELS / "histories.toml"),
+    "as it is": lambda: read_model(MODELS / "histories.toml"),
     "several periods": lambda: made_of("histories", states=PERIODS),
     "two levels": lambda: made_of("histories", states=TWO),
     "two levels in periods, plain": lambda: made_of("histories", states=TWO | PERIODS | PLAIN),
@@ -547,9 +547,9 @@ def test_what_varies_is_in_the_order_of_the_predictors_and_then_time() -> None:
 
 
 def test_rows_without_a_part_are_said_and_the_others_are_at_their_steps() -> None:
-    spec, cohort = read_spec(MODELS / "histories.toml"), by_hand()
+    spec, cohort = read_model(MODELS / "histories.toml"), by_hand()
     with pytest.warns(CohortWarning) as said:
-        make_design(spec, cohort)
+        make_design(cohort, spec)
     words = " ".join(str(warning.message) for warning in said)
     assert "2 rows lie before the first infusion" in words
     assert "2 rows lie on a step of 91.3125 days with another" in words
@@ -588,7 +588,7 @@ CORRELATION = {"patient": {"distribution": "lkj", "shape": 2.0, "why": "a reason
 
 def with_states(content: dict[str, Any]) -> None:
     """Histories in the place of the classes, and [sharing] in the place of their group."""
-    of_states = read_spec(MODELS / "histories.toml").resolved
+    of_states = read_model(MODELS / "histories.toml").resolved
     del content["classes"], content["predictor"]["naive_class"], content["sharing"]["gain_on_class"]
     content["states"] = of_states["states"]
     content["predictor"]["naive_state"] = of_states["predictor"]["naive"]
@@ -603,13 +603,13 @@ def with_states_only(content: dict[str, Any]) -> None:
 
 
 OF_BOTH: Mapping[str, Callable[[], ModelSpec]] = {
-    "as it is": lambda: read_spec(MODELS / "joint.toml"),
+    "as it is": lambda: read_model(MODELS / "joint.toml"),
     "without sharing": lambda: made_of("joint", only_sharing={}),
     "histories in the place of classes": lambda: variant("joint", with_states),
     "histories that share, and nothing else": lambda: variant("joint", with_states_only),
     "correlated": lambda: made_of("joint", correlation=CORRELATION),
     "counts of blocks": lambda: made_of(
-        "joint", only_blocks=read_spec(MODELS / "blocks_counts.toml").resolved["blocks"]
+        "joint", only_blocks=read_model(MODELS / "blocks_counts.toml").resolved["blocks"]
     ),
     # Of two correlated effects, the second is the one that depends on how they are made.
     "correlated, levels shared as well": lambda: made_of(
@@ -620,7 +620,7 @@ OF_BOTH: Mapping[str, Callable[[], ModelSpec]] = {
     "effects themselves sampled": lambda: made_of(
         "joint",
         group={
-            name: read_spec(MODELS / "joint.toml").resolved["group"][name]
+            name: read_model(MODELS / "joint.toml").resolved["group"][name]
             | {"parametrisation": how}
             for name, how in (("patient_gain", "centred"), ("patient_level", "non_centred"))
         },
@@ -659,7 +659,7 @@ def test_without_sharing_a_joint_model_is_the_sum_of_its_parts(apart: Graph) -> 
     assert agree(apart, 1)
     content, cohort = apart.spec.resolved, apart.cohort
     parts = [
-        read_spec(MODELS / "strength.toml"),
+        read_model(MODELS / "strength.toml"),
         made_of("blocks", only_predictor=acting(content, "blocks"), blocks=content["blocks"]),
         made_of("long_term", only_predictor=acting(content, "class"), classes=content["classes"]),
     ]

@@ -12,7 +12,7 @@ from scipy.stats import beta, chi2
 from mmn_bayes.data.published import read_published
 from mmn_bayes.data.reading import make_cohort, read_cohort
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.outcomes.classes.observed import class_bounds, compare_groups, observed_classes
+from mmn_bayes.outcomes.classes.observed import class_bounds, observed_classes, published_classes
 from mmn_bayes.outcomes.evidence.observed import recompute
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -204,7 +204,7 @@ def test_the_bounds_give_a_class_none_and_all_of_the_unclassified(published_coho
 
 
 def test_the_groups_of_other_studies_have_exact_intervals_and_their_follow_up():
-    table = compare_groups(EVIDENCE)
+    table = published_classes(EVIDENCE)
     assert set(table["disease"]) == {"MMN"}
     own = table[table["study"] == "Leger2008"]
     assert own["events"].tolist() == [8, 25, 4]
@@ -214,10 +214,10 @@ def test_the_groups_of_other_studies_have_exact_intervals_and_their_follow_up():
     assert own["upper"].iloc[0] == pytest.approx(beta.ppf(0.975, 9, 29))
     unlisted = table.drop_duplicates("study").set_index("study")["unlisted"]
     assert unlisted[unlisted > 0].to_dict() == {"Aotsuka2024": 31}
-    assert len(compare_groups(EVIDENCE, disease=None)) == len(EVIDENCE)
+    assert len(published_classes(EVIDENCE, disease=None)) == len(EVIDENCE)
     pd.testing.assert_frame_equal(
-        compare_groups(EVIDENCE.astype("str"), level=0.9)[["events", "lower"]],
-        compare_groups(EVIDENCE, level=0.9)[["events", "lower"]],
+        published_classes(EVIDENCE.astype("str"), level=0.9)[["events", "lower"]],
+        published_classes(EVIDENCE, level=0.9)[["events", "lower"]],
     )
 
 
@@ -236,11 +236,11 @@ def test_evidence_that_makes_no_shares_is_refused(row, column, value, message):
     evidence = EVIDENCE.astype({"count": "float64"})
     evidence.loc[row, column] = value
     with pytest.raises(DataError, match=message):
-        compare_groups(evidence)
+        published_classes(evidence)
 
 
 def test_an_unknown_disease_or_an_absent_column_is_refused():
     with pytest.raises(ValueError, match="No study of 'ALS'; the evidence has CIDP, MMN"):
-        compare_groups(EVIDENCE, disease="ALS")
+        published_classes(EVIDENCE, disease="ALS")
     with pytest.raises(ValueError, match="no column 'follow_up'"):
-        compare_groups(EVIDENCE.drop(columns="follow_up"))
+        published_classes(EVIDENCE.drop(columns="follow_up"))

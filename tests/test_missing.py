@@ -12,9 +12,9 @@ from mmn_bayes.data.reading import make_cohort
 from mmn_bayes.data.response import judge
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.sampling import fit
-from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.model_file.reading import read_model
 from mmn_bayes.outcomes.response.estimands import response_probability
-from mmn_bayes.outcomes.response.missing import delta_response
+from mmn_bayes.outcomes.response.missing import delta_adjusted_response
 from mmn_bayes.outcomes.response.missing_figure import delta_figure
 from mmn_bayes.outcomes.response.missing_table import missing_table, tipping_table
 from mmn_bayes.outcomes.response.observed_missing import assumed_missing, tipping_point
@@ -105,15 +105,15 @@ def cohort(few):
 @pytest.fixture(scope="module")
 def tree(models, cohort, strength_of_few):
     """What is asked of it holds of any draws: those of the patients when all had been seen."""
-    design = make_design(read_spec(models / "strength.toml"), cohort)
+    design = make_design(cohort, read_model(models / "strength.toml"))
     return of_another_design(first_draws(strength_of_few, 60), design)
 
 
 @pytest.mark.draws
 @pytest.mark.slow
 def test_a_shift_moves_the_unseen_and_nobody_else(tree, models, cohort):
-    spec = read_spec(models / "strength.toml")
-    design = make_design(spec, cohort)
+    spec = read_model(models / "strength.toml")
+    design = make_design(cohort, spec)
     gone = np.isnan(design["follow_up_day"].to_numpy())
     assert 3 <= gone.sum() < len(gone)
     occasions, posterior = recorded_occasions(spec, design), tree["posterior"].to_dataset()
@@ -141,7 +141,7 @@ def test_a_shift_moves_the_unseen_and_nobody_else(tree, models, cohort):
 @pytest.mark.slow
 def test_the_curve_of_the_shift_passes_through_missing_at_random(tree):
     deltas = [-20.0, -0.3, 0.0, 0.3, 20.0]
-    draws = delta_response(tree, deltas, by="naive")
+    draws = delta_adjusted_response(tree, deltas, by="naive")
     assert draws.dims == ("chain", "draw", "delta", "naive")
     assert (draws.diff("delta") >= 0.0).all()
     same = response_probability(tree, patients="cohort", by="naive")
@@ -159,7 +159,7 @@ def test_the_curve_of_the_shift_passes_through_missing_at_random(tree):
         assert high <= rows.loc["all missing respond", "estimate"] + 1e-12
     for wrong in ([], [0.0, np.nan]):
         with pytest.raises(ValueError, match="give finite shifts"):
-            delta_response(tree, wrong)
+            delta_adjusted_response(tree, wrong)
     with pytest.raises(ValueError, match="it needs patients='cohort'"):
         response_probability(tree, patients="population", delta=0.5)
 
@@ -167,10 +167,10 @@ def test_the_curve_of_the_shift_passes_through_missing_at_random(tree):
 @pytest.mark.draws
 @pytest.mark.slow
 def test_a_model_of_responses_has_no_strength_to_shift(models, cohort):
-    plain = read_spec(models / "response.toml")
-    other = fit(plain, cohort, seed=1, chains=1, draws=20, tune=50, progress="off")
+    plain = read_model(models / "response.toml")
+    other = fit(cohort, plain, seed=1, chains=1, draws=20, tune=50, progress="off")
     with pytest.raises(ValueError, match="is of outcome 'response', not of grades"):
-        delta_response(other, [0.0])
+        delta_adjusted_response(other, [0.0])
     table = missing_table(other, rate=0.2)
     total = (table["n"] + table["missing"] + table["not_judged"]).groupby(table["naive"]).nunique()
     assert (total == 1).all()
@@ -197,7 +197,7 @@ def test_every_patient_is_in_every_row(tree, cohort):
 @pytest.mark.slow
 def test_the_curve_is_drawn_for_every_group(tree):
     for by in ("naive", None):
-        draws = delta_response(tree, [-0.5, 0.0, 0.5], by=by)
+        draws = delta_adjusted_response(tree, [-0.5, 0.0, 0.5], by=by)
         table = missing_table(tree, by=by, rate=0.2)
         figure = delta_figure(draws, table, rate=0.2, title="A long title " * 12)
         titles = [panel.get_title(loc="left") or panel.get_title() for panel in figure.axes]

@@ -14,7 +14,7 @@ from statsmodels.genmod.generalized_estimating_equations import OrdinalGEE
 from mmn_bayes.data.reading import make_cohort, read_cohort
 from mmn_bayes.data.restricting import of_patients
 from mmn_bayes.errors import CohortWarning, DataError, SpecError
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.predictors import observed_regressions
 from mmn_bayes.predictors.observed import EFFECT_COLUMNS, REGRESSIONS, observed_effects
 
@@ -36,7 +36,7 @@ def spec_of(models):
 
     def make(acts_on="response", others=None, **candidates):
         file = "response" if acts_on == "response" else "level"
-        content = read_spec(models / f"candidates_{file}.toml").resolved
+        content = read_model(models / f"candidates_{file}.toml").resolved
         if acts_on == "slope":
             content["slope"] = {"since": "inclusion", "per_days": 365, "size": PRIOR}
         margin = {"scale": "response", "value": 0.1, "why": "a reason"}
@@ -45,7 +45,7 @@ def spec_of(models):
             **{name: {"column": name, **given, **table} for name, table in candidates.items()},
             **{name: {"column": name, "prior": PRIOR, **t} for name, t in (others or {}).items()},
         }
-        return parse_spec(content, "some")
+        return parse_model(content, "some")
 
     return make
 
@@ -359,14 +359,14 @@ def test_what_the_cohort_does_not_have_is_refused_at_once(some, spec_of):
 
 def test_models_of_events_and_illegal_levels_are_refused(some, models, spec_of):
     with pytest.raises(SpecError, match="outcome 'events'"):
-        observed_effects(some, read_spec(models / "historical_response.toml"))
+        observed_effects(some, read_model(models / "historical_response.toml"))
     with pytest.raises(ValueError, match="level"):
         observed_effects(some, spec_of(age=AGE), level=1)
 
 
 @pytest.mark.parametrize("file", ["response", "strength"])
 def test_without_candidates_there_are_no_rows(some, models, file):
-    table = observed_effects(some, read_spec(models / f"{file}.toml"))
+    table = observed_effects(some, read_model(models / f"{file}.toml"))
     assert table.empty
     assert tuple(table.columns) == EFFECT_COLUMNS
 
@@ -552,7 +552,7 @@ def test_labels_and_meanings(spec_of):
 @pytest.mark.parametrize("file", ["candidates_response", "candidates_gain", "candidates_level"])
 def test_the_cohort_of_the_reproduction(models, file):
     cohort = read_cohort(models.parent / "data" / "leger2008_cohort")
-    spec = read_spec(models / f"{file}.toml")
+    spec = read_model(models / f"{file}.toml")
     table = quietly(observed_effects, cohort, spec)
     assert tuple(table.columns) == EFFECT_COLUMNS
     assert list(table["predictor"]) == [p.name for p in spec.candidates]

@@ -13,7 +13,7 @@ from mmn_bayes.engine.covariates import unusable
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.errors import CohortWarning, SpecError
 from mmn_bayes.model_file.predictor_kinds import KINDS, Predictor, PredictorKind
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.outcomes.response.rates import setting
 from mmn_bayes.predictors.effects import candidate_effects
 from mmn_bayes.predictors.observed import observed_effects
@@ -63,14 +63,14 @@ def cohort():
 
 
 def spec_of(models, **changes):
-    content = read_spec(models / "response.toml").resolved
+    content = read_model(models / "response.toml").resolved
     content["predictor"]["titre"] = {**TITRE, **changes}
-    return parse_spec(content, "response")
+    return parse_model(content, "response")
 
 
 def test_a_model_file_may_name_it_and_its_density_is_that_of_its_numbers(models, cohort):
     spec = spec_of(models)
-    design = make_design(spec, cohort)
+    design = make_design(cohort, spec)
     x = np.log2(cohort.patients["titre"].to_numpy() / 100.0)
     np.testing.assert_allclose(design["x_titre"], x)
     naive, responded = design["x_naive"].to_numpy(), design["response"].to_numpy()

@@ -13,13 +13,13 @@ import xarray as xr
 from scipy.special import expit
 from trees import with_draws
 
-from mmn_bayes.data.response import responses
+from mmn_bayes.data.response import judge_responses
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning, DataError, SpecError
 from mmn_bayes.model_file.candidates import with_candidates
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.outcomes.response.rates import rates_with, setting
 from mmn_bayes.posterior.diagnostics import require_converged
@@ -44,7 +44,7 @@ STAGE |= {"steps": {"distribution": "dirichlet", "concentration": [1, 2], "why":
 
 def of_columns(models, tables, shared=None, **changes):
     """The model of responses with these candidates; their priors are N(0, 1), or the shared one."""
-    content = read_spec(models / "response.toml").resolved
+    content = read_model(models / "response.toml").resolved
     own = {} if shared else {"prior": NORMAL}
     content["predictor"] = {
         name: {"acts_on": "response", "margin": MARGIN, **table, **own}
@@ -52,7 +52,7 @@ def of_columns(models, tables, shared=None, **changes):
     }
     if shared:
         content["shrinkage"] = {"of": list(tables), "prior": shared}
-    return parse_spec({**content, **changes}, "candidates")
+    return parse_model({**content, **changes}, "candidates")
 
 
 def numbers(*names):
@@ -78,7 +78,7 @@ def tables():
 
 @pytest.fixture(scope="module")
 def fitted(models, cohort, tables):
-    return fit(of_columns(models, tables), cohort, **SHORT | {"draws": 600, "chains": 4})
+    return fit(cohort, of_columns(models, tables), **SHORT | {"draws": 600, "chains": 4})
 
 
 def test_simulated_responses_are_what_the_rule_finds(models):
@@ -87,7 +87,7 @@ def test_simulated_responses_are_what_the_rule_finds(models):
     x = cohort.patients[["a", "b"]].to_numpy()
     assert np.corrcoef(x.T)[0, 1] == pytest.approx(0.5, abs=0.05)
     assert x.std(axis=0) == pytest.approx([1.0, 1.0], abs=0.05)
-    judged = responses(cohort, read_spec(models / "response.toml"))["response"].astype(bool)
+    judged = judge_responses(cohort, read_model(models / "response.toml"))["response"].astype(bool)
     p = expit(0.3 + x @ [1.0, -1.0])
     score = (judged.to_numpy() - p)[:, None] * np.column_stack([np.ones(len(p)), x])
     assert (np.abs(score.sum(axis=0) / score.std(axis=0) / len(p) ** 0.5) < 3.5).all()
@@ -113,7 +113,7 @@ def test_effects_have_the_labels_and_meanings_of_their_kind(models, tables):
         *("late against early", "per 1"),
     ]
     with pytest.raises(ValueError, match="has no candidates: a predictor with a margin"):
-        candidate_effects(read_spec(models / "response.toml"))
+        candidate_effects(read_model(models / "response.toml"))
 
 
 @pytest.mark.draws
@@ -199,7 +199,7 @@ def test_a_variance_that_does_not_exist_has_no_share(models, cohort, fitted):
     content = of_columns(models, numbers("strong", "none")).resolved
     heavy = {"distribution": "student_t", "df": 2, "mean": 0, "sd": 1, "why": "a reason"}
     content["predictor"]["strong"]["prior"] = heavy
-    table = predictor_table(fit(parse_spec(content, "heavy"), cohort, **SHORT))
+    table = predictor_table(fit(cohort, parse_model(content, "heavy"), **SHORT))
     row = table.set_index("predictor").loc["strong"]
     assert np.isnan(row[["variance_removed", "shrinkage"]].astype(float)).all()
     # 0.89 to 0.91 of 12 fits; as an sd comes out with an error of 3 %, 0.5 needs it to be double.
@@ -210,7 +210,7 @@ def test_a_variance_that_does_not_exist_has_no_share(models, cohort, fitted):
 @pytest.mark.draws
 def test_without_logits_odds_ratios_are_of_rates(models, cohort):
     spec = of_columns(models, numbers("strong", "none"), link="probit")
-    tree = fit(spec, cohort, **SHORT)
+    tree = fit(cohort, spec, **SHORT)
     rates = rates_with(tree, [{"x_strong": value} for value in (0.0, 1.0)]).T
     odds = rates / (1.0 - rates)
     found = predictor_effects(tree).sel(predictor="strong")
@@ -222,7 +222,7 @@ def test_without_logits_odds_ratios_are_of_rates(models, cohort):
 @pytest.mark.parametrize("shared", [HORSESHOE, R2D2], ids=["horseshoe", "r2d2"])
 def test_effects_that_share_a_prior_have_its_law(models, cohort, tables, shared):
     spec = of_columns(models, tables, shared)
-    design = make_design(spec, cohort)
+    design = make_design(cohort, spec)
     names = ["strong", "shrinkage_factor"]
     drawn = draw_prior(spec, design, draws=4000, seed=2, names=names)
     rng, n = np.random.default_rng(1), 40_000
@@ -246,7 +246,7 @@ def test_effects_that_share_a_prior_have_its_law(models, cohort, tables, shared)
 @pytest.mark.draws
 @pytest.mark.parametrize("shared", [HORSESHOE, R2D2], ids=["horseshoe", "r2d2"])
 def test_a_shared_prior_shrinks_the_weak_and_spares_the_strong(models, cohort, tables, shared):
-    tree = fit(of_columns(models, tables, shared), cohort, **SHORT | {"draws": 500})
+    tree = fit(cohort, of_columns(models, tables, shared), **SHORT | {"draws": 500})
     # None in 24 fits of 1,000 draws: at most 0.12 a fit (95 %), of which 4 have probability 1e-5.
     assert int(tree["sample_stats"]["diverging"].sum()) < 4
     table = predictor_table(tree).set_index("predictor")
@@ -267,22 +267,22 @@ def test_a_constant_candidate_says_nothing_or_is_refused_with_the_reason(models,
     same = replace(cohort, patients=cohort.patients.assign(same=True))
     tables = {**numbers("strong"), "same": {"column": "same", "kind": "yes_no"}}
     with pytest.warns(CohortWarning, match="predictor same: the same for all 60 patients"):
-        tree = fit(of_columns(models, tables), same, **SHORT)
+        tree = fit(same, of_columns(models, tables), **SHORT)
     row = predictor_table(tree).set_index("predictor").loc["same"]
     # It goes along with the intercept, whose prior is 1.5 wide: hardly anything is learned.
     # 0.30 and a sd of 0.04 of 12 fits, P(within) 0.32 to 0.44: 0.5 and 0.05 are 5 sds away or more.
     assert row["variance_removed"] < 0.5
     assert row["verdict"] == "undecided"
     with pytest.raises(DataError, match="'same' is the same for all 60 patients who inform"):
-        make_design(of_columns(models, {**numbers("none", "strong"), **tables}, HORSESHOE), same)
+        make_design(same, of_columns(models, {**numbers("none", "strong"), **tables}, HORSESHOE))
 
 
 def test_a_level_that_nobody_has_is_refused_where_it_would_be_standardised(models, cohort):
     more = {"region": {**REGION, "levels": [*REGION["levels"], "west"]}}
-    design = make_design(of_columns(models, more), cohort)
+    design = make_design(cohort, of_columns(models, more))
     assert design["level_of_region"].to_numpy().tolist() == ["south", "east", "west"]
     with pytest.raises(DataError, match="'region: west' is the same for all 60 patients"):
-        make_design(of_columns(models, more, HORSESHOE), cohort)
+        make_design(cohort, of_columns(models, more, HORSESHOE))
 
 
 @pytest.mark.draws
@@ -291,7 +291,7 @@ def test_all_that_is_made_of_a_column_is_set(models, cohort):
     spec = of_columns(models, both)
     assert setting(spec, "strong", 3.0) == {"x_strong": 3.0, "x_again": 1.0}
     assert setting(spec, "naive", True) == {"naive": 1.0}
-    tree = fit(spec, cohort, **SHORT)
+    tree = fit(cohort, spec, **SHORT)
     posterior = tree["posterior"].to_dataset()
     low, high = (
         expit(posterior["intercept"] + posterior["strong"] * x + posterior["again"] * (x - 1) / 2)
@@ -307,7 +307,7 @@ def test_all_that_is_made_of_a_column_is_set(models, cohort):
 @pytest.mark.draws
 def test_two_identical_candidates_share_what_there_is(models, cohort):
     twins = replace(cohort, patients=cohort.patients.assign(twin=cohort.patients["strong"]))
-    tree = fit(of_columns(models, numbers("strong", "twin")), twins, **SHORT)
+    tree = fit(twins, of_columns(models, numbers("strong", "twin")), **SHORT)
     drawn = predictor_effects(tree, "model")
     one, other = (drawn.sel(predictor=name).to_numpy().ravel() for name in ("strong", "twin"))
     # Of 12 fits -0.79 and 0.46, their sds 0.022 and 0.025: the bounds are 6 sds away or more.
@@ -319,12 +319,12 @@ def test_two_identical_candidates_share_what_there_is(models, cohort):
 
 @pytest.mark.draws
 def test_a_candidate_that_separates_stays_finite(models, cohort):
-    judged = responses(cohort, read_spec(models / "response.toml"))
+    judged = judge_responses(cohort, read_model(models / "response.toml"))
     known = judged.set_index("patient")["response"].loc[cohort.patients["patient"]]
     apart = replace(cohort, patients=cohort.patients.assign(apart=known.to_numpy(dtype=bool)))
     # With another one, as above: what two candidates share is compiled once.
     tables = {"apart": {"column": "apart", "kind": "yes_no"}, **numbers("none")}
-    table = predictor_table(fit(of_columns(models, tables), apart, **SHORT))
+    table = predictor_table(fit(apart, of_columns(models, tables), **SHORT))
     row = table.set_index("predictor").loc["apart"]
     assert row["verdict"] == "relevant"
     # Of 12 fits 13 to 16 and 140 to 177, sds of the logarithms 0.05 and 0.09: 20 sds.
@@ -337,7 +337,7 @@ def test_a_candidate_that_separates_stays_finite(models, cohort):
 def test_more_candidates_than_patients_can_be_fitted(models, shared):
     names = [f"x{number:02d}" for number in range(8)]
     few = simulate_responses(dict.fromkeys(names, 0.0), n_patients=6, seed=1)
-    tree = fit(of_columns(models, numbers(*names), shared), few, **SHORT)
+    tree = fit(few, of_columns(models, numbers(*names), shared), **SHORT)
     table = predictor_table(tree)
     assert len(table) == 8
     # P(within) of 12 fits was 0.16 or more: 0.05 is 5 binomial standard errors of 300 away.
@@ -351,7 +351,7 @@ def test_many_candidates_with_levels_can_be_predicted(models, cohort):
     # One sum of more than 32 terms could not be interpreted.
     many = {f"region{number:02d}": REGION for number in range(34)}
     spec = of_columns(models, many)
-    design = make_design(spec, cohort)
+    design = make_design(cohort, spec)
     prior = draw_prior(spec, design, draws=5, seed=1)
     (rates,) = (v for _, (v,) in predict(spec, design, prior, ["response_probability"]))
     place = cohort.patients["region"].map({"north": 0, "south": 1, "east": 2}).to_numpy()
@@ -364,13 +364,13 @@ def test_many_candidates_with_levels_can_be_predicted(models, cohort):
 def test_levels_that_the_model_does_not_know_are_named(models, cohort):
     spec = of_columns(models, {"region": {**REGION, "levels": ["north", "south"]}})
     with pytest.raises(DataError, match=r"has 'east'.*none of predictor\.region\.levels"):
-        make_design(spec, cohort)
+        make_design(cohort, spec)
     blank = cohort.patients.assign(region=cohort.patients["region"].mask(cohort.patients.index < 2))
     with pytest.raises(DataError, match=r"is blank for 2 of 60 patients.*`impute_cohorts`"):
-        make_design(of_columns(models, {"region": REGION}), replace(cohort, patients=blank))
+        make_design(replace(cohort, patients=blank), of_columns(models, {"region": REGION}))
     numbered = cohort.patients.assign(region=np.arange(60) % 2 + 1.0)
     spec = of_columns(models, {"region": {**REGION, "levels": ["1", "2"]}})
-    design = make_design(spec, replace(cohort, patients=numbered))
+    design = make_design(replace(cohort, patients=numbered), spec)
     assert design["x_region"].to_numpy().tolist() == (np.arange(60) % 2).tolist()
 
 
@@ -381,14 +381,14 @@ def test_levels_that_the_model_does_not_know_are_named(models, cohort):
 def of_grades(models):
     cohort = simulated(10, seed=2)
     lengths = {"chains": 2, "draws": 60, "tune": 200, "progress": "off", "seed": 4}
-    return fit(gain_male(models), cohort, **lengths)
+    return fit(cohort, gain_male(models), **lengths)
 
 
 def gain_male(models):
     """With doses as a rate: half-lives to estimate have nothing to do with candidates."""
-    rate = read_spec(models / "strength_dose_rate.toml").resolved["exposure"]
-    content = read_spec(models / "candidates_gain.toml").resolved | {"exposure": rate}
-    return with_candidates(parse_spec(content, "gain"), ["male"], "gain_male")
+    rate = read_model(models / "strength_dose_rate.toml").resolved["exposure"]
+    content = read_model(models / "candidates_gain.toml").resolved | {"exposure": rate}
+    return with_candidates(parse_model(content, "gain"), ["male"], "gain_male")
 
 
 @pytest.mark.slow
@@ -424,7 +424,7 @@ def test_effects_on_the_gain_are_in_grades_and_change_the_response(of_grades, mo
 
 
 def test_a_model_with_some_of_its_candidates_is_otherwise_the_same(models):
-    spec = read_spec(models / "candidates_response.toml")
+    spec = read_model(models / "candidates_response.toml")
     two = with_candidates(spec, ["male", "atrophy"], "two")
     assert [p.name for p in two.predictors] == ["atrophy", "male", "naive"]
     none = with_candidates(spec, [], "none")
@@ -432,7 +432,7 @@ def test_a_model_with_some_of_its_candidates_is_otherwise_the_same(models):
     assert none.priors["intercept"] == spec.priors["intercept"]
     with pytest.raises(ValueError, match="'naive' is no candidate"):
         with_candidates(spec, ["naive"], "wrong")
-    shared = read_spec(models / "candidates_response_horseshoe.toml")
+    shared = read_model(models / "candidates_response_horseshoe.toml")
     assert with_candidates(shared, ["male", "atrophy"], "two").shrinkage.of == ("male", "atrophy")
     with pytest.raises(SpecError, match="cannot be taken apart"):
         with_candidates(shared, ["male"], "one")
@@ -441,7 +441,7 @@ def test_a_model_with_some_of_its_candidates_is_otherwise_the_same(models):
 
 def test_a_prior_drawn_in_part_is_that_drawn_as_a_whole(models, cohort, tables):
     spec = of_columns(models, tables)
-    design = make_design(spec, cohort)
+    design = make_design(cohort, spec)
     part = draw_prior(spec, design, draws=2000, seed=1, names=["region", "stage_steps"])
     assert part["region"].dims == ("chain", "draw", "level_of_region")
     assert part["step_of_stage"].to_numpy().tolist() == ["middle", "late"]

@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import binom
 
 from mmn_bayes.engine.sampling import fit
-from mmn_bayes.model_file.reading import read_spec
-from mmn_bayes.outcomes.response.estimands import check_response
+from mmn_bayes.model_file.reading import read_model
+from mmn_bayes.outcomes.response.estimands import posterior_predictive_check
 from mmn_bayes.simulation.recipe import with_compartment
 from mmn_bayes.studies.known_truth import fits_and_intervals, simulated, truth_intervals
 from mmn_bayes.studies.known_truth import recovered as kept_of
@@ -21,8 +21,8 @@ SEEDS = (101,)
 @pytest.fixture(scope="module", params=SEEDS)
 def recovered(request, models):
     cohort = simulated(40, seed=request.param, recipe=with_compartment())
-    spec = read_spec(models / "strength.toml")
-    return cohort, fit(spec, cohort, seed=1, chains=2, draws=400, tune=300, progress="off")
+    spec = read_model(models / "strength.toml")
+    return cohort, fit(cohort, spec, seed=1, chains=2, draws=400, tune=300, progress="off")
 
 
 def standardised(cohort, tree):
@@ -59,7 +59,7 @@ def test_truth_is_recovered(recovered):
 @pytest.mark.slow
 def test_replicated_responder_rate_covers_the_observed(recovered):
     _, tree = recovered
-    table = check_response(tree, by="naive")
+    table = posterior_predictive_check(tree, by="naive")
     # Of 800 replicates 0.11 are as high as what was observed, or 0.7: an interval that leaves it
     # out needs less than 0.025, which is 7 binomial standard errors away.
     assert table["covers"].all(), table

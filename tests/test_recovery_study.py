@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from scipy.stats import binomtest
 
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.simulation.recipe import truth_of
 from mmn_bayes.studies import recovery, runner
 from mmn_bayes.studies.known_truth import simulated, truth_intervals
@@ -24,7 +24,7 @@ STALE = "run `make recovery` and commit what it writes"
 
 @pytest.fixture(scope="module")
 def spec():
-    return read_spec(ROOT / "models" / "strength.toml")
+    return read_model(ROOT / "models" / "strength.toml")
 
 
 @pytest.fixture(scope="module")
@@ -269,7 +269,7 @@ def test_an_interrupted_run_goes_on(spec, study, table, tmp_path, fake):
     run(spec, [2], broken, level=0.8)
     changed = spec.resolved
     changed["noise"]["prior"]["median"] = 0.06
-    run(parse_spec(changed, "strength"), [2], broken)
+    run(parse_model(changed, "strength"), [2], broken)
     assert fake.asked[5:] == [2, 2, 2]
 
 

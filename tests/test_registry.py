@@ -27,9 +27,9 @@ from mmn_bayes.errors import DataError, SpecError
 from mmn_bayes.model_file import declaration as declarations
 from mmn_bayes.model_file.declaration import Declaration
 from mmn_bayes.model_file.keys import Key
-from mmn_bayes.model_file.model_spec import ModelSpec, spec_to_toml
+from mmn_bayes.model_file.model_spec import ModelSpec, model_to_toml
 from mmn_bayes.model_file.prior import Prior, stated_prior
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.outcomes.response.table import question_notes
 from mmn_bayes.posterior.draws import design_of, spec_of
 from mmn_bayes.posterior.effect_ratios import effect_ratios
@@ -141,7 +141,7 @@ def registered() -> Iterator[None]:
 
 
 def content(**changes: Any) -> dict[str, Any]:
-    stated = read_spec(MODELS / "blocks.toml").resolved
+    stated = read_model(MODELS / "blocks.toml").resolved
     rate = {"distribution": "gamma", "mean": 2.0, "sd": 1.0, "why": "A few a year."}
     naive = stated["predictor"]["naive"] | {"acts_on": "relapses"}
     del stated["blocks"]
@@ -160,19 +160,19 @@ def cohort(few: mb.Cohort) -> mb.Cohort:
 
 @pytest.fixture(scope="module")
 def sampled(registered: None, cohort: mb.Cohort) -> xr.DataTree:
-    spec = parse_spec(content(), "relapses")
-    return mb.fit(spec, cohort, seed=4, chains=2, draws=400, tune=200, cores=1, progress="off")
+    spec = parse_model(content(), "relapses")
+    return mb.fit(cohort, spec, seed=4, chains=2, draws=400, tune=200, cores=1, progress="off")
 
 
 # --- model files ---------------------------------------------------------------------------------
 
 
 def test_a_file_of_it_is_read_and_written_as_any_other(tmp_path):
-    spec = parse_spec(content(), "relapses")
+    spec = parse_model(content(), "relapses")
     assert (spec.outcomes, spec.section("relapses").column) == (OF, "relapses")
     assert set(spec.priors) == {"relapse_rate", "naive"}
-    (tmp_path / "again.toml").write_text(spec_to_toml(spec), encoding="utf-8")
-    assert read_spec(tmp_path / "again.toml").fingerprint == spec.fingerprint
+    (tmp_path / "again.toml").write_text(model_to_toml(spec), encoding="utf-8")
+    assert read_model(tmp_path / "again.toml").fingerprint == spec.fingerprint
     with pytest.raises(ValueError, match="is of outcome 'relapses', not of blocks"):
         spec.section("blocks")
 
@@ -191,20 +191,20 @@ def test_a_file_of_it_is_read_and_written_as_any_other(tmp_path):
 )
 def test_what_is_wrong_in_a_file_of_it_is_said_with_its_key(changes, said):
     with pytest.raises(SpecError, match=said):
-        parse_spec(content(**changes), "wrong")
+        parse_model(content(**changes), "wrong")
 
 
 def test_its_own_check_is_asked_once_each_key_is_right():
     table = content()["relapses"]
     rate = {"distribution": "exponential", "mean": 1.0, "why": "No."}
     with pytest.raises(SpecError, match="an exponential prior is not for rates"):
-        parse_spec(content(relapses=table | {"rate": rate}), "wrong")
+        parse_model(content(relapses=table | {"rate": rate}), "wrong")
 
 
 def test_files_of_other_outcomes_have_none_of_its_keys():
-    stated = read_spec(MODELS / "blocks.toml").resolved
+    stated = read_model(MODELS / "blocks.toml").resolved
     with pytest.raises(SpecError, match=r"relapses.why: has no meaning for outcome 'blocks'"):
-        parse_spec(stated | {"relapses": {"why": "No."}}, "wrong")
+        parse_model(stated | {"relapses": {"why": "No."}}, "wrong")
 
 
 def test_an_outcome_that_nobody_registered_is_one_sentence():
@@ -217,11 +217,11 @@ def test_an_outcome_that_nobody_registered_is_one_sentence():
 
 def test_a_cohort_without_its_data_cannot_be_used(few):
     with pytest.raises(DataError, match="there is no column 'relapses'"):
-        mb.fit(parse_spec(content(), "relapses"), few, seed=1, progress="off")
+        mb.fit(few, parse_model(content(), "relapses"), seed=1, progress="off")
 
 
 def test_its_prior_is_said_on_its_own_scale(cohort):
-    table = mb.implied_by_prior(parse_spec(content(), "relapses"), cohort, seed=1, draws=50)
+    table = mb.prior_predictive(cohort, parse_model(content(), "relapses"), seed=1, draws=50)
     assert table["quantity"].tolist() == ["relapses"]
 
 
@@ -258,9 +258,9 @@ def test_a_fit_of_it_is_checked_summarised_and_tabulated(sampled, tmp_path):
 
 @pytest.mark.any_draws
 def test_its_patients_are_left_out_by_importance(sampled, cohort):
-    left_out = mb.left_out_by_importance(sampled)
+    left_out = mb.loo.psis_loo_patients(sampled)
     assert len(left_out) == sum(count is not None for count in COUNTED)
-    assert mb.compare_models([sampled])["n_patients"].tolist() == [len(left_out)]
+    assert mb.loo.compare_elpd([sampled])["n_patients"].tolist() == [len(left_out)]
 
 
 @pytest.mark.any_draws

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 from mmn_bayes import plots
 from mmn_bayes.data.published import read_published
-from mmn_bayes.model_file.model_spec import spec_to_toml
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.model_spec import model_to_toml
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.outcomes.response import table as tables
 from mmn_bayes.posterior.draws import spec_of
 from mmn_bayes.report import fit_files, formatting, store, style
@@ -28,7 +28,7 @@ DRAW_COLUMNS = ["ess_bulk", "ess_tail", "r_hat", "mcse"]
 
 def make_fit(name="strength", synthetic=True, changes=None):
     """A fit of 22 naive patients, 14 of 20 responders, and 18 others, 10 of 18; no sampling."""
-    spec = read_spec(ROOT / "models" / f"{name}.toml")
+    spec = read_model(ROOT / "models" / f"{name}.toml")
     naive = np.arange(40) < 22
     response = np.r_[np.ones(14), np.zeros(6), -np.ones(2), np.ones(10), np.zeros(8)].astype(int)
     design = xr.Dataset(
@@ -61,7 +61,7 @@ def make_fit(name="strength", synthetic=True, changes=None):
     fit = xr.DataTree.from_dict({"posterior": posterior, "design": design})
     fit.attrs = {
         "spec_name": spec.name,
-        "spec_toml": spec_to_toml(spec),
+        "spec_toml": model_to_toml(spec),
         "spec_fingerprint": spec.fingerprint,
         "fingerprint": "0123456789abcdef" * 4,
         **{"seed": 2**32 - 1, "chains": 2, "draws": 50, "tune": 20},
@@ -391,7 +391,7 @@ def test_fits_that_answer_different_questions_make_no_table(fit):
     other = make_fit("response")
     content = spec_of(other).resolved
     content["estimand"]["population"] = "Whoever comes."
-    other.attrs["spec_toml"] = spec_to_toml(parse_spec(content, "response"))
+    other.attrs["spec_toml"] = model_to_toml(parse_model(content, "response"))
     with pytest.raises(ValueError, match="state different estimands"):
         tables.response_table([fit, other])
 

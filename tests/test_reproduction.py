@@ -14,9 +14,9 @@ import pytest
 from mmn_bayes.data.margins import block_counts, cohort_margins, follow_up_years
 from mmn_bayes.data.published import read_published
 from mmn_bayes.data.reading import make_cohort, read_cohort
-from mmn_bayes.data.response import flow, responses
+from mmn_bayes.data.response import judge_responses, patient_flow
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.model_file.reading import read_model
 from mmn_bayes.predictors.observed_univariable import univariable_tests
 from mmn_bayes.simulation import reproduction
 from mmn_bayes.simulation.recipe import Recipe, truth_of
@@ -25,7 +25,7 @@ from mmn_bayes.simulation.targets import read_targets
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "data" / "leger2008_cohort"
-SPEC = read_spec(ROOT / "models" / "strength.toml")
+SPEC = read_model(ROOT / "models" / "strength.toml")
 PUBLISHED = read_published(ROOT / "data" / "leger2008")
 COUNTS, MEASUREMENTS = PUBLISHED["counts"], PUBLISHED["measurements"]
 
@@ -38,7 +38,7 @@ def cohort():
 @pytest.fixture(scope="module")
 def judged(cohort):
     with pytest.warns(CohortWarning, match="2 of 40 patients are not evaluable"):
-        return responses(cohort, SPEC)
+        return judge_responses(cohort, SPEC)
 
 
 def reproduce(seed=11, counts=COUNTS, measurements=MEASUREMENTS, recipe=None):
@@ -67,7 +67,7 @@ def test_every_published_count_is_exact(cohort):
 
 
 def test_the_counts_of_the_brief_by_the_package_rules(cohort, judged):
-    table = flow(cohort, SPEC).set_index("step")
+    table = patient_flow(cohort, SPEC).set_index("step")
     assert table.loc["enrolled", ["all", "naive", "previously_treated"]].tolist() == [40, 22, 18]
     assert table.loc["evaluable", ["all", "naive", "previously_treated"]].tolist() == [38, 20, 18]
     assert table.loc["left out: no visit in the follow-up window", "naive"] == 2

@@ -15,15 +15,15 @@ from mmn_bayes.data.reading import make_cohort
 from mmn_bayes.data.response import (
     NOT_GRADED,
     ResponseRule,
-    flow,
     judge,
+    judge_responses,
     judged_patients,
     panel_sites,
-    responses,
+    patient_flow,
     visit_pair,
 )
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.model_file.reading import read_model
 
 SCALE = ("0", "1", "2", "3", "4", "5")
 RULE = ResponseRule(
@@ -66,7 +66,7 @@ def judged(cohort, spec=SPEC):
 
 
 def test_the_rule_here_is_that_of_the_model_file():
-    spec = read_spec(Path(__file__).resolve().parents[1] / "models" / "strength.toml")
+    spec = read_model(Path(__file__).resolve().parents[1] / "models" / "strength.toml")
     assert (spec.response, spec.scale) == (RULE, SCALE)
 
 
@@ -226,7 +226,7 @@ CASES = {
 
 def test_every_patient_has_a_row_and_a_reason():
     with pytest.warns(CohortWarning) as caught:
-        table = responses(cohort_of(CASES), SPEC).set_index("patient")
+        table = judge_responses(cohort_of(CASES), SPEC).set_index("patient")
     assert set(table.index) == set(CASES)
     assert table["reason"].to_dict() == {
         "responder": "",
@@ -261,7 +261,7 @@ def test_every_patient_has_a_row_and_a_reason():
 @pytest.mark.parametrize("synthetic", [True, False])
 def test_the_table_of_responses_says_whether_it_is_synthetic(synthetic):
     cohort = replace(cohort_of({"A": {0: "344", 182: "455"}}), synthetic=synthetic)
-    table = responses(cohort, SPEC)
+    table = judge_responses(cohort, SPEC)
     assert list(table.columns) == [
         *("patient", "baseline_day", "follow_up_day", "n_affected", "n_gained", "response"),
         *("reason", "synthetic"),
@@ -271,12 +271,12 @@ def test_the_table_of_responses_says_whether_it_is_synthetic(synthetic):
 
 
 def test_no_warning_when_all_are_evaluable():
-    table = responses(cohort_of({"A": {0: "344", 182: "455"}}), SPEC)
+    table = judge_responses(cohort_of({"A": {0: "344", 182: "455"}}), SPEC)
     assert table["reason"].tolist() == [""]
 
 
 def test_flow_counts_everyone_once():
-    table = flow(cohort_of(CASES, naive=["responder", "strong", "half", "nothing"]), SPEC)
+    table = patient_flow(cohort_of(CASES, naive=["responder", "strong", "half", "nothing"]), SPEC)
     expected = [
         ("enrolled", 8, 4, 4),
         (f"left out: {NO_BASELINE}", 2, 1, 1),
@@ -374,7 +374,7 @@ def test_flow_adds_up_in_every_column(frame):
     people = pd.DataFrame({"patient": ["A", "B", "C"], "naive": ["yes", "no", "yes"]})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CohortWarning)
-        table = flow(make_cohort(people, frame, synthetic=True), SPEC)
+        table = patient_flow(make_cohort(people, frame, synthetic=True), SPEC)
     counts = table[["all", "naive", "previously_treated"]].to_numpy()
     np.testing.assert_array_equal(counts[0] - counts[1:-1].sum(axis=0), counts[-1])
     np.testing.assert_array_equal(counts[:, 0], counts[:, 1] + counts[:, 2])

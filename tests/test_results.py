@@ -10,8 +10,8 @@ import pytest
 from mmn_bayes.data.published import read_evidence, read_published
 from mmn_bayes.data.reading import read_cohort
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.model_file.model_spec import spec_to_toml
-from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.model_file.model_spec import model_to_toml
+from mmn_bayes.model_file.reading import read_model
 from mmn_bayes.outcomes.response.observed import observed_response
 from mmn_bayes.studies.differences import most_errors
 
@@ -32,8 +32,8 @@ def table():
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_model_as_it_was_fitted_lies_beside_the_results(name):
-    spec = read_spec(ROOT / "models" / f"{name}.toml")
-    assert (RESULTS / f"spec_{name}.toml").read_text() == spec_to_toml(spec)
+    spec = read_model(ROOT / "models" / f"{name}.toml")
+    assert (RESULTS / f"spec_{name}.toml").read_text() == model_to_toml(spec)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -46,7 +46,7 @@ def test_every_check_of_the_stored_fit_is_passed(name):
 
 
 def test_observed_rows_are_recomputed_from_the_cohort(table, cohort):
-    spec = read_spec(ROOT / "models" / "strength.toml")
+    spec = read_model(ROOT / "models" / "strength.toml")
     with pytest.warns(CohortWarning, match="2 of 40 patients are not evaluable"):
         now = observed_response(cohort, spec, by="naive").set_index("naive")
     stored = table[table["source"] == "observed"].set_index("naive")

@@ -21,7 +21,7 @@ from measures import (
 )
 
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.model_file.reading import read_model
 from mmn_bayes.studies import runner
 from mmn_bayes.studies.known_truth import simulated
 from mmn_bayes.studies.runner import Task, run_tasks, task_seed
@@ -36,7 +36,7 @@ def workers_find_the_measures(monkeypatch):
 
 @pytest.fixture(scope="module")
 def tasks(models):
-    spec = read_spec(models / "response.toml")
+    spec = read_model(models / "response.toml")
     cohorts = {f"cohort {seed}": simulated(12, seed) for seed in (1, 2, 3)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CohortWarning)
@@ -127,7 +127,7 @@ def test_what_has_no_name_cannot_be_told_apart_and_is_refused(tasks, tmp_path):
 @pytest.mark.bits
 @pytest.mark.slow
 def test_a_task_whose_data_cannot_be_used_is_a_row_too(tasks, tmp_path, models):
-    exposed = replace(tasks[0], name="no infusions", spec=read_spec(models / "strength.toml"))
+    exposed = replace(tasks[0], name="no infusions", spec=read_model(models / "strength.toml"))
     exposed = replace(exposed, data=replace(exposed.data, infusions=None))
     table = run_tasks([exposed, tasks[1]], mean_of_intercept, tmp_path, workers=1, progress=False)
     assert table.loc[0, "error"].startswith("DataError: The model 'strength' cannot be fitted")

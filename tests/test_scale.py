@@ -13,16 +13,16 @@ from test_log_density import INTERPRETED, Case, forward, judged_by_hand, some_po
 
 from mmn_bayes.data.published import read_published
 from mmn_bayes.data.reading import make_cohort, read_cohort, write_cohort
-from mmn_bayes.data.response import graded_rows, responses, scale_in_words, visit_pair
+from mmn_bayes.data.response import graded_rows, judge_responses, scale_in_words, visit_pair
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning, DataError
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.outcomes.response import table as tables
 from mmn_bayes.outcomes.response.observed import observed_response
-from mmn_bayes.posterior.prior_predictive import implied_by_prior
+from mmn_bayes.posterior.prior_predictive import prior_predictive
 from mmn_bayes.simulation.cohort import simulate_cohort
 from mmn_bayes.simulation.recipe import Recipe
 from mmn_bayes.simulation.reproduction import reproduce_cohort
@@ -35,11 +35,11 @@ WEAK = "not normal"  # a label with a space in it
 
 def spec_on(grades: Any, collapse: Any = None, affected_below: str = "5", **rule: Any) -> ModelSpec:
     """The strength model on another scale."""
-    content = read_spec(ROOT / "models" / "strength.toml").resolved
+    content = read_model(ROOT / "models" / "strength.toml").resolved
     content["scale"] = {"grades": list(grades)} | ({"collapse": collapse} if collapse else {})
     content["threshold"]["prior"]["concentration"] = [2.0] * len(grades)
     content["response"] |= {"affected_below": affected_below, **rule}
-    return parse_spec(content, "other")
+    return parse_model(content, "other")
 
 
 def cohort_on(scale: Any, visits: dict[int, list[str]], patient: str = "A") -> Cohort:
@@ -67,7 +67,7 @@ def codes(cohort: Cohort, spec: ModelSpec) -> list[int]:
 def gained(cohort: Cohort, spec: ModelSpec) -> tuple[int, int]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CohortWarning)
-        row = responses(cohort, spec).iloc[0]
+        row = judge_responses(cohort, spec).iloc[0]
     return row["n_affected"], row["n_gained"]
 
 
@@ -125,14 +125,14 @@ def test_a_file_serves_a_cohort_that_does_not_record_what_it_folds() -> None:
 def test_the_design_and_the_rule_judge_the_same_grades() -> None:
     cohort = cohort_on(MODIFIED, {0: ["3-", "4+", "5-"], 182: ["3+", "5", "5"]})
     spec = spec_on("012345", TO_WHOLE)
-    design = make_design(spec, cohort)
+    design = make_design(cohort, spec)
     pair = visit_pair(cohort, spec)
     assert sorted(design["code"].to_numpy()) == sorted([*pair.baseline[0], *pair.follow_up[0]])
     assert sorted(pair.baseline[0]) == [3, 4, 5]
     assert design["grade"].to_numpy().tolist() == list("012345")
-    stated = read_spec(ROOT / "models" / "response.toml").resolved
+    stated = read_model(ROOT / "models" / "response.toml").resolved
     stated["scale"]["collapse"] = TO_WHOLE
-    of_response = make_design(parse_spec(stated, "response"), cohort)
+    of_response = make_design(cohort, parse_model(stated, "response"))
     assert of_response["response"].to_numpy() == design["response"].to_numpy() == 0
     assert of_response["n_affected"].to_numpy() == design["n_affected"].to_numpy() == 2
 
@@ -177,7 +177,7 @@ def test_a_map_that_turns_two_grades_round_is_refused() -> None:
 def test_every_pair_turned_round_and_every_unknown_grade_come_at_once() -> None:
     cohort = cohort_on("0123456", {0: list("0166"), 182: list("1266")})
     with pytest.raises(DataError, match="scale contradicts the cohort's") as caught:
-        make_design(spec_on("103254"), cohort)
+        make_design(cohort, spec_on("103254"))
     assert len(caught.value.defects) == 7
     assert [defect.split("'")[1] for defect in caught.value.defects[:3]] == ["0", "2", "4"]
     assert all("grade '6' is not on the model's" in said for said in caught.value.defects[3:])
@@ -186,7 +186,7 @@ def test_every_pair_turned_round_and_every_unknown_grade_come_at_once() -> None:
 def test_a_grade_neither_of_the_scale_nor_in_the_map_is_refused() -> None:
     cohort = cohort_on(MODIFIED, {0: ["3-", "4+"], 182: ["3-", "5"]})
     with pytest.raises(DataError, match="does not cover the cohort's grades") as caught:
-        responses(cohort, spec_on("012345", {"4+": "4"}))
+        judge_responses(cohort, spec_on("012345", {"4+": "4"}))
     assert caught.value.defects == tuple(
         f"grades: row position {row} of cohort.grades, day {day}, m0 left: grade '3-' is not on "
         "the model's scale (0, 1, 2, 3, 4, 5); use a model file whose scale has it, or whose "
@@ -248,7 +248,7 @@ class TestModifiedScale:
     def test_rule_and_design_are_those_judged_by_hand(
         self, modified: Cohort, spec: ModelSpec
     ) -> None:
-        design = make_design(spec, modified)
+        design = make_design(modified, spec)
         found = pd.Series(design["response"].to_numpy(), index=design["patient"].to_numpy())
         expected = judged_by_hand(spec, modified)
         assert {who: bool(value) for who, value in found[found >= 0].items()} == expected
@@ -278,14 +278,14 @@ def test_two_grades_go_all_the_way_to_a_table(modified: Cohort) -> None:
     for name in ("gain", "exposure", "predictor"):
         del content[name]
     del content["group"]["patient_gain"]
-    spec = parse_spec(content, "two_grades")
-    tree = fit(spec, modified, seed=1, chains=2, draws=60, tune=60, progress="off")
+    spec = parse_model(content, "two_grades")
+    tree = fit(modified, spec, seed=1, chains=2, draws=60, tune=60, progress="off")
     assert tree["posterior"].sizes["threshold"] == 1
     assert tree["posterior"]["threshold"].to_numpy().tolist() == [f"{WEAK}|5"]
     table = tables.response_table(tree)
     assert table["estimate"].between(0.0, 1.0).all()
     assert tables.table_notes(tree, table)[0].endswith(f"count as {WEAK}).")
-    implied = implied_by_prior(spec, modified, seed=1, draws=5)
+    implied = prior_predictive(modified, spec, seed=1, draws=5)
     shares = implied[implied["quantity"].str.startswith("share of muscles at grade")]
     assert shares["estimate"].sum() == pytest.approx(1.0)
 

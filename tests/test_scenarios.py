@@ -13,10 +13,10 @@ from trees import first_draws, of_another_model, with_draws
 
 from mmn_bayes.data.schedules import courses, no_infusions, scenario_table, schedule
 from mmn_bayes.engine.scenario_design import with_infusions
-from mmn_bayes.exposure.dose_response import dose_response
+from mmn_bayes.exposure.dose_response import dose_response_curve
 from mmn_bayes.exposure.dose_response_figure import dose_response_figure
-from mmn_bayes.exposure.extrapolation import extrapolation
-from mmn_bayes.exposure.kernel import dose_in_effect_kernel, dose_to_keep, wearing_off_curve
+from mmn_bayes.exposure.extrapolation import extrapolation_table
+from mmn_bayes.exposure.kernel import dose_in_effect_kernel, equivalent_dose, wearing_off_curve
 from mmn_bayes.exposure.kernel_figure import kernel_figure
 from mmn_bayes.exposure.scenarios import patient_course, trajectory
 from mmn_bayes.exposure.scenarios_table import (
@@ -27,12 +27,15 @@ from mmn_bayes.exposure.scenarios_table import (
     yearly_change_table,
 )
 from mmn_bayes.exposure.trajectory_figure import runs, trajectory_figure
-from mmn_bayes.model_file.reading import parse_spec, read_spec
-from mmn_bayes.outcomes.grade.grade_distribution import grade_shares, observed_shares
+from mmn_bayes.model_file.reading import parse_model, read_model
+from mmn_bayes.outcomes.grade.grade_distribution import (
+    grade_distribution,
+    observed_grade_distribution,
+)
 from mmn_bayes.outcomes.grade.patient_figure import patient_figure
 from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.posterior.draws import design_of, spec_of
-from mmn_bayes.posterior.prior_predictive import prior_of
+from mmn_bayes.posterior.prior_predictive import sample_prior
 from mmn_bayes.posterior.summary import contrast
 from mmn_bayes.report.formatting import to_text
 
@@ -129,7 +132,7 @@ def test_what_was_given_as_a_scenario_is_what_was_given(fitted, cohort):
     days = (0.0, 40.0, 150.0)  # within everybody's follow-up: shares are of those seen later still
     given = cohort.infusions[cohort.infusions["day"] >= 0]
     drawn = trajectory(fitted, scenario=given, patients="cohort", days=days, by="naive")
-    expected = grade_shares(fitted, days, by="naive")
+    expected = grade_distribution(fitted, days=days, by="naive")
     np.testing.assert_allclose(
         drawn["grade_share"].to_numpy(), expected.to_numpy(), rtol=1e-9, atol=1e-12
     )
@@ -207,14 +210,16 @@ def test_what_was_infused_before_stays(fitted, cohort):
 @pytest.mark.draws
 @pytest.mark.slow
 def test_what_lies_beyond_the_data_is_flagged(fitted):
-    usual = extrapolation(fitted, schedule(**(MONTHLY | {"until_day": 182})), [100.0, 182.0])
+    usual = extrapolation_table(
+        fitted, schedule(**(MONTHLY | {"until_day": 182})), days=[100.0, 182.0]
+    )
     assert not usual["extrapolated"].any(), usual.to_string()
     huge = schedule(**(MONTHLY | {"dose_g_per_kg": 20.0}))
-    table = extrapolation(fitted, huge, [100.0]).set_index("quantity")
+    table = extrapolation_table(fitted, huge, days=[100.0]).set_index("quantity")
     assert table.loc["dose of a course (g/kg)", "extrapolated"]
     assert "20 to 20, where the cohort had" in table.loc["dose of a course (g/kg)", "why"]
     assert not table.loc["days between courses", "extrapolated"]
-    rare = extrapolation(fitted, schedule(**(MONTHLY | {"every_days": 300})), [350.0])
+    rare = extrapolation_table(fitted, schedule(**(MONTHLY | {"every_days": 300})), days=[350.0])
     assert rare.set_index("quantity").loc["days between courses", "extrapolated"]
     late = trajectory(fitted, scenario=schedule(**MONTHLY), patients="cohort", days=[50.0, 9e4])
     assert late["extrapolated"].to_numpy().tolist() == [False, True]
@@ -250,7 +255,7 @@ def test_what_cannot_be_asked_is_refused(fitted, changes, words):
 def test_the_kernel_is_that_of_one_infusion(effective):
     u = np.array([0.0, 6.0, 28.0, 84.0])
     expected = 0.1 * 0.5 ** (u / 28) * (1 - 0.5 ** (u / 6))
-    drawn = dose_in_effect_kernel(effective, u)
+    drawn = dose_in_effect_kernel(effective, days=u)
     assert drawn.dims == ("chain", "draw", "day")
     assert drawn.to_numpy() == pytest.approx(np.broadcast_to(expected, drawn.shape))
 
@@ -258,7 +263,7 @@ def test_the_kernel_is_that_of_one_infusion(effective):
 @pytest.mark.draws
 @pytest.mark.slow
 def test_the_dose_that_keeps_a_share_keeps_it(effective):
-    needed = dose_to_keep(
+    needed = equivalent_dose(
         effective, 0.8, dose_g_per_kg=2.0, every_days=28, other_every_days=[28, 42, 56]
     )
     assert needed.sel(every_days=28).to_numpy() == pytest.approx(1.6)
@@ -270,29 +275,29 @@ def test_the_dose_that_keeps_a_share_keeps_it(effective):
 
     assert lowest(dose, 56) == pytest.approx(0.8 * lowest(2.0, 28))
     with pytest.raises(ValueError, match="Give a share above 0"):
-        dose_to_keep(effective, 1.2, dose_g_per_kg=2, every_days=28, other_every_days=[28])
+        equivalent_dose(effective, 1.2, dose_g_per_kg=2, every_days=28, other_every_days=[28])
 
 
 @pytest.mark.draws
 @pytest.mark.slow
 def test_a_model_without_compartment_has_no_kernel(models, fitted):
-    tree = of_another_model(fitted, read_spec(models / "strength_no_exposure.toml"))
+    tree = of_another_model(fitted, read_model(models / "strength_no_exposure.toml"))
     with pytest.raises(ValueError, match="has 0 exposures by an effect compartment"):
-        dose_in_effect_kernel(tree, [1.0])
+        dose_in_effect_kernel(tree, days=[1.0])
 
 
 @pytest.mark.draws
 @pytest.mark.slow
 def test_what_is_left_after_the_last_infusion_is_that_of_a_long_schedule(effective):
     days = np.array([0.0, 5.0, 28.0, 90.0])
-    drawn = wearing_off_curve(effective, days, dose_g_per_kg=2.0, every_days=28)
+    drawn = wearing_off_curve(effective, days=days, dose_g_per_kg=2.0, every_days=28)
     since = days[:, None] + 28.0 * np.arange(400)
     known = (0.5 ** (since / 28) * (1 - 0.5 ** (since / 6))).sum(axis=1)
     cycle = np.arange(0.05, 28.0, 0.1)[:, None] + 28.0 * np.arange(400)
     mean = (0.5 ** (cycle / 28) * (1 - 0.5 ** (cycle / 6))).sum(axis=1).mean()
     assert drawn.to_numpy() == pytest.approx(np.broadcast_to(known / mean, drawn.shape), rel=1e-4)
     with pytest.raises(ValueError, match="Give days after the infusion, each 0 or more"):
-        wearing_off_curve(effective, [-1.0], dose_g_per_kg=2.0, every_days=28)
+        wearing_off_curve(effective, days=[-1.0], dose_g_per_kg=2.0, every_days=28)
 
 
 @pytest.mark.draws
@@ -303,22 +308,22 @@ def test_of_a_saturating_effect_the_share_is_of_the_effect(effective):
     fixed = {"distribution": "fixed", "why": "a reason"}
     halves = {"onset_half_life_days": 6.0, "wearing_off_half_life_days": 28.0, "half_effect": 1.5}
     content["exposure"]["infusions"] |= {n: {**fixed, "value": v} for n, v in halves.items()}
-    tree = of_another_model(effective, parse_spec(content, "strength"))
+    tree = of_another_model(effective, parse_model(content, "strength"))
 
     def lowest(dose, interval):
         u = interval * np.arange(1, 400)
         return dose * (0.5 ** (u / 28) * (1 - 0.5 ** (u / 6))).sum()
 
-    needed = dose_to_keep(tree, 0.8, dose_g_per_kg=2.0, every_days=28, other_every_days=[28, 56])
+    needed = equivalent_dose(tree, 0.8, dose_g_per_kg=2.0, every_days=28, other_every_days=[28, 56])
     assert needed.std(("chain", "draw")).max().item() < 1e-12
     usual = lowest(2.0, 28) / (1.5 + lowest(2.0, 28))
     for interval in (28, 56):
         dose = needed.sel(every_days=interval).mean().item()
         kept = lowest(dose, interval) / (1.5 + lowest(dose, interval))
         assert kept == pytest.approx(0.8 * usual)
-    curve = wearing_off_curve(tree, [0.0, 28.0], dose_g_per_kg=2.0, every_days=28)
+    curve = wearing_off_curve(tree, days=[0.0, 28.0], dose_g_per_kg=2.0, every_days=28)
     assert curve.isel(day=0).to_numpy() == pytest.approx(curve.isel(day=1).to_numpy())
-    kernel = dose_in_effect_kernel(tree, [28.0])
+    kernel = dose_in_effect_kernel(tree, days=[28.0])
     expected = 0.1 / 1.5 * 0.5 * (1 - 0.5 ** (28 / 6))
     assert kernel.to_numpy() == pytest.approx(np.full(kernel.shape, expected))
 
@@ -326,7 +331,7 @@ def test_of_a_saturating_effect_the_share_is_of_the_effect(effective):
 @pytest.mark.draws
 @pytest.mark.slow
 def test_more_is_better_where_infusions_act_and_doses_beyond_are_marked(effective):
-    drawn = dose_response(effective, [0.0, 2.0, 9.0], every_days=28, by="naive")
+    drawn = dose_response_curve(effective, [0.0, 2.0, 9.0], every_days=28, by="naive")
     assert drawn.dims == ("chain", "draw", "dose_g_per_kg", "naive")
     mean = drawn.mean(("chain", "draw")).sel(naive=True).to_numpy()
     rises = drawn.sel(naive=True).diff("dose_g_per_kg")
@@ -339,14 +344,14 @@ def test_more_is_better_where_infusions_act_and_doses_beyond_are_marked(effectiv
     )
     np.testing.assert_array_equal(drawn.sel(dose_g_per_kg=0.0).to_numpy(), none.to_numpy())
     with pytest.raises(ValueError, match="Give one dose or more of 0 g/kg or above"):
-        dose_response(effective, [-1.0], every_days=28)
+        dose_response_curve(effective, [-1.0], every_days=28)
 
 
 @pytest.mark.draws
 @pytest.mark.slow
 def test_the_course_of_one_patient_is_that_of_its_trajectory(fitted, cohort):
     days = [0.0, 60.0, 150.0]
-    course = patient_course(fitted, "P02", days)
+    course = patient_course(fitted, "P02", days=days)
     design = design_of(fitted)
     assert course.sizes["site"] == int((design["patient_of_site"] == 1).sum())
     given = cohort.infusions[cohort.infusions["day"] >= 0]
@@ -355,7 +360,7 @@ def test_the_course_of_one_patient_is_that_of_its_trajectory(fitted, cohort):
         course.mean("site").to_numpy(), drawn["expected_grade"].to_numpy(), rtol=1e-6
     )
     with pytest.raises(ValueError, match="no graded muscle of that patient"):
-        patient_course(fitted, "X", days)
+        patient_course(fitted, "X", days=days)
 
 
 @pytest.mark.draws
@@ -373,19 +378,21 @@ def test_what_is_beyond_is_asked_of_those_whom_the_scenario_is_for(fitted, cohor
     assert table.loc[(True, 30.0), "extrapolated"]
     # Courses a week apart are not one.
     weekly = schedule(dose_g_per_kg=0.4, every_days=7, from_day=0, until_day=182)
-    found = extrapolation(fitted, weekly, [6.0], patients=["P02"]).set_index("quantity")
+    found = extrapolation_table(fitted, weekly, days=[6.0], patients=["P02"]).set_index("quantity")
     assert found.loc["dose of a course (g/kg)", "upper"] == pytest.approx(0.4)
     # A course that began before counts as a whole, where it goes on after.
     first = cohort.infusions[cohort.infusions["patient"] == "P02"]["day"].iloc[0]
     joined = pd.DataFrame({"day": [first + 2], "dose_g_per_kg": [20.0], "patient": ["P02"]})
-    found = extrapolation(fitted, joined, [first + 30], from_day=first + 1, patients=["P02"])
+    found = extrapolation_table(
+        fitted, joined, days=[first + 30], from_day=first + 1, patients=["P02"]
+    )
     assert found.set_index("quantity").loc["dose of a course (g/kg)", "extrapolated"]
 
 
 @pytest.mark.draws
 @pytest.mark.slow
 def test_draws_of_the_prior_say_so(fitted):
-    prior = prior_of(fitted, seed=1, draws=20)
+    prior = sample_prior(fitted, seed=1, draws=20)
     drawn = trajectory(prior, scenario=no_infusions(), patients="population", days=[10.0])
     assert (trajectory_table(drawn)["distribution"] == "prior").all()
     rates = response_probability(prior, patients="population")
@@ -395,7 +402,9 @@ def test_draws_of_the_prior_say_so(fitted):
 @pytest.mark.draws
 @pytest.mark.slow
 def test_never_infused_is_beyond_what_was_seen(fitted):
-    table = extrapolation(fitted, no_infusions(), [182.0], from_day=0.0).set_index("quantity")
+    table = extrapolation_table(fitted, no_infusions(), days=[182.0], from_day=0.0).set_index(
+        "quantity"
+    )
     row = table.loc["day with nothing infused so far"]
     assert row["extrapolated"]
     assert "182 to 182, where the cohort had" in row["why"]
@@ -481,7 +490,7 @@ def drawn_text(figure):
 @pytest.mark.draws
 @pytest.mark.slow
 def test_figures_say_what_they_show(fitted, drawn, effective):
-    seen = observed_shares(fitted, (0, 60, 200, 500), by=None)
+    seen = observed_grade_distribution(fitted, (0, 60, 200, 500), by=None)
     shown = drawn.sel(day=[0.0, 100.0])
     figure = trajectory_figure(shown, seen, grades=["3", "5"], title="Two schedules")
     words = drawn_text(figure)
@@ -495,20 +504,20 @@ def test_figures_say_what_they_show(fitted, drawn, effective):
     assert "beyond the doses" not in drawn_text(plain)
     with pytest.raises(ValueError, match=r"grades is \['9'\]; the scale has 0, 1"):
         trajectory_figure(shown, seen, grades=["9"])
-    course = patient_course(fitted, "P02", np.arange(0.0, 200.0, 20.0))
+    course = patient_course(fitted, "P02", days=np.arange(0.0, 200.0, 20.0))
     words = drawn_text(patient_figure(fitted, course))
     assert "stroke: an infusion, its height the dose" in words
     assert "finger abduction" in words
-    left = wearing_off_curve(effective, [0.0, 20.0], dose_g_per_kg=2, every_days=28)
+    left = wearing_off_curve(effective, days=[0.0, 20.0], dose_g_per_kg=2, every_days=28)
     prior = wearing_off_curve(
-        prior_of(effective, seed=1, draws=50), [0.0, 20.0], dose_g_per_kg=2, every_days=28
+        sample_prior(effective, seed=1, draws=50), days=[0.0, 20.0], dose_g_per_kg=2, every_days=28
     )
     assert prior.attrs["distribution"] == "prior"
     words = drawn_text(
-        kernel_figure(dose_in_effect_kernel(effective, [0.0, 20.0]), left, prior=prior)
+        kernel_figure(dose_in_effect_kernel(effective, days=[0.0, 20.0]), left, prior=prior)
     )
     assert "limits of the 95 % prior interval, equal-tailed" in words
-    doses = dose_response(effective, [0.0, 1.0, 2.0], every_days=28, by="naive")
+    doses = dose_response_curve(effective, [0.0, 1.0, 2.0], every_days=28, by="naive")
     words = drawn_text(dose_response_figure(doses, placebo=0.2))
     assert "published placebo rate, 20 %" in words
     assert "no patient of the cohort had" in words

@@ -14,7 +14,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 
 from mmn_bayes.data.response import judged_patients, visit_pair
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.model_file.reading import read_model
 from mmn_bayes.simulation.cohort import (
     CLASSES,
     draw_follow_up_days,
@@ -24,7 +24,7 @@ from mmn_bayes.simulation.cohort import (
 )
 from mmn_bayes.simulation.recipe import Recipe, truth_of, truth_to_toml, with_compartment
 
-SPEC = read_spec(Path(__file__).resolve().parents[1] / "models" / "strength.toml")
+SPEC = read_model(Path(__file__).resolve().parents[1] / "models" / "strength.toml")
 RECIPE = Recipe()
 STABLE = replace(RECIPE, gain=0.0, naive_gain=0.0, patient_gain_sd=0.0, dose_rate=0.0)
 MANY = 1500

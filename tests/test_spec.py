@@ -14,8 +14,8 @@ import tomli_w
 from mmn_bayes.errors import SpecError
 from mmn_bayes.model_file.distributions import DISTRIBUTIONS
 from mmn_bayes.model_file.keys import Key
-from mmn_bayes.model_file.model_spec import ModelSpec, spec_to_toml
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.model_spec import ModelSpec, model_to_toml
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.model_file.vocabulary import FILE_KEYS, keys, required_tables
 
 MODELS = Path(__file__).parents[1] / "models"
@@ -26,7 +26,7 @@ NORMAL = {"distribution": "normal", "mean": 0, "sd": 1, "why": "a reason"}
 
 
 def content(name: str = "strength") -> dict[str, Any]:
-    return read_spec(MODELS / f"{name}.toml").resolved
+    return read_model(MODELS / f"{name}.toml").resolved
 
 
 def changed(dotted: str, value: Any, name: str = "strength_dose_rate") -> dict[str, Any]:
@@ -49,7 +49,7 @@ def with_key(whole: dict[str, Any], dotted: str, value: Any) -> dict[str, Any]:
 
 def defects(stated: Mapping[str, Any]) -> tuple[str, ...]:
     with pytest.raises(SpecError) as caught:
-        parse_spec(stated, "wrong")
+        parse_model(stated, "wrong")
     return caught.value.defects
 
 
@@ -68,33 +68,33 @@ def test_there_are_model_files() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 class TestEveryFile:
     def test_it_reads_and_every_prior_has_a_reason(self, path: Path) -> None:
-        spec = read_spec(path)
+        spec = read_model(path)
         assert spec.name == path.stem
         assert len(spec.priors) >= 1
         assert all(len(prior.why.split()) >= 5 for prior in spec.priors.values())
 
     def test_its_text_reads_back_with_the_same_fingerprint(self, path: Path) -> None:
-        spec = read_spec(path)
-        again = parse_spec(tomllib.loads(spec_to_toml(spec)), spec.name)
+        spec = read_model(path)
+        again = parse_model(tomllib.loads(model_to_toml(spec)), spec.name)
         assert again == spec
         assert again.fingerprint == spec.fingerprint
         assert re.fullmatch("[0-9a-f]{64}", spec.fingerprint)
 
     def test_the_order_of_its_keys_says_nothing(self, path: Path) -> None:
-        spec = read_spec(path)
+        spec = read_model(path)
 
         def turned(table: Any) -> Any:
             if not isinstance(table, dict):
                 return table
             return {key: turned(table[key]) for key in reversed(table)}
 
-        again = parse_spec(turned(spec.resolved), spec.name)
+        again = parse_model(turned(spec.resolved), spec.name)
         assert again.fingerprint == spec.fingerprint
         assert again == spec  # down to the order of the parameters, on which a seed's draws depend
 
 
 def test_what_the_file_says_is_what_the_specification_holds() -> None:
-    spec = read_spec(MODELS / "strength.toml")
+    spec = read_model(MODELS / "strength.toml")
     assert (spec.outcome, spec.link) == ("grade", "logit")
     assert spec.scale == ("0", "1", "2", "3", "4", "5")
     assert (spec.response.gain, spec.response.muscles, spec.response.affected_below) == (1, 2, "5")
@@ -131,19 +131,19 @@ def test_a_number_predictor_keeps_its_centre_and_unit() -> None:
         "per": 10,
         "prior": NORMAL,
     }
-    age, naive = parse_spec(stated, "more").predictors
+    age, naive = parse_model(stated, "more").predictors
     assert (age.column, age.centre, age.per) == ("age_onset_years", 45.0, 10.0)
     assert (naive.centre, naive.per) == (0.0, 1.0)
 
 
 def test_a_changed_prior_is_another_model() -> None:
-    base = parse_spec(content(), "same")
+    base = parse_model(content(), "same")
     for dotted, value in {
         "noise.prior.median": 0.06,
         "noise.prior.why": "another reason",
         "group.muscle.sd.sd": 0.4,
     }.items():
-        assert parse_spec(changed(dotted, value), "same").fingerprint != base.fingerprint
+        assert parse_model(changed(dotted, value), "same").fingerprint != base.fingerprint
 
 
 def test_text_in_a_file_stays_text(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_text_in_a_file_stays_text(tmp_path: Path) -> None:
     stated["predictor"]["sly"] = sly
     path = tmp_path / "sly.toml"
     path.write_text(tomli_w.dumps(stated), encoding="utf-8")
-    spec = read_spec(path)
+    spec = read_model(path)
     assert spec.title == code
     assert json.loads(spec.canonical)["title"] == code
     assert not wanted.exists()
@@ -286,7 +286,7 @@ WRONG_OF_EVENTS = [
 
 def changed_events(dotted: str, value: Any) -> dict[str, Any]:
     """historical_response.toml, resolved, with one key changed."""
-    return with_key(read_spec(MODELS / "historical_response.toml").resolved, dotted, value)
+    return with_key(read_model(MODELS / "historical_response.toml").resolved, dotted, value)
 
 
 @pytest.mark.parametrize(("dotted", "value", "words"), WRONG_OF_EVENTS)
@@ -317,8 +317,8 @@ def test_evidence_is_of_studies_alone() -> None:
 
 
 def test_history_or_a_prior_of_its_own_but_not_both_nor_neither() -> None:
-    content = read_spec(MODELS / "response_map.toml").resolved
-    assert read_spec(MODELS / "response_map.toml").predictors[0].prior is None
+    content = read_model(MODELS / "response_map.toml").resolved
+    assert read_model(MODELS / "response_map.toml").predictors[0].prior is None
     both = {**content, "predictor": {"naive": {**content["predictor"]["naive"], "prior": NORMAL}}}
     assert only_defect(both) == (
         "predictor.naive.prior: its effect follows from [historical]; leave the prior out, or "
@@ -398,7 +398,7 @@ def test_every_distribution_needs_each_parameter_its_sign_and_a_reason(name: str
     if "concentration" in right:
         right["concentration"] = [1.5] * 6
     right |= {"distribution": name, "why": "a reason"}
-    spec = parse_spec(stated(right), "right")
+    spec = parse_model(stated(right), "right")
     # What is fixed is nothing to estimate.
     known = {prior.distribution for prior in spec.priors.values()}
     assert (name in known) == (name != "fixed")
@@ -505,14 +505,14 @@ def test_a_candidate_keeps_its_levels_unit_and_margin() -> None:
     stated = content()
     ordered = LEVELS | {"kind": "ordered", "levels": ["a", "b", "c"], "steps": STEPS}
     stated["predictor"] |= {"region": LEVELS, "stage": ordered}
-    spec = parse_spec(stated, "more")
+    spec = parse_model(stated, "more")
     assert [p.name for p in spec.candidates] == ["region", "stage"]
     region, stage = spec.candidates
     assert (region.levels, region.n_columns, stage.n_columns) == (("north", "south"), 1, 1)
     assert region.margin is not None
     assert (region.margin.scale, region.margin.value) == ("grades", 0.1)
     assert set(spec.priors) >= {"region", "stage", "stage_steps"}
-    shared = read_spec(MODELS / "candidates_response_horseshoe.toml")
+    shared = read_model(MODELS / "candidates_response_horseshoe.toml")
     assert {p.name for p in shared.shrunk} == {p.name for p in shared.candidates}
     assert set(shared.priors) == {"intercept", "naive"}
 
@@ -532,14 +532,14 @@ def test_the_noise_or_the_spread_between_muscles_is_the_unit() -> None:
     stated = content()
     del stated["noise"]
     stated["group"]["site"]["sd"] = stated["group"]["muscle"]["sd"]
-    spec = parse_spec(stated, "in_noise")
+    spec = parse_model(stated, "in_noise")
     assert spec.noise is None
     assert {"site_sd"} <= set(spec.priors)
     assert "noise" not in spec.priors
 
 
 def test_the_cutpoints_may_have_a_prior_of_their_own() -> None:
-    spec = parse_spec(changed("threshold.prior", NORMAL), "right")
+    spec = parse_model(changed("threshold.prior", NORMAL), "right")
     assert spec.priors["cutpoints"]["sd"] == NORMAL["sd"]
     assert "grade_probability" not in spec.priors
 
@@ -551,7 +551,7 @@ def test_all_defects_come_at_once() -> None:
     stated["noise"]["prior"] = {"distribution": "lognormal", "median": -1}
     stated["predictor"]["Naive"] = stated["predictor"].pop("naive_level")
     with pytest.raises(SpecError) as caught:
-        parse_spec(stated, "wrong")
+        parse_model(stated, "wrong")
     text = str(caught.value)
     assert len(caught.value.defects) == 7
     assert text.startswith("The model file 'wrong' cannot be used.\n  1. ")
@@ -593,7 +593,7 @@ def test_two_tables_cannot_share_a_name() -> None:
 @pytest.mark.parametrize("name", ["Strength", "my model", "../x", ""])
 def test_a_model_needs_a_plain_name(name: str) -> None:
     with pytest.raises(SpecError, match="cannot be named"):
-        parse_spec(content(), name)
+        parse_model(content(), name)
 
 
 # --- contradictions -------------------------------------------------------------------------------
@@ -748,7 +748,7 @@ def test_a_model_without_gain_exposure_or_predictor_is_legal() -> None:
     for table in ("gain", "exposure", "predictor"):
         del stated[table]
     del stated["group"]["patient_gain"]
-    spec = parse_spec(stated, "still")
+    spec = parse_model(stated, "still")
     assert (spec.gain, spec.exposures, spec.predictors) == (None, (), ())
 
 
@@ -764,7 +764,7 @@ def folder(tmp_path: Path) -> Any:
     def read(text: str, name: str = "variant") -> ModelSpec:
         path = tmp_path / f"{name}.toml"
         path.write_text(text, encoding="utf-8")
-        return read_spec(path)
+        return read_model(path)
 
     read.folder = tmp_path
     return read
@@ -774,7 +774,7 @@ def test_a_variant_changes_what_it_states_and_nothing_else(folder: Any) -> None:
     spec = folder('based_on = "strength"\n[response]\ngain = 2\n')
     assert spec.response.gain == 2
     assert spec.name == "variant"
-    assert spec.fingerprint == parse_spec(changed("response.gain", 2, "strength"), "x").fingerprint
+    assert spec.fingerprint == parse_model(changed("response.gain", 2, "strength"), "x").fingerprint
 
 
 def test_a_prior_is_replaced_whole(folder: Any) -> None:
@@ -833,10 +833,10 @@ def test_a_variant_folds_the_scale(folder: Any) -> None:
     spec = folder(f'based_on = "strength"\n{FOLDED}')
     assert spec.scale == ("0-2", "3", "4", "5")
     assert spec.collapse == (("0", "0-2"), ("1", "0-2"), ("2", "0-2"))
-    again = parse_spec(tomllib.loads(spec_to_toml(spec)), "variant")
+    again = parse_model(tomllib.loads(model_to_toml(spec)), "variant")
     assert again == spec
     assert again.fingerprint == spec.fingerprint
-    assert read_spec(MODELS / "strength.toml").collapse == ()
+    assert read_model(MODELS / "strength.toml").collapse == ()
 
 
 def test_the_map_of_a_base_is_laid_over_line_by_line_or_dropped(folder: Any) -> None:
@@ -900,24 +900,24 @@ def test_a_missing_file_names_those_that_are_there(tmp_path: Path) -> None:
     with pytest.raises(
         SpecError, match=r"no model file .*strenght.toml; the folder has .*response"
     ):
-        read_spec(MODELS / "strenght.toml")
+        read_model(MODELS / "strenght.toml")
     with pytest.raises(SpecError, match=r"no model file .*x.toml\.$"):
-        read_spec(tmp_path / "x.toml")
+        read_model(tmp_path / "x.toml")
 
 
 def test_what_is_not_toml_or_not_text_is_said_to_be_so(tmp_path: Path) -> None:
     path = tmp_path / "broken.toml"
     path.write_text('title = "no end\n', encoding="utf-8")
     with pytest.raises(SpecError, match=r"is not valid TOML: .*line 1"):
-        read_spec(path)
+        read_model(path)
     path.write_text('title = "a"\ntitle = "b"\n', encoding="utf-8")
     with pytest.raises(SpecError, match="is not valid TOML"):
-        read_spec(path)
+        read_model(path)
     path.write_bytes(b'title = "L\xe9ger"\n')
     with pytest.raises(SpecError, match=r"cannot be read: .*utf-8"):
-        read_spec(path)
+        read_model(path)
     with pytest.raises(SpecError, match="cannot be read"):
-        read_spec(tmp_path)
+        read_model(tmp_path)
 
 
 # --- the page -------------------------------------------------------------------------------------
@@ -967,7 +967,7 @@ def test_the_page_has_every_distribution_as_the_vocabulary_has_it() -> None:
 def test_the_page_lists_every_file() -> None:
     (table,) = _rows("| file | outcome | one row of the likelihood |")
     assert {row[0]: row[1] for row in table} == {
-        f"`{path.name}`": f"`{read_spec(path).outcome}`" for path in FILES
+        f"`{path.name}`": f"`{read_model(path).outcome}`" for path in FILES
     }
 
 
@@ -995,7 +995,7 @@ def test_the_scale_on_the_page_is_one_edit(folder: Any) -> None:
     assert spec.scale == ("0-2", "3", "4", "5")
     assert spec.collapse == (("0", "0-2"), ("1", "0-2"), ("2", "0-2"))
     # What it says of the prior: added up, the Dirichlet of the file.
-    fine = read_spec(MODELS / "strength.toml").priors["grade_probability"]["concentration"]
+    fine = read_model(MODELS / "strength.toml").priors["grade_probability"]["concentration"]
     assert spec.priors["grade_probability"]["concentration"] == (sum(fine[:3]), *fine[3:])
 
 

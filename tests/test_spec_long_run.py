@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from test_spec import changed, content, defects, only_defect
 
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 
 MODELS = Path(__file__).parents[1] / "models"
 NORMAL = {"distribution": "normal", "mean": 0, "sd": 1, "why": "Nothing is known of it."}
@@ -145,7 +145,7 @@ def test_of_two_levels_where_to_is_no_parameter():
         "start": simplex(1, 1),
         "towards": simplex(1),
     }
-    spec = parse_spec(whole, "two")
+    spec = parse_model(whole, "two")
     assert "towards" not in spec.priors
-    assert "towards" in read_spec(MODELS / "histories.toml").priors
+    assert "towards" in read_model(MODELS / "histories.toml").priors
     assert spec.outcomes == ("state",)

@@ -19,25 +19,25 @@ from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.outcomes.states.design import states_seen
 from mmn_bayes.outcomes.states.estimands import (
-    ever_left,
+    cumulative_incidence_of_leaving,
+    expected_sojourn,
     state_occupancy,
     state_odds_ratios,
-    step_probability,
-    time_in_state,
+    transition_probability,
 )
 from mmn_bayes.outcomes.states.observed import empirical_occupancy, observed_leaving
 from mmn_bayes.outcomes.states.table import (
-    histories_notes,
     leaving_table,
     occupancy_table,
-    time_table,
+    sojourn_table,
+    states_notes,
 )
 from mmn_bayes.posterior.summary import summarise
-from mmn_bayes.simulation.status_paths import HistoryRecipe, with_histories
+from mmn_bayes.simulation.status_paths import StatePathsRecipe, with_state_paths
 from mmn_bayes.studies.known_truth import simulated, truth_intervals
 
 MODELS = Path(__file__).parents[1] / "models"
@@ -48,7 +48,7 @@ DRAWS = 4000
 
 def plain(**changes):
     """The model of the file in steps of 100 days, without effects unless they are stated."""
-    content = deepcopy(read_spec(MODELS / "histories.toml").resolved)
+    content = deepcopy(read_model(MODELS / "histories.toml").resolved)
     content["states"]["step_days"] = STEP
     content["states"]["since"] = "inclusion"
     for table, key in (("states", "change"), ("states", "varying_sd")):
@@ -56,7 +56,7 @@ def plain(**changes):
     del content["group"], content["predictor"]
     for table, own in changes.items():
         content[table] = {**content.get(table, {}), **own}
-    return parse_spec(content, "histories_plain")
+    return parse_model(content, "histories_plain")
 
 
 def seen(histories, naive=None):
@@ -103,12 +103,12 @@ def test_the_shares_of_new_patients_are_powers_of_the_matrix(exact):
     expected = [START @ np.linalg.matrix_power(MATRIX, s) for s in steps]
     assert drawn.squeeze(("chain", "draw")).to_numpy() == pytest.approx(np.array(expected))
     assert drawn.attrs["last_day_seen"] == STEP
-    one = step_probability(exact, day=300.0).squeeze(("chain", "draw"))
+    one = transition_probability(exact, day=300.0).squeeze(("chain", "draw"))
     assert one.to_numpy() == pytest.approx(MATRIX)
 
 
 def test_time_in_states_is_that_of_the_days_that_are_rounded_to_each_step(exact):
-    drawn = time_in_state(exact, years=[0.0, 0.1, 1.0, 2.0], patients="population")
+    drawn = expected_sojourn(exact, years=[0.0, 0.1, 1.0, 2.0], patients="population")
     assert drawn.sum("state").to_numpy().ravel() == pytest.approx([0.0, 0.1, 1.0, 2.0])
     days = np.arange(0.0, 365.25, 0.05)
     steps = np.round(days / STEP).astype(int)
@@ -118,11 +118,14 @@ def test_time_in_states_is_that_of_the_days_that_are_rounded_to_each_step(exact)
 
 
 def test_ever_left_is_not_always_having_stayed(exact):
-    drawn = ever_left(exact, days=[0.0, STEP, 5 * STEP])
+    drawn = cumulative_incidence_of_leaving(exact, days=[0.0, STEP, 5 * STEP])
     assert drawn.to_numpy().ravel() == pytest.approx([0.0, 0.2, 1 - 0.8**5])
-    other = ever_left(exact, days=[STEP], state="other")
+    other = cumulative_incidence_of_leaving(exact, days=[STEP], state="other")
     assert other.item() == pytest.approx(0.4)
-    assert ever_left(exact, days=[0.0, 30.0]).to_numpy().ravel().tolist() == [0.0, 0.0]
+    assert cumulative_incidence_of_leaving(exact, days=[0.0, 30.0]).to_numpy().ravel().tolist() == [
+        0.0,
+        0.0,
+    ]
     assert other.attrs["state"] == "other"
 
 
@@ -140,7 +143,7 @@ def test_effects_shift_log_odds_against_the_first_level():
     )
     cohort = seen({"A": {0: 0, 1: 0}, "B": {0: 0, 1: 0}}, ["yes", "no"])
     tree = trees.known(spec, cohort, **PARAMETERS, naive=[1.0, -0.5], state_change=[0.3, 0.2])
-    drawn = step_probability(tree, day=4 * STEP, by="naive").squeeze(("chain", "draw"))
+    drawn = transition_probability(tree, day=4 * STEP, by="naive").squeeze(("chain", "draw"))
     for naive in (True, False):
         shift = np.log2(1 + 400 / 365.25) * np.array([0.3, 0.2]) + naive * np.array([1.0, -0.5])
         weight = MATRIX * np.exp(np.append(0.0, shift))
@@ -163,7 +166,7 @@ def test_effects_of_patients_are_averaged_over_new_ones():
     shifted = MATRIX * np.exp(1.2 * nodes[:, None, None] * np.array([0.0, 1.0, 1.0]))
     shifted /= shifted.sum(axis=2, keepdims=True)
     expected = np.einsum("n,nab->ab", weights / weights.sum(), shifted)
-    drawn = step_probability(tree).mean(("chain", "draw")).to_numpy()
+    drawn = transition_probability(tree).mean(("chain", "draw")).to_numpy()
     # 200 new patients in each of 200 draws, each within 0 and 1.
     assert drawn == pytest.approx(expected, abs=4 * 0.5 / 200)
 
@@ -226,7 +229,7 @@ def test_a_saturated_chain_has_the_conjugate_answer_and_the_counted_shares(balan
             "towards": flat,
         }
     )
-    sampled = fit(spec, balanced, seed=1, progress="off", chains=2, draws=2000)
+    sampled = fit(balanced, spec, seed=1, progress="off", chains=2, draws=2000)
     # 5 MCSE against exact answers: one run in a million fails per number, 30 numbers.
     status = balanced.status.assign(code=pd.Categorical(balanced.status["status"], LEVELS).codes)
     path = status.pivot_table("code", "patient", "day").to_numpy(dtype=int)
@@ -266,7 +269,7 @@ def test_a_saturated_chain_has_the_conjugate_answer_and_the_counted_shares(balan
 
 def refused(spec, cohort):
     with pytest.raises(DataError) as raised:
-        make_design(spec, cohort)
+        make_design(cohort, spec)
     (defect,) = raised.value.defects
     return defect
 
@@ -317,7 +320,7 @@ def test_a_single_patient_and_a_level_that_nobody_has_make_a_model():
     nobody = table[(table["state"] == "other") & (table["source"] == "observed")]
     assert nobody["events"].tolist() == [0, 0, 0]
     assert table.groupby("day")["extrapolated"].all().tolist() == [False, False, True]
-    model = build(spec, make_design(spec, seen({"A": {0: 0, 4: 0}})))
+    model = build(spec, make_design(seen({"A": {0: 0, 4: 0}}), spec))
     logp = model.compile_logp(mode="FAST_COMPILE")(model.initial_point())
     assert np.isfinite(logp)
 
@@ -334,11 +337,11 @@ def test_what_is_asked_wrongly_is_refused(exact):
     with pytest.raises(ValueError, match="since is 'Inclusion'; it is 'first_infusion' or"):
         on_clock(seen({"A": {0: 0, 1: 1}}), "Inclusion")
     with pytest.raises(ValueError, match=r"recipe of histories is wrong. leaves: one probability"):
-        HistoryRecipe(leaves=(0.1, 0.2))
+        StatePathsRecipe(leaves=(0.1, 0.2))
     with pytest.raises(ValueError, match="visit_every_days: more than twice the jitter and a day"):
-        HistoryRecipe(visit_every_days=30.0)
+        StatePathsRecipe(visit_every_days=30.0)
     with pytest.raises(ValueError, match="no state 'cured'; take one of dependent, remission"):
-        ever_left(exact, days=[0], state="cured")
+        cumulative_incidence_of_leaving(exact, days=[0], state="cured")
     with pytest.raises(ValueError, match="use `state_occupancy`"):
         response_probability(exact, patients="cohort")
     with pytest.raises(ValueError, match="has no predictors of states"):
@@ -372,7 +375,7 @@ def test_leaving_is_that_of_kaplan_and_meier_by_hand():
 
 
 def test_simulated_histories_follow_their_recipe():
-    recipe = HistoryRecipe(
+    recipe = StatePathsRecipe(
         patient_sd=0.0,
         change=(0.0, 0.0),
         naive=(0.0, 0.0),
@@ -381,7 +384,7 @@ def test_simulated_histories_follow_their_recipe():
         visit_jitter_days=0.0,
         followed_days=(1000.0, 1000.0),
     )
-    cohort = with_histories(simulated(400, 1), seed=2, recipe=recipe)
+    cohort = with_state_paths(simulated(400, 1), seed=2, recipe=recipe)
     status = on_clock(cohort, "first_infusion").status
     codes = pd.Categorical(status["status"], recipe.levels).codes
     steps = status.assign(step=np.round(status["day"] / recipe.step_days), code=codes)
@@ -393,19 +396,19 @@ def test_simulated_histories_follow_their_recipe():
         assert ss.chisquare(counts, expected).pvalue > 0.001
     first = np.bincount(path[:, 0], minlength=3)
     assert ss.chisquare(first, 400 * np.array(recipe.start)).pvalue > 0.001
-    again = with_histories(simulated(400, 1), seed=2, recipe=recipe)
+    again = with_state_paths(simulated(400, 1), seed=2, recipe=recipe)
     pd.testing.assert_frame_equal(cohort.status, again.status)
 
 
 def test_tables_have_both_worlds_and_say_what_is_beyond_the_data(balanced):
     tree = trees.known(plain(), balanced, 20, **POSSIBLE)
-    times = time_table(tree, years=(0.5, 2.0))
+    times = sojourn_table(tree, years=(0.5, 2.0))
     assert times["source"].unique().tolist() == ["model, these patients", "model, new patients"]
     assert times.groupby("year")["extrapolated"].all().tolist() == [False, True]
     leaving = leaving_table(balanced, tree, days=(100.0, 300.0))
     assert leaving["source"].tolist() == ["Kaplan-Meier", "model, new patients"] * 2
     assert leaving["synthetic"].all()
-    notes = histories_notes(balanced, tree)
+    notes = states_notes(balanced, tree)
     assert any(
         "300 of 300 patients have a state, 0 of them first seen after day 0" in n for n in notes
     )

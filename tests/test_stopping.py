@@ -15,7 +15,7 @@ from mmn_bayes.engine.convergence import convergence
 from mmn_bayes.engine.sampling import fit
 from mmn_bayes.engine.stopping import agreement, run
 from mmn_bayes.errors import SamplingError
-from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.model_file.reading import read_model
 from mmn_bayes.studies.known_truth import simulated
 
 SETTINGS = {"seed": 5, "tune": 150, "progress": "off"}
@@ -23,7 +23,7 @@ SETTINGS = {"seed": 5, "tune": 150, "progress": "off"}
 
 @pytest.fixture(scope="module")
 def model(models):
-    return read_spec(models / "response.toml"), simulated(25, seed=3)
+    return simulated(25, seed=3), read_model(models / "response.toml")
 
 
 @pytest.mark.draws

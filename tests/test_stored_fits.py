@@ -21,7 +21,7 @@ from mmn_bayes.data.replacing import replacing
 from mmn_bayes.engine import sampling
 from mmn_bayes.engine.completeness import incomplete
 from mmn_bayes.errors import DataError, SamplingError
-from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.model_file.reading import read_model
 from mmn_bayes.report import fit_files, store
 from mmn_bayes.report.content import content_checksum
 from scripts.running import damage, stored
@@ -182,7 +182,7 @@ def test_draws_that_are_no_numbers_never_become_a_fit(few, models, monkeypatch):
     monkeypatch.setattr(sampling, "_sampled", broken)
     lengths = {"chains": 2, "draws": 20, "tune": 50}
     with pytest.raises(SamplingError, match="is not a finite number in 1 of 40 draws"):
-        sampling.fit(read_spec(models / "response.toml"), few, seed=1, progress="off", **lengths)
+        sampling.fit(few, read_model(models / "response.toml"), seed=1, progress="off", **lengths)
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -321,7 +321,7 @@ def test_scripts_take_fits_of_todays_model_and_data_alone(root):
     folder, model = root / "fits", root / "models" / "response.toml"
     cohort = mb.read_cohort(root / "data" / "leger2008_cohort")
     lengths = {"chains": 2, "draws": 20, "tune": 50}
-    fit = mb.fit(read_spec(model), cohort, seed=1, progress="off", **lengths)
+    fit = mb.fit(cohort, read_model(model), seed=1, progress="off", **lengths)
     mb.save(fit, folder / "response.nc")
     (again,) = stored.stored_fits(folder, "response", root=root)
     assert again.attrs["fingerprint"] == fit.attrs["fingerprint"]
@@ -333,7 +333,7 @@ def test_scripts_take_fits_of_todays_model_and_data_alone(root):
     ]
     before = model.read_text(encoding="utf-8")
     model.write_text(before.replace("1.5", "1.6"), encoding="utf-8")
-    assert read_spec(model).fingerprint != fit.attrs["spec_fingerprint"]
+    assert read_model(model).fingerprint != fit.attrs["spec_fingerprint"]
     stale = (
         f"'{folder / 'response'}.nc' is not of today's model file, data and version of the code."
     )

@@ -127,7 +127,7 @@ def of_mixture(beside):
     spec = beside.spec("response_map")
 
     def made(mixture):
-        return fingerprint(spec, make_design(spec, beside.cohort(), mixture), 1)
+        return fingerprint(spec, make_design(beside.cohort(), spec, mixture), 1)
 
     return made, beside.historical(spec)
 

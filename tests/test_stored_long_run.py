@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mmn_bayes.model_file.reading import read_spec
-from mmn_bayes.simulation.status_paths import HistoryRecipe
+from mmn_bayes.model_file.reading import read_model
+from mmn_bayes.simulation.status_paths import StatePathsRecipe
 from mmn_bayes.studies import recovery
 from mmn_bayes.studies.observed_coverage import POOLED, coverage
 
@@ -85,8 +85,8 @@ def study():
 
 @pytest.mark.parametrize("seed", [1, 20])
 def test_the_study_is_of_the_histories_that_are_simulated_now(study, seed):
-    spec = read_spec(ROOT / "models" / "histories.toml")
-    manifest, recipe = manifest_of("histories/manifest.json"), HistoryRecipe()
+    spec = read_model(ROOT / "models" / "histories.toml")
+    manifest, recipe = manifest_of("histories/manifest.json"), StatePathsRecipe()
     assert manifest["spec_fingerprint"] == spec.fingerprint, STALE.format("histories")
     assert manifest["recipe_fingerprint"] == recipe.fingerprint, STALE.format("histories")
     assert manifest["seeds"] == list(range(1, 21))

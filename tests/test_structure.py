@@ -14,12 +14,12 @@ from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.predicting import predict
 from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning, DataError
-from mmn_bayes.model_file.reading import parse_spec, read_spec
-from mmn_bayes.outcomes.grade.grade_distribution import grade_shares
+from mmn_bayes.model_file.reading import parse_model, read_model
+from mmn_bayes.outcomes.grade.grade_distribution import grade_distribution
 from mmn_bayes.outcomes.response.definitions import unchanged
-from mmn_bayes.outcomes.response.estimands import check_response, response_probability
+from mmn_bayes.outcomes.response.estimands import posterior_predictive_check, response_probability
 from mmn_bayes.outcomes.response.table import response_table
-from mmn_bayes.posterior.prior_predictive import implied_by_prior
+from mmn_bayes.posterior.prior_predictive import prior_predictive
 from mmn_bayes.report.fit_files import load, save
 from mmn_bayes.studies.known_truth import simulated
 
@@ -35,7 +35,7 @@ def cohort():
 @pytest.fixture(scope="module")
 def rich(models):
     """Correlated levels and slopes, slopes of sites, an examiner, relaxed cutpoints."""
-    content = read_spec(models / "strength.toml").resolved
+    content = read_model(models / "strength.toml").resolved
     del content["gain"], content["exposure"]
     del content["group"]["patient_gain"], content["predictor"]["naive_gain"]
     content["slope"] = {"since": "inclusion", "per_days": 365.25, "size": NORMAL}
@@ -47,12 +47,12 @@ def rich(models):
         "examiner": {"by": "patient:visit", "acts_on": "level", "sd": HALF},
     }
     content["group"]["muscle"]["parametrisation"] = "centred"
-    return parse_spec(content, "rich")
+    return parse_model(content, "rich")
 
 
 @pytest.fixture(scope="module")
 def fitted(rich, cohort):
-    return fit(rich, cohort, seed=2, chains=2, draws=60, tune=150, progress="off")
+    return fit(cohort, rich, seed=2, chains=2, draws=60, tune=150, progress="off")
 
 
 @pytest.mark.draws
@@ -85,8 +85,8 @@ def test_every_estimand_follows_from_it(fitted, tmp_path):
         assert draws.equals(again)
         assert ((draws >= 0) & (draws <= 1)).all()
         assert patients == "cohort" or draws.std() > 0
-    assert len(check_response(kept)) == 1
-    shares = grade_shares(kept, [0.0, 91.0, 200.0])
+    assert len(posterior_predictive_check(kept)) == 1
+    shares = grade_distribution(kept, days=[0.0, 91.0, 200.0])
     assert shares.sum("grade").to_numpy() == pytest.approx(1.0)
 
 
@@ -107,22 +107,22 @@ def test_a_visit_keeps_its_effect_and_a_new_one_draws_its_own(fitted, rich):
 
 
 def test_a_muscle_without_a_group_is_named(models, cohort):
-    content = read_spec(models / "strength.toml").resolved
+    content = read_model(models / "strength.toml").resolved
     muscles = sorted(set(cohort.grades["muscle"]))
     groups = {name: "hand" if "finger" in name else "other" for name in muscles[1:]}
     content["relaxed"] = {"by": "muscle", "sd": HALF, "groups": groups}
     with pytest.raises(DataError, match=f"muscle '{muscles[0]}' has no group in relaxed.groups"):
-        make_design(parse_spec(content, "relaxed"), cohort)
+        make_design(cohort, parse_model(content, "relaxed"))
 
 
 @pytest.mark.parametrize("unit", ["noise", "muscles"])
 def test_the_prior_can_be_printed_in_either_unit(models, cohort, unit):
-    content = read_spec(models / "strength.toml").resolved
+    content = read_model(models / "strength.toml").resolved
     if unit == "noise":
         del content["noise"]
         wide = {"distribution": "lognormal", "median": 20, "log_sd": 0.4, "why": "a reason"}
         content["group"]["site"]["sd"] = wide
-    table = implied_by_prior(parse_spec(content, "prior"), cohort, seed=1, draws=40)
+    table = prior_predictive(cohort, parse_model(content, "prior"), seed=1, draws=40)
     chance = table.set_index("quantity").loc["responders by chance, without any treatment"]
     assert 0 < chance["estimate"] < 1
 
@@ -136,11 +136,11 @@ def test_the_gain_may_act_differently_across_grades(models, cohort):
         early = first_months(cohort, until_day=250)
         cohort = of_patients(early, cohort.patients["patient"].head(5))
     # Half-lives would take many more leapfrogs, and are no part of the question.
-    content = read_spec(models / "strength_dose_rate.toml").resolved
-    relaxed = parse_spec(content | {"relaxed": {"by": "gain", "sd": HALF}}, "relaxed_gain")
-    plain = parse_spec(content, "proportional")
+    content = read_model(models / "strength_dose_rate.toml").resolved
+    relaxed = parse_model(content | {"relaxed": {"by": "gain", "sd": HALF}}, "relaxed_gain")
+    plain = parse_model(content, "proportional")
     settings = {"seed": 2, "chains": 2, "draws": 20, "tune": 40, "progress": "off"}
-    fits = [fit(spec, cohort, **settings) for spec in (relaxed, plain)]
+    fits = [fit(cohort, spec, **settings) for spec in (relaxed, plain)]
     posterior = fits[0]["posterior"].to_dataset()
     assert posterior["relaxed_z"].dims[2:] == ("relaxed", "gap")
     assert posterior["relaxed"].to_numpy().tolist() == ["gain"]

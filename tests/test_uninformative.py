@@ -13,7 +13,7 @@ from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.sampling import fit
 from mmn_bayes.engine.uninformative import uninformative
 from mmn_bayes.errors import CohortWarning
-from mmn_bayes.model_file.reading import parse_spec, read_spec
+from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.outcomes.response.comparison_table import comparison_table
 from mmn_bayes.outcomes.response.definitions import response_by_definition
 from mmn_bayes.outcomes.response.definitions_table import definition_table
@@ -49,9 +49,9 @@ def cohort_of(grade, n=8, naive=lambda i: bool(i % 2)):
 @pytest.mark.slow
 @pytest.mark.draws
 def test_nobody_affected_is_said_at_the_fit_and_in_the_tables(models):
-    spec = read_spec(models / "strength_no_exposure.toml")
+    spec = read_model(models / "strength_no_exposure.toml")
     with pytest.warns(CohortWarning) as said:
-        tree = fit(spec, cohort_of(lambda i, day: 5), **FEW)
+        tree = fit(cohort_of(lambda i, day: 5), spec, **FEW)
     words = [str(warning.message) for warning in said]
     assert any("All 144 grades are 5: how muscles and patients differ" in text for text in words)
     assert any(
@@ -101,28 +101,28 @@ def test_nobody_affected_is_said_at_the_fit_and_in_the_tables(models):
     ],
 )
 def test_what_cannot_be_learned_is_one_sentence(models, model, cohort, words):
-    spec = read_spec(models / f"{model}.toml")
-    found = uninformative(spec, make_design(spec, cohort))
+    spec = read_model(models / f"{model}.toml")
+    found = uninformative(spec, make_design(cohort, spec))
     assert sum(sentence.startswith(words) for sentence in found) == 1
     assert all(sentence.endswith(".") and ". " not in sentence for sentence in found)
 
 
 def test_studies_in_which_everybody_responds_cannot_tell(models):
-    content = read_spec(models / "historical_response.toml").resolved
+    content = read_model(models / "historical_response.toml").resolved
     del content["evidence"]
-    spec = parse_spec(content, "any_studies")
+    spec = parse_model(content, "any_studies")
     for responders, words in (([4, 6], "All 10 patients have"), ([0, 0], "No patient has")):
         counts = pd.DataFrame({"study": ["A", "B"], "n": [4, 6], "responders": responders})
-        (found,) = uninformative(spec, make_design(spec, counts))
+        (found,) = uninformative(spec, make_design(counts, spec))
         assert found.startswith(words)
     counts = counts.assign(responders=[1, 3])
-    assert uninformative(spec, make_design(spec, counts)) == []
+    assert uninformative(spec, make_design(counts, spec)) == []
 
 
 def test_data_that_can_tell_are_fitted_without_a_word(models):
     for name in ("strength", "response"):
-        spec = read_spec(models / f"{name}.toml")
-        assert uninformative(spec, make_design(spec, simulated(20, seed=3))) == []
+        spec = read_model(models / f"{name}.toml")
+        assert uninformative(spec, make_design(simulated(20, seed=3), spec)) == []
 
 
 @pytest.mark.slow
@@ -130,7 +130,7 @@ def test_data_that_can_tell_are_fitted_without_a_word(models):
 @pytest.mark.parametrize("model", ["response", "strength_no_exposure"])
 def test_draws_that_are_not_numbers_are_never_a_rate(models, model):
     """No number is above NaN: a patient who was drawn by comparing would be no responder."""
-    tree = fit(read_spec(models / f"{model}.toml"), simulated(20, seed=3), **FEW)
+    tree = fit(simulated(20, seed=3), read_model(models / f"{model}.toml"), **FEW)
     posterior = tree["posterior"].to_dataset().copy(deep=True)
     for values in posterior.data_vars.values():
         values[1, 50:] = np.nan

@@ -9,20 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmn_bayes import (
-    make_cohort,
-    observed_contrast,
-    parse_spec,
-    read_cohort,
-    read_evidence,
-    read_published,
-    read_spec,
-    read_trial,
-    write_cohort,
-)
+from mmn_bayes import make_cohort, read_cohort, read_model, write_cohort
 from mmn_bayes.data.csv_cells import marked, unmarked
+from mmn_bayes.data.published import read_evidence, read_published, read_trial
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.errors import CohortWarning, DataError, SpecError
+from mmn_bayes.model_file.reading import parse_model
+from mmn_bayes.outcomes.response.observed_contrast import observed_contrast
 from mmn_bayes.report.store import csv_text, write_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -133,21 +126,21 @@ def test_a_csv_file_is_refused_like_a_frame(tmp_path):
 
 @pytest.mark.parametrize("character", ACTING)
 def test_a_model_file_is_refused_with_all_that_acts_in_it(models, character):
-    content = read_spec(models / "response.toml").resolved
+    content = read_model(models / "response.toml").resolved
     content["title"] += character
     content["response"]["why"] += character
     content["predictor"]["naive"]["column"] = f"na{character}ive"
     content[f"x{character}"] = 1
     with pytest.raises(SpecError) as caught:
-        parse_spec(content, "mutated")
+        parse_model(content, "mutated")
     assert len(caught.value.defects) == 4
     assert character not in str(caught.value)
 
 
 def test_reasons_of_a_model_file_may_have_several_lines(models):
-    content = read_spec(models / "response.toml").resolved
+    content = read_model(models / "response.toml").resolved
     content["response"]["why"] = "one\n\ttwo"
-    assert parse_spec(content, "lines").resolved == content
+    assert parse_model(content, "lines").resolved == content
 
 
 # --- formulas ------------------------------------------------------------------------------------
@@ -413,7 +406,7 @@ def test_absurd_toml_is_refused_at_once_in_a_short_sentence(tmp_path, text):
     began = time.perf_counter()
     (tmp_path / "model.toml").write_text(text, encoding="utf-8")
     with pytest.raises(SpecError, match=TOO_MUCH[text]) as caught:
-        read_spec(tmp_path / "model.toml")
+        read_model(tmp_path / "model.toml")
     folder = write_cohort(make_cohort(**tables(), synthetic=True), tmp_path / "cohort")
     (folder / "cohort.toml").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=TOO_MUCH[text]) as also:
@@ -427,28 +420,28 @@ def test_prose_with_many_points_is_no_long_key(tmp_path, models):
     why = "One. Two and three. " * 40 + "see www.a.b.c and 1.2.3.4 ... " + "." * 100
     (tmp_path / "a.toml").write_text(text.replace("[response]", f"[response]\n# {why}"), "utf-8")
     assert (
-        read_spec(tmp_path / "a.toml").fingerprint
-        == read_spec(models / "response.toml").fingerprint
+        read_model(tmp_path / "a.toml").fingerprint
+        == read_model(models / "response.toml").fingerprint
     )
 
 
 def test_what_no_toml_file_holds_is_refused_with_its_key(models):
-    content = read_spec(models / "response.toml").resolved
+    content = read_model(models / "response.toml").resolved
     holding = {"a": 1}
     holding["itself"] = holding
     for value in (None, (1, 2), np.int64(3), {1: 2}, 10**5000, object(), holding):
         with pytest.raises(SpecError, match="response"):
-            parse_spec({**content, "response": {**content["response"], "gain": value}}, "mutated")
+            parse_model({**content, "response": {**content["response"], "gain": value}}, "mutated")
     for nothing in (None, [], "title = 1", 3):
         with pytest.raises(SpecError):
-            parse_spec(nothing, "mutated")
+            parse_model(nothing, "mutated")
 
 
 def test_a_hundred_thousand_unknown_keys_are_no_long_wait(models):
-    content = read_spec(models / "response.toml").resolved
+    content = read_model(models / "response.toml").resolved
     began = time.perf_counter()
     with pytest.raises(SpecError) as caught:
-        parse_spec({**content, "k" * 500_000: 1, **{f"k{n}": 1 for n in range(20_000)}}, "mutated")
+        parse_model({**content, "k" * 500_000: 1, **{f"k{n}": 1 for n in range(20_000)}}, "mutated")
     assert len(caught.value.defects) == 21
     assert max(map(len, caught.value.defects)) < 200
     assert time.perf_counter() - began < 5
@@ -461,7 +454,7 @@ def test_no_message_of_a_comparison_or_a_model_names_a_patient(models):
     given = tables()
     given["patients"] = given["patients"].assign(age=[None, 40.0, 50.0, 60.0], naive=True)
     cohort = make_cohort(**given, synthetic=True)
-    spec = read_spec(models / "response.toml")
+    spec = read_model(models / "response.toml")
     with pytest.raises(ValueError, match="No patient has naive no; the column holds yes"):
         observed_contrast(cohort, spec)
     content = spec.resolved
@@ -471,5 +464,5 @@ def test_no_message_of_a_comparison_or_a_model_names_a_patient(models):
         "prior": prior,
     }
     with pytest.raises(DataError, match=r"row position 0 of cohort\.patients") as caught:
-        make_design(parse_spec(content, "aged"), cohort)
+        make_design(cohort, parse_model(content, "aged"))
     assert "P0" not in str(caught.value)

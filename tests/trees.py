@@ -5,7 +5,7 @@ import xarray as xr
 
 from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import make_design
-from mmn_bayes.model_file.model_spec import spec_to_toml
+from mmn_bayes.model_file.model_spec import model_to_toml
 
 
 def known(spec, cohort, draws=1, **parameters):
@@ -13,7 +13,7 @@ def known(spec, cohort, draws=1, **parameters):
 
     A parameter is a number, or an array of its shape, or one of the shape of all its draws.
     """
-    design = make_design(spec, cohort)
+    design = make_design(cohort, spec)
     model = build(spec, design, "predict")
     coords = {str(name): design[name].to_numpy() for name in design.coords}
     variables = {}
@@ -26,7 +26,7 @@ def known(spec, cohort, draws=1, **parameters):
     posterior = xr.Dataset(variables, coords={d: coords[d] for d in used})
     posterior = posterior.assign_coords(chain=[0], draw=np.arange(draws))
     tree = xr.DataTree.from_dict({"posterior": posterior, "design": design})
-    about = {"spec_name": spec.name, "spec_toml": spec_to_toml(spec)}
+    about = {"spec_name": spec.name, "spec_toml": model_to_toml(spec)}
     tree.attrs = {**about, "seed": 1, "synthetic": int(cohort.synthetic)}
     return tree
 
@@ -45,7 +45,7 @@ def first_draws(tree, n):
 
 def of_another_model(tree, spec):
     """The same draws, said to be of another model: for what looks at the model first."""
-    attrs = {**tree.attrs, "spec_toml": spec_to_toml(spec), "spec_name": spec.name}
+    attrs = {**tree.attrs, "spec_toml": model_to_toml(spec), "spec_name": spec.name}
     return _remade(tree, tree["posterior"].to_dataset(), attrs)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mmn_bayes.data.response import HasResponseRule, responses
+from mmn_bayes.data.response import HasResponseRule, judge_responses
 from mmn_bayes.data.schema import Cohort
 
 
@@ -33,6 +33,6 @@ def with_early_response(
     """
     if column in cohort.patients:
         raise ValueError(f"patients has a column '{column}' already; name another.")
-    judged = responses(cohort, spec).set_index("patient")["response"]
+    judged = judge_responses(cohort, spec).set_index("patient")["response"]
     values = judged.reindex(cohort.patients["patient"]).astype("boolean").array
     return replace(cohort, patients=cohort.patients.assign(**{column: values}))

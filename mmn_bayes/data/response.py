@@ -288,7 +288,7 @@ def _nearest_visit(
     return visits.set_index("patient")["day"].reindex(patients).to_numpy(dtype=float)
 
 
-def responses(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
+def judge_responses(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
     """Judge every patient of a cohort by the rule of the specification.
 
     Parameters
@@ -366,7 +366,7 @@ def reasons_in_words(rule: ResponseRule) -> tuple[str, str, str, str]:
     )
 
 
-def flow(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
+def patient_flow(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
     """Count the patients from enrolled to evaluable, all and by naive status.
 
     Parameters

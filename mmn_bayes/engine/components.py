@@ -376,6 +376,6 @@ def at(values: Any, index: Any) -> Any:
 
 
 def _stated(prior: Any) -> Any:
-    if prior is None:  # unreachable through read_spec, which requires it for this outcome
+    if prior is None:  # unreachable through read_model, which requires it for this outcome
         raise ValueError("The specification states no such prior.")
     return prior

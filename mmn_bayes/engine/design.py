@@ -38,7 +38,7 @@ MADE_OF = "fit_fingerprint"
 
 
 def make_design(
-    spec: ModelSpec, cohort: Cohort | pd.DataFrame, historical: pd.DataFrame | None = None
+    cohort: Cohort | pd.DataFrame, spec: ModelSpec, historical: pd.DataFrame | None = None
 ) -> xr.Dataset:
     """Set out data as the arrays of a model.
 

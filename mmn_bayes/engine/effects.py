@@ -66,7 +66,7 @@ ADDED: dict[PredictorKind, Callable[[Predictor, Any, Any, Mapping[str, Any]], An
 
 
 def _stated(prior: Prior | None) -> Prior:
-    if prior is None:  # unreachable through read_spec, which requires it
+    if prior is None:  # unreachable through read_model, which requires it
         raise ValueError("The specification states no such prior.")
     return prior
 

@@ -26,7 +26,7 @@ from mmn_bayes.engine.sampling_progress import Progress, Reporter, reporter
 from mmn_bayes.engine.stopping import run
 from mmn_bayes.engine.uninformative import uninformative
 from mmn_bayes.errors import CohortWarning, SamplingError
-from mmn_bayes.model_file.model_spec import ModelSpec, spec_to_toml
+from mmn_bayes.model_file.model_spec import ModelSpec, model_to_toml
 from mmn_bayes.model_file.vocabulary import PARAMETRISATIONS
 
 _SAMPLER = "nutpie"
@@ -62,8 +62,8 @@ _PACKAGES = (
 
 
 def fit(
-    spec: ModelSpec,
     cohort: Cohort | pd.DataFrame,
+    spec: ModelSpec,
     *,
     historical: pd.DataFrame | None = None,
     seed: int | None = None,
@@ -132,7 +132,7 @@ def fit(
         seed=seed, progress=progress, chains=chains, draws=draws, ess=ess, tune=tune, cores=cores
     )
     clock = [time.perf_counter()]
-    design = make_design(spec, cohort, historical)
+    design = make_design(cohort, spec, historical)
     for sentence in uninformative(spec, design):
         warnings.warn(sentence, CohortWarning, stacklevel=2)
     model = build(spec, design)
@@ -256,7 +256,7 @@ def _origin(spec: ModelSpec, design: xr.Dataset, seed: int) -> dict[str, str | i
     return {
         "spec_name": spec.name,
         "spec_title": spec.title,
-        "spec_toml": spec_to_toml(spec),
+        "spec_toml": model_to_toml(spec),
         "spec_fingerprint": spec.fingerprint,
         "fingerprint": fingerprint(spec, design, seed),
         "sampler": f"{_SAMPLER} {version(_SAMPLER)}, NUTS, {_MATRIX} mass matrix",

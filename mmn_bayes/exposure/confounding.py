@@ -23,7 +23,7 @@ from mmn_bayes.posterior.draws import (
 from mmn_bayes.posterior.summary import summarise
 
 
-def confounding_bound(
+def confounding_sensitivity(
     fit: xr.DataTree,
     *,
     grades: Sequence[float] = (0.1, 0.25, 0.5),

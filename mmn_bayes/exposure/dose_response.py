@@ -11,7 +11,7 @@ from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.posterior.draws import design_of_grades, spec_of
 
 
-def dose_response(
+def dose_response_curve(
     fit: xr.DataTree,
     doses_g_per_kg: Sequence[float],
     *,

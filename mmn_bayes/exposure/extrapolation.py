@@ -14,11 +14,11 @@ from mmn_bayes.posterior.draws import design_of_grades
 _ONE_SIDED = ("days since the last infusion", "day with nothing infused so far")
 
 
-def extrapolation(
+def extrapolation_table(
     fit: xr.DataTree,
     scenario: pd.DataFrame,
-    days: Sequence[float],
     *,
+    days: Sequence[float],
     from_day: float = 0.0,
     patients: Sequence[str] | None = None,
 ) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from mmn_bayes.posterior.draws import (
     thinned,
 )
 from mmn_bayes.posterior.groups import groups_of
-from mmn_bayes.posterior.prior_predictive import prior_of
+from mmn_bayes.posterior.prior_predictive import sample_prior
 from mmn_bayes.posterior.summary import summarise
 
 TIME, INFUSIONS, BOTH = "time", "infusions", "both"
@@ -82,7 +82,7 @@ def change_by_part(fit: xr.DataTree, *, by: str | None = None) -> xr.DataArray:
     return as_draws(fit, parts, dims, quantity=quantity)
 
 
-def time_against_infusions(
+def identifiability_table(
     fit: xr.DataTree, *, seed: int, by: str | None = None, level: float = 0.95
 ) -> pd.DataFrame:
     """Say of time and of infusions what the data add to the prior, and whether they are told apart.
@@ -118,7 +118,7 @@ def time_against_infusions(
     design_of_grades(fit)
     if not spec.exposures:
         raise ValueError(f"The model '{spec.name}' has no exposure to be told from time.")
-    prior_fit = prior_of(fit, seed=seed, draws=SOME_DRAWS)
+    prior_fit = sample_prior(fit, seed=seed, draws=SOME_DRAWS)
     prior = prior_fit["posterior"].to_dataset()
     posterior = fit["posterior"].to_dataset()
     both = {TIME: _named(spec, posterior, TIME), INFUSIONS: _named(spec, posterior, INFUSIONS)}

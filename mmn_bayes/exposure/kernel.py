@@ -12,7 +12,7 @@ from mmn_bayes.posterior.draws import attributes_of_draws, spec_of
 _POINTS = 400  # of a cycle, over which a mean is taken
 
 
-def dose_in_effect_kernel(fit: xr.DataTree, days: Sequence[float]) -> xr.DataArray:
+def dose_in_effect_kernel(fit: xr.DataTree, *, days: Sequence[float]) -> xr.DataArray:
     """Draw how much of one infusion is in effect so many days after it.
 
     Parameters
@@ -88,7 +88,7 @@ def compartment_of(fit: xr.DataTree) -> Compartment:
 
 
 def wearing_off_curve(
-    fit: xr.DataTree, days: Sequence[float], *, dose_g_per_kg: float, every_days: float
+    fit: xr.DataTree, *, days: Sequence[float], dose_g_per_kg: float, every_days: float
 ) -> xr.DataArray:
     """Draw what is left of the effect of a schedule so many days after its last infusion.
 
@@ -138,7 +138,7 @@ def wearing_off_curve(
     )
 
 
-def dose_to_keep(
+def equivalent_dose(
     fit: xr.DataTree,
     share: float,
     *,

@@ -212,7 +212,7 @@ def _laid_out(
     return whole.assign_attrs({key: about[key] for key in ("synthetic", "distribution", "meaning")})
 
 
-def patient_course(fit: xr.DataTree, patient: str, days: Sequence[float]) -> xr.DataArray:
+def patient_course(fit: xr.DataTree, patient: str, *, days: Sequence[float]) -> xr.DataArray:
     """Draw the expected grade of every muscle of one patient over time, as infused.
 
     Parameters

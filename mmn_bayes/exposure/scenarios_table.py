@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.data.margins import YEAR
-from mmn_bayes.exposure.extrapolation import extrapolation
+from mmn_bayes.exposure.extrapolation import extrapolation_table
 from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.posterior.draws import design_of_grades, spec_of
 from mmn_bayes.posterior.groups import ALL, groups_of
@@ -21,6 +21,7 @@ PUBLISHED = "published: historical placebo"
 def trajectory_table(
     drawn: xr.Dataset,
     quantity: str = "expected_sum",
+    *,
     level: float = 0.95,
     above: float | None = None,
     below: float | None = None,
@@ -117,7 +118,9 @@ def scenario_response_table(
         if scenario is not None:
             # Of each group: who was treated before has had infusions, whatever the scenario.
             found = [
-                extrapolation(fit, scenario, [follow_up], patients=label[member].tolist())
+                extrapolation_table(
+                    fit, scenario, days=[follow_up], patients=label[member].tolist()
+                )
                 for member in groups.members.values()
             ]
             why = [" ".join(table["why"][table["extrapolated"]]) for table in found]
@@ -136,6 +139,7 @@ def yearly_change_table(
     drawn: xr.Dataset,
     periods: Sequence[tuple[float, float]],
     quantity: str = "expected_sum",
+    *,
     level: float = 0.95,
 ) -> pd.DataFrame:
     """Return how much strength changes a year between two days, with the probability of a loss.
@@ -178,7 +182,7 @@ def yearly_change_table(
         change = (end[[quantity]] - start[[quantity]]) / ((last - first) / YEAR)
         change[quantity].attrs = drawn[quantity].attrs
         change["extrapolated"] = end["extrapolated"] | start["extrapolated"]
-        table = trajectory_table(change, quantity, level, below=0.0)
+        table = trajectory_table(change, quantity, level=level, below=0.0)
         parts.append(table.drop(columns=["day", "quantity"]).assign(from_day=first, to_day=last))
     said = f"{drawn[quantity].attrs['quantity']}, change a year"
     return pd.concat(parts, ignore_index=True).assign(quantity=said)
@@ -188,6 +192,7 @@ def contrast_table(
     drawn: xr.Dataset,
     pairs: Sequence[tuple[str, str]],
     quantity: str = "expected_sum",
+    *,
     level: float = 0.95,
 ) -> pd.DataFrame:
     """Return the differences between schedules on every day, with the probability that one is more.
@@ -226,6 +231,6 @@ def contrast_table(
         difference = first[[quantity]] - second[[quantity]]
         difference[quantity].attrs = drawn[quantity].attrs
         difference["extrapolated"] = first["extrapolated"] | second["extrapolated"]
-        table = trajectory_table(difference, quantity, level, above=0.0)
+        table = trajectory_table(difference, quantity, level=level, above=0.0)
         parts.append(table.assign(contrast=f"{one} less {other}"))
     return pd.concat(parts, ignore_index=True)

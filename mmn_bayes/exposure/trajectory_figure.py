@@ -45,8 +45,8 @@ def trajectory_figure(
     drawn
         What `trajectory` gave, of one scenario or several, without groups.
     observed
-        Table of `observed_shares` of the same fit without groups: `day`, `grade`, `share`, `n`;
-        under the infusions that were given, whatever the schedules are.
+        Table of `observed_grade_distribution` of the same fit without groups: `day`, `grade`,
+        `share`, `n`; under the infusions that were given, whatever the schedules are.
     grades
         A panel each, then one of the expected sum score; None for every grade but the lowest.
     level

@@ -7,7 +7,7 @@ import xarray as xr
 
 from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.posterior.draws import grade_gap, spec_of
-from mmn_bayes.posterior.loo import compare_models
+from mmn_bayes.posterior.loo import compare_elpd
 from mmn_bayes.posterior.summary import summarise
 from mmn_bayes.report.side_by_side import group_label, side_by_side
 
@@ -18,7 +18,7 @@ OF_MODEL = (
 
 
 def variants_table(
-    fits: Sequence[xr.DataTree], by: str = "naive", level: float = 0.95
+    fits: Sequence[xr.DataTree], *, by: str = "naive", level: float = 0.95
 ) -> pd.DataFrame:
     """Set models of one cohort side by side.
 
@@ -37,16 +37,16 @@ def variants_table(
         For each model, the best predictor first, a row for the response of new patients of each
         group and for the effect of each exposure (in grades a unit of its measure; with half_effect
         the largest): `model`, `quantity`, the columns of `summarise` with `p_above` (of an effect:
-        above 0), then of `compare_models` (the same in every row of a model) `elpd`, `se`,
+        above 0), then of `compare_elpd` (the same in every row of a model) `elpd`, `se`,
         `difference`, `se_difference`, `worst_pareto_k`, `good_k`,
         `n_above_good_k`, and `synthetic`.
 
     Raises
     ------
     ValueError
-        As for `compare_models` and `response_probability`.
+        As for `compare_elpd` and `response_probability`.
     """
-    worth = compare_models(fits).set_index("model")
+    worth = compare_elpd(fits).set_index("model")
     of_name = {str(fit.attrs["spec_name"]): fit for fit in fits}
     parts = []
     for name in worth.index:

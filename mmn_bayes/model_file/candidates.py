@@ -5,7 +5,7 @@ from typing import Any
 
 from mmn_bayes.errors import SpecError
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.model_file.reading import parse_spec
+from mmn_bayes.model_file.reading import parse_model
 
 
 def with_candidates(spec: ModelSpec, kept: Collection[str], name: str) -> ModelSpec:
@@ -23,7 +23,7 @@ def with_candidates(spec: ModelSpec, kept: Collection[str], name: str) -> ModelS
     Returns
     -------
     ModelSpec
-        As `parse_spec` checks it.
+        As `parse_model` checks it.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def with_candidates(spec: ModelSpec, kept: Collection[str], name: str) -> ModelS
     if shared:
         content["shrinkage"] = {**shrinkage, "of": shared}
     try:
-        return parse_spec(content, name)
+        return parse_model(content, name)
     except SpecError as error:
         raise SpecError(
             f"The candidates of '{spec.name}' cannot be taken apart; where they share a prior, "

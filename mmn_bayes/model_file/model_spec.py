@@ -212,7 +212,7 @@ class Sharing:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model, resolved and checked; made by `read_spec` or `parse_spec` only.
+    """A model, resolved and checked; made by `read_model` or `parse_model` only.
 
     `canonical` is the resolved file as JSON with sorted keys: its hash is the `fingerprint`.
     `collapse` has the recorded labels that are not of the `scale`, each with the one of the scale
@@ -352,7 +352,7 @@ def require_outcome(spec: ModelSpec, *outcomes: str, cure: str = "") -> ModelSpe
     return spec
 
 
-def spec_to_toml(spec: ModelSpec) -> str:
+def model_to_toml(spec: ModelSpec) -> str:
     """Return the resolved specification as the text of a model file that stands by itself.
 
     Reading the text back gives the same fingerprint.

@@ -37,7 +37,7 @@ SELECTING = ("treatment", "disease_group", "endpoint", "occasion")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def read_spec(path: str | Path) -> ModelSpec:
+def read_model(path: str | Path) -> ModelSpec:
     """Read a model file.
 
     Parameters
@@ -63,7 +63,7 @@ def read_spec(path: str | Path) -> ModelSpec:
     if "based_on" not in stated:
         if drop:
             raise _unusable(path, "drop: there is no based_on to drop from.")
-        return parse_spec(stated, name)
+        return parse_model(stated, name)
     base_name = stated.pop("based_on")
     if not isinstance(base_name, str) or not _NAME.fullmatch(base_name):
         raise _unusable(
@@ -87,10 +87,10 @@ def read_spec(path: str | Path) -> ModelSpec:
     ]
     if absent:
         raise _unusable(path, *absent)
-    return parse_spec(_overlay(_without(base, drop), stated), name)
+    return parse_model(_overlay(_without(base, drop), stated), name)
 
 
-def parse_spec(content: Mapping[str, Any], name: str) -> ModelSpec:
+def parse_model(content: Mapping[str, Any], name: str) -> ModelSpec:
     """Check the content of a resolved model file and build the specification.
 
     Parameters

@@ -4,12 +4,12 @@ from typing import Any
 
 from mmn_bayes.model_file.declaration import declared, has_table, with_tables
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.model_file.reading import parse_spec
+from mmn_bayes.model_file.reading import parse_model
 
 _SHARED = ("title", "link", "scale", "response", "estimand")
 
 
-def without_sharing(spec: ModelSpec, name: str) -> ModelSpec:
+def without_shared_effects(spec: ModelSpec, name: str) -> ModelSpec:
     """Return a joint model whose outcomes have nothing to do with each other.
 
     Parameters
@@ -30,10 +30,10 @@ def without_sharing(spec: ModelSpec, name: str) -> ModelSpec:
     if not spec.sharing:
         raise ValueError(f"The model '{spec.name}' shares nothing between outcomes.")
     content = {key: table for key, table in spec.resolved.items() if key != "sharing"}
-    return parse_spec(content, name)
+    return parse_model(content, name)
 
 
-def part_of(spec: ModelSpec, outcome: str, name: str) -> ModelSpec:
+def submodel(spec: ModelSpec, outcome: str, name: str) -> ModelSpec:
     """Return the model of one outcome of a joint model by itself.
 
     Parameters
@@ -72,4 +72,4 @@ def part_of(spec: ModelSpec, outcome: str, name: str) -> ModelSpec:
         if (not has_table(table["acts_on"]) if of_grades else table["acts_on"] == outcome)
     }
     content |= {"outcome": outcome} | ({"predictor": predictors} if predictors else {})
-    return parse_spec(content, name)
+    return parse_model(content, name)

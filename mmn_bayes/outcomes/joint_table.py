@@ -25,9 +25,9 @@ def margins_table(
     Parameters
     ----------
     parts
-        Fits of the outcomes alone (`part_of`).
+        Fits of the outcomes alone (`submodel`).
     apart, joint
-        Fits of the joint model `without_sharing`, and with it.
+        Fits of the joint model `without_shared_effects`, and with it.
     level
         Of the equal-tailed credible intervals.
 
@@ -88,7 +88,7 @@ def _beside(
     return table.assign(level=level, interval="eti")
 
 
-def sharing_table(
+def shared_effects_table(
     fits: Mapping[str, xr.DataTree], *, level: float = 0.95, days: Sequence[float] = ()
 ) -> pd.DataFrame:
     """Set what the outcomes are asked for side by side, by how much is shared.

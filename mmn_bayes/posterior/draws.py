@@ -17,7 +17,7 @@ from mmn_bayes.engine.design import fingerprint, historical_of, make_design
 from mmn_bayes.engine.family import FAMILIES
 from mmn_bayes.errors import CohortWarning
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.model_file.reading import parse_spec
+from mmn_bayes.model_file.reading import parse_model
 
 # How many evenly spaced draws of a fit to take, at most (`thinned`), by what one costs. Neighbours
 # say nearly the same, and of 400 independent ones a mean has a Monte Carlo error of 5 % of the sd.
@@ -51,7 +51,7 @@ def specs_of(fits: Sequence[xr.DataTree]) -> list[ModelSpec]:
 @lru_cache(maxsize=64)
 def _parsed(text: str, name: str) -> ModelSpec:
     """The specification of a text: frozen, so that all who ask for it may have the same one."""
-    return parse_spec(tomllib.loads(text), name)
+    return parse_model(tomllib.loads(text), name)
 
 
 def design_of(fit: xr.DataTree) -> xr.Dataset:
@@ -99,7 +99,7 @@ def is_fit_of(
         When the model cannot use these data.
     """
     own = spec_of(fit) if spec is None else spec
-    design = make_design(own, data, historical)
+    design = make_design(data, own, historical)
     return fingerprint(own, design, int(fit.attrs["seed"])) == fit.attrs["fingerprint"]
 
 
@@ -135,7 +135,7 @@ def require_fit_of(
     if same:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CohortWarning)  # who has no part was said at the fit
-            made = make_design(spec, cohort, history)
+            made = make_design(cohort, spec, history)
         kept = made.drop_vars("effect", errors="ignore").variables  # without names of covariates
         same = all(name in design and design[name].variable.equals(kept[name]) for name in kept)
     if not same:
@@ -160,7 +160,7 @@ def design_of_grades(fit: xr.DataTree) -> xr.Dataset:
 
 
 def drawn_from(fit: xr.DataTree) -> str:
-    """Return what the draws of a fit are of: "posterior", or "prior" (`prior_of`)."""
+    """Return what the draws of a fit are of: "posterior", or "prior" (`sample_prior`)."""
     return str(fit.attrs.get("distribution", "posterior"))
 
 

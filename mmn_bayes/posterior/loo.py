@@ -18,7 +18,7 @@ SAMPLE = ("chain", "draw")
 _FEWEST_DRAWS = 25  # a fifth of them is the tail that a Pareto distribution is fitted to
 
 
-def left_out_by_importance(fit: xr.DataTree) -> pd.DataFrame:
+def psis_loo_patients(fit: xr.DataTree) -> pd.DataFrame:
     """Evaluate how likely each patient is had it been left out, by Pareto-smoothed importance.
 
     Parameters
@@ -120,7 +120,7 @@ def _grades_of(spec: ModelSpec, fit: xr.DataTree) -> tuple[np.ndarray, ...]:
     )
 
 
-def compare_models(fits: Sequence[xr.DataTree]) -> pd.DataFrame:
+def compare_elpd(fits: Sequence[xr.DataTree]) -> pd.DataFrame:
     """Compare models by how well they predict the grades of a patient left out.
 
     Parameters
@@ -152,7 +152,7 @@ def compare_models(fits: Sequence[xr.DataTree]) -> pd.DataFrame:
     _require_one_data(specs, fits)
     rows, pointwise = [], {}
     for spec, fit in zip(specs, fits, strict=True):
-        each = left_out_by_importance(fit)
+        each = psis_loo_patients(fit)
         elpd, k = each["elpd"].to_numpy(), each["pareto_k"]
         pointwise[spec.name] = elpd
         rows.append(

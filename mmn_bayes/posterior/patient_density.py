@@ -260,7 +260,7 @@ def alone_design(
     One patient has no spread by which columns could be standardised; those of the others' fit is
     put in there.
     """
-    return make_design(replace(spec, shrinkage=None), of_patients(cohort, [patient]), historical)
+    return make_design(of_patients(cohort, [patient]), replace(spec, shrinkage=None), historical)
 
 
 def centre_of(fit: xr.DataTree, patient: str) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from mmn_bayes.data.schema import Cohort
 from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.outcome import outcome_of
-from mmn_bayes.model_file.model_spec import ModelSpec, spec_to_toml
+from mmn_bayes.model_file.model_spec import ModelSpec, model_to_toml
 from mmn_bayes.posterior.draws import spec_of
 from mmn_bayes.posterior.summary import summarise
 
@@ -64,7 +64,7 @@ def draw_prior(
     )
 
 
-def prior_of(fit: xr.DataTree, *, seed: int, draws: int = 1000) -> xr.DataTree:
+def sample_prior(fit: xr.DataTree, *, seed: int, draws: int = 1000) -> xr.DataTree:
     """Return a fit with draws from its prior in the place of its posterior.
 
     Parameters
@@ -87,9 +87,9 @@ def prior_of(fit: xr.DataTree, *, seed: int, draws: int = 1000) -> xr.DataTree:
     return tree
 
 
-def implied_by_prior(
-    spec: ModelSpec,
+def prior_predictive(
     cohort: Cohort | pd.DataFrame,
+    spec: ModelSpec,
     *,
     historical: pd.DataFrame | None = None,
     seed: int,
@@ -126,7 +126,7 @@ def implied_by_prior(
         patients with the cohort's covariates, of states of at most 1,000 draws. Of a joint model
         those of each of its outcomes.
     """
-    design = make_design(spec, cohort, historical)
+    design = make_design(cohort, spec, historical)
     prior = draw_prior(spec, design, draws=draws, seed=seed)
     tree = _as_fit(spec, design, prior, seed)
     quantities: dict[str, np.ndarray] = {}
@@ -151,7 +151,7 @@ def _as_fit(spec: ModelSpec, design: xr.Dataset, prior: xr.Dataset, seed: int) -
     tree = xr.DataTree.from_dict({"posterior": prior, "design": design})
     tree.attrs = {
         "spec_name": spec.name,
-        "spec_toml": spec_to_toml(spec),
+        "spec_toml": model_to_toml(spec),
         "seed": seed,
         "synthetic": design.attrs["synthetic"],
         "distribution": "prior",

@@ -21,6 +21,7 @@ _ROUNDING = 1e-9
 
 def summarise(
     draws: xr.DataArray,
+    *,
     level: float = 0.95,
     interval: Interval = "eti",
     above: float | None = None,

@@ -174,7 +174,7 @@ def predictor_notes(table: pd.DataFrame, fits: Sequence[xr.DataTree]) -> list[st
     return notes
 
 
-def shown_predictors(table: pd.DataFrame) -> pd.DataFrame:
+def printed_predictors(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table of candidates in the columns that are printed.
 
     Parameters

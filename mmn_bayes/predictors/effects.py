@@ -21,7 +21,7 @@ from mmn_bayes.posterior.draws import (
     thinned,
 )
 from mmn_bayes.posterior.new_patients import FEW_NEW_PATIENTS
-from mmn_bayes.posterior.prior_predictive import draw_prior, prior_of
+from mmn_bayes.posterior.prior_predictive import draw_prior, sample_prior
 from mmn_bayes.posterior.summary import POSITIVE, REAL
 
 Scale = Literal["model", "odds_ratio", "grades", "response"]
@@ -193,7 +193,7 @@ def _prior_effects(fit: xr.DataTree, *, draws: int = _PRIOR_DRAWS) -> xr.DataTre
     Returns
     -------
     DataTree
-        As `prior_of` gives it, of the candidates' effects (and the cutpoints) alone.
+        As `sample_prior` gives it, of the candidates' effects (and the cutpoints) alone.
     """
     spec, design = spec_of(fit), design_of(fit)
     names = [p.name for p in spec.candidates]
@@ -241,7 +241,7 @@ def drawn_effects(fit: xr.DataTree) -> dict[str, xr.DataArray]:
     if any(_margin_scale(e) == "response" for e in candidate_effects(spec)) or not (
         outcome_of(spec.outcome).of_grades or odds_ratio_is_conditional(spec)
     ):
-        rates["prior_"] = prior_of(fit, seed=int(fit.attrs["seed"]), draws=FEW_DRAWS)
+        rates["prior_"] = sample_prior(fit, seed=int(fit.attrs["seed"]), draws=FEW_DRAWS)
     for prefix, tree in rates.items():
         both = _standardised_rates_of(tree)
         drawn |= {prefix + v: both.sel(value=v, drop=True) for v in ("low", "high")}

@@ -10,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 from mmn_bayes.data.exposure import days_since_first_infusion
 from mmn_bayes.data.margins import YEAR
 from mmn_bayes.data.response import graded_rows
-from mmn_bayes.data.response import responses as judge_responses
+from mmn_bayes.data.response import judge_responses as judge_responses
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.data.tables import text_of
 from mmn_bayes.errors import DataError, SpecError

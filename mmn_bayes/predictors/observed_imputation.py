@@ -195,7 +195,7 @@ def missing_covariates(cohort: Cohort, spec: ModelSpec) -> pd.DataFrame:
     )
 
 
-def between_share(estimates: ArrayLike, variances: ArrayLike) -> pd.DataFrame:
+def pool_rubin(estimates: ArrayLike, variances: ArrayLike) -> pd.DataFrame:
     """Combine estimates from imputed sets by Rubin's rules: how much is due to what is missing.
 
     Parameters

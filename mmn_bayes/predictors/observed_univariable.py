@@ -13,7 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 from mmn_bayes.data.aligning import align_responses, require_columns
 from mmn_bayes.data.response import HasResponseRule
-from mmn_bayes.data.response import responses as judge_responses
+from mmn_bayes.data.response import judge_responses as judge_responses
 from mmn_bayes.data.schema import Cohort
 
 TEST_COLUMNS = (

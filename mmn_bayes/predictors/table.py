@@ -126,8 +126,8 @@ def _of_margin(
         raise ValueError(f"'{effect.label}' has no margin.")
     logarithm = MARGIN_SCALES[margin.scale].ratio
     nearest = float(np.log(margin.value)) if logarithm else margin.value
-    of = summarise(own, level, "eti", above=0.0, within=(-nearest, nearest)).iloc[0]
-    before = summarise(prior, level, "eti", within=(-nearest, nearest)).iloc[0]
+    of = summarise(own, level=level, interval="eti", above=0.0, within=(-nearest, nearest)).iloc[0]
+    before = summarise(prior, level=level, interval="eti", within=(-nearest, nearest)).iloc[0]
     shown = np.exp if logarithm else np.asarray
     return {
         "scale": margin.scale,
@@ -167,8 +167,8 @@ def _of_rates(
     low, high = (rates[v].sel(predictor=effect.label) for v in ("low", "high"))
     conditional = odds_ratio_is_conditional(spec)
     logs = units if conditional else log_odds_ratio(low, high, spec)
-    odds = summarise(logs, level, "eti").iloc[0]
-    change = summarise(high - low, level, "eti").iloc[0]
+    odds = summarise(logs, level=level, interval="eti").iloc[0]
+    change = summarise(high - low, level=level, interval="eti").iloc[0]
     ends = {"": "estimate", "_lower": "lower", "_upper": "upper"}
     return {
         **{f"odds_ratio{end}": float(np.exp(odds[name])) for end, name in ends.items()},

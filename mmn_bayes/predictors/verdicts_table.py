@@ -44,7 +44,7 @@ def judged_effects(
         if not p.kind.linear or margin is None or margin.scale == "response":
             raise ValueError(f"'{p.name}' is not judged here; margins are odds ratios or grades.")
         own = units.sel(predictor=p.name)
-        of = summarise(own, level, "eti").iloc[0]
+        of = summarise(own, level=level, interval="eti").iloc[0]
         if margin.scale == "grades":
             gap = grade_gap(fit)
             nearest = margin.value * float(gap.mean(skipna=False))
@@ -52,7 +52,7 @@ def judged_effects(
         else:
             nearest = float(np.log(margin.value))
             scaled, most = own, nearest
-        within = summarise(scaled, level, "eti", within=(-most, most))
+        within = summarise(scaled, level=level, interval="eti", within=(-most, most))
         p_within = float(within["p_within"].iloc[0])
         rows.append(
             {

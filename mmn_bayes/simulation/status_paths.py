@@ -18,7 +18,7 @@ from mmn_bayes.data.status_paths import days_zero
 
 
 @dataclass(frozen=True)
-class HistoryRecipe:
+class StatePathsRecipe:
     """The known truth of simulated histories, and when they are looked at.
 
     Shares of months spent dependent, in remission and otherwise are near those of the published
@@ -110,7 +110,9 @@ def _are_shares(values: Sequence[float], n: int) -> bool:
     return _are_probabilities(values, n) and abs(sum(values) - 1.0) < 1e-9
 
 
-def with_histories(cohort: Cohort, *, seed: int, recipe: HistoryRecipe | None = None) -> Cohort:
+def with_state_paths(
+    cohort: Cohort, *, seed: int, recipe: StatePathsRecipe | None = None
+) -> Cohort:
     """Give a cohort simulated histories in the place of its `status`.
 
     Parameters
@@ -120,7 +122,7 @@ def with_histories(cohort: Cohort, *, seed: int, recipe: HistoryRecipe | None = 
     seed
         Seed of all randomness.
     recipe
-        The truth; by default that of `HistoryRecipe()`.
+        The truth; by default that of `StatePathsRecipe()`.
 
     Returns
     -------
@@ -134,7 +136,7 @@ def with_histories(cohort: Cohort, *, seed: int, recipe: HistoryRecipe | None = 
     ValueError
         When a patient has no infusion.
     """
-    recipe = recipe or HistoryRecipe()
+    recipe = recipe or StatePathsRecipe()
     zero = days_zero(cohort, "first_infusion")
     if zero.isna().any():
         raise ValueError(f"Patient '{zero.index[zero.isna()][0]}' has no infusion to begin with.")
@@ -161,7 +163,9 @@ def with_histories(cohort: Cohort, *, seed: int, recipe: HistoryRecipe | None = 
     )
 
 
-def _path(rng: np.random.Generator, recipe: HistoryRecipe, n_steps: int, naive: bool) -> list[int]:
+def _path(
+    rng: np.random.Generator, recipe: StatePathsRecipe, n_steps: int, naive: bool
+) -> list[int]:
     """State at every step from 0 to `n_steps`."""
     k = len(recipe.levels)
     own = recipe.patient_sd * rng.normal()

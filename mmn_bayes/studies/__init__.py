@@ -1,1 +1,5 @@
 """Studies of many fits: their runner, what they measure, and the comparison of two runs."""
+
+from mmn_bayes.public_names import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

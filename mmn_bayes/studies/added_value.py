@@ -13,7 +13,7 @@ from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.model_file.candidates import with_candidates
 from mmn_bayes.model_file.model_spec import ModelSpec
-from mmn_bayes.posterior.loo import left_out_by_importance
+from mmn_bayes.posterior.loo import psis_loo_patients
 from mmn_bayes.posterior.patient_density import alone_design, left_out_density
 from mmn_bayes.studies.runner import Task, require_finished, run_tasks, task_seed
 
@@ -55,9 +55,9 @@ def candidate_models(spec: ModelSpec) -> dict[str, ModelSpec]:
     }
 
 
-def predictor_worth(
-    spec: ModelSpec,
+def added_predictive_value(
     cohort: Cohort,
+    spec: ModelSpec,
     folder: Path,
     *,
     seed: int,
@@ -108,7 +108,7 @@ def predictor_worth(
             tasks.append(Task(label, model, cohort, own, lengths or {}, historical))
             continue
         tasks += _exact_tasks(label, model, cohort, seed, lengths or {}, historical)
-    measure = left_out_density if exact else left_out_by_importance
+    measure = left_out_density if exact else psis_loo_patients
     found = run_tasks(tasks, measure, folder, workers=workers, progress=progress)
     require_finished(found)
     if exact:
@@ -125,7 +125,7 @@ def _exact_tasks(
     lengths: Mapping[str, int],
     historical: pd.DataFrame | None,
 ) -> list[Task]:
-    design = make_design(model, cohort, historical)
+    design = make_design(cohort, model, historical)
     everybody = design["patient"].to_numpy().tolist()
     tasks = []
     for patient in design["patient"].to_numpy()[in_likelihood(model, design)].tolist():

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from mmn_bayes.model_file.reading import parse_spec
+from mmn_bayes.model_file.reading import parse_model
 from mmn_bayes.outcomes.response.calibration_table import calibration_table, prediction_scores
 from mmn_bayes.report.formatting import to_markdown
 from mmn_bayes.studies.observed_coverage import coverage
 from mmn_bayes.studies.verdicts import counted_calls
-from mmn_bayes.studies.visit_study import CAPTION, learned, notes
+from mmn_bayes.studies.visit_study import CAPTION, learned, visits_notes
 
 # Of the study of visits: the model whose prior its intervals are set beside.
 _MODEL_OF_VISITS = "models/strength.toml"
@@ -67,7 +67,7 @@ def page_of(name: str, table: pd.DataFrame) -> str | None:
     """
     if not name.endswith("/visits.md"):
         return None
-    return to_markdown(table, CAPTION, notes(table))
+    return to_markdown(table, CAPTION, visits_notes(table))
 
 
 def _covered(stored: pd.DataFrame, sources: Tables, read: Reader) -> pd.DataFrame:
@@ -95,7 +95,7 @@ def _unseen(stored: pd.DataFrame, sources: Tables) -> Iterator[tuple[str, pd.Dat
 
 
 def _learned(stored: pd.DataFrame, sources: Tables, read: Reader) -> pd.DataFrame:
-    spec = parse_spec(tomllib.loads(read(_MODEL_OF_VISITS).decode("utf-8")), "strength")
+    spec = parse_model(tomllib.loads(read(_MODEL_OF_VISITS).decode("utf-8")), "strength")
     parts = []
     for name, fits in sources.items():
         found = re.search(_OF_VISITS, name)

@@ -106,7 +106,7 @@ def importance_against_exact(importance: pd.DataFrame, exact: pd.DataFrame) -> p
     Parameters
     ----------
     importance, exact
-        What `left_out_by_importance` and `leave_patients_out` gave.
+        What `psis_loo_patients` and `leave_patients_out` gave.
 
     Returns
     -------

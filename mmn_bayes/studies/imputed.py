@@ -17,7 +17,7 @@ from mmn_bayes.predictors.effects import (
     on_margin_scale,
     patients_of,
 )
-from mmn_bayes.predictors.observed_imputation import between_share, impute_cohorts
+from mmn_bayes.predictors.observed_imputation import impute_cohorts, pool_rubin
 from mmn_bayes.predictors.table import require_certain, table_of_effects
 from mmn_bayes.studies.runner import Task, require_finished, run_tasks, task_seed
 
@@ -51,8 +51,8 @@ def effect_draws(fit: xr.DataTree) -> pd.DataFrame:
 
 
 def imputed_predictors(
-    spec: ModelSpec,
     cohort: Cohort,
+    spec: ModelSpec,
     folder: Path,
     *,
     seed: int,
@@ -86,7 +86,7 @@ def imputed_predictors(
     Returns
     -------
     DataFrame
-        As `predictor_table`, of the draws of all sets together, and `between_share` (part of the
+        As `predictor_table`, of the draws of all sets together, and `pool_rubin` (part of the
         variance of an effect, on the scale of the margin or its logarithm, that is due to what is
         missing: that between sets), `n_sets`, and
         `divergences` in all. `r_hat` is the largest of the sets, each by itself, since sets differ;
@@ -161,7 +161,7 @@ def _of_sets(sets: list[dict[str, xr.DataArray]], spec: ModelSpec) -> pd.DataFra
     ]
     means = np.stack([t["estimate"] for t in tables], axis=1)
     variances = np.stack([t["sd"].to_numpy() ** 2 for t in tables], axis=1)
-    combined = between_share(means, variances)
+    combined = pool_rubin(means, variances)
     errors = np.stack([t["mcse"] for t in tables], axis=1)
     return pd.DataFrame(
         {

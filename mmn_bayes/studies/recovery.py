@@ -13,7 +13,7 @@ from mmn_bayes.engine.design import fingerprint, make_design
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.report.store import remove_manifest, write_table, write_text
 from mmn_bayes.simulation.recipe import Recipe, with_compartment
-from mmn_bayes.simulation.status_paths import HistoryRecipe, with_histories
+from mmn_bayes.simulation.status_paths import StatePathsRecipe, with_state_paths
 from mmn_bayes.studies.known_truth import fits_and_intervals, recovered, simulated
 from mmn_bayes.studies.observed_coverage import coverage
 from mmn_bayes.studies.runner import HEAD, Task, run_tasks
@@ -31,7 +31,7 @@ def run_study(
     folder: Path,
     *,
     settings: Mapping[str, Any] | None = None,
-    recipe: Recipe | HistoryRecipe = RECIPE,
+    recipe: Recipe | StatePathsRecipe = RECIPE,
     workers: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -81,14 +81,14 @@ def run_study(
     return covered
 
 
-def _cohort(n_patients: int, seed: int, recipe: Recipe | HistoryRecipe) -> Cohort:
-    if isinstance(recipe, HistoryRecipe):
-        return with_histories(simulated(n_patients, seed), seed=seed, recipe=recipe)
+def _cohort(n_patients: int, seed: int, recipe: Recipe | StatePathsRecipe) -> Cohort:
+    if isinstance(recipe, StatePathsRecipe):
+        return with_state_paths(simulated(n_patients, seed), seed=seed, recipe=recipe)
     return simulated(n_patients, seed, recipe)
 
 
 def _task(
-    spec: ModelSpec, seed: int, settings: Mapping[str, Any], recipe: Recipe | HistoryRecipe
+    spec: ModelSpec, seed: int, settings: Mapping[str, Any], recipe: Recipe | StatePathsRecipe
 ) -> Task:
     """The fit of one cohort; what is not said of cohort or intervals is an argument of the fit."""
     cohort = _cohort(settings["n_patients"], seed, recipe)
@@ -128,7 +128,7 @@ def read_study(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def fingerprint_of(
-    spec: ModelSpec, seed: int, n_patients: int, recipe: Recipe | HistoryRecipe = RECIPE
+    spec: ModelSpec, seed: int, n_patients: int, recipe: Recipe | StatePathsRecipe = RECIPE
 ) -> str:
     """Return the fingerprint that the fit of one cohort of the study has.
 
@@ -142,14 +142,14 @@ def fingerprint_of(
     str
         SHA-256 over model, data and seed: a changed simulation changes it too.
     """
-    return fingerprint(spec, make_design(spec, _cohort(n_patients, seed, recipe)), seed)
+    return fingerprint(spec, make_design(_cohort(n_patients, seed, recipe), spec), seed)
 
 
 def _manifest(
     spec: ModelSpec,
     seeds: Sequence[int],
     settings: dict[str, Any],
-    recipe: Recipe | HistoryRecipe,
+    recipe: Recipe | StatePathsRecipe,
     fits: pd.DataFrame,
 ) -> dict[str, Any]:
     return {

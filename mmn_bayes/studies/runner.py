@@ -76,7 +76,7 @@ class Task:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of model, data, seed, lengths and extra arguments, in hexadecimal."""
-        design = make_design(self.spec, self.data, self.historical)
+        design = make_design(self.data, self.spec, self.historical)
         digest = hashlib.sha256(fingerprint(self.spec, design, self.seed).encode())
         digest.update(joblib.hash((dict(self.lengths), dict(self.extra))).encode())
         return digest.hexdigest()
@@ -324,8 +324,8 @@ def measured(task: Task, measure: Measure) -> Result:
     """
     try:
         tree: xr.DataTree = fit(
-            task.spec,
             task.data,
+            task.spec,
             historical=task.historical,
             seed=task.seed,
             progress="off",

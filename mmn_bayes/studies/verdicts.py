@@ -12,7 +12,7 @@ import pandas as pd
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.predictor_kinds import linear_kinds
-from mmn_bayes.model_file.reading import parse_spec
+from mmn_bayes.model_file.reading import parse_model
 from mmn_bayes.predictors.observed import observed_effects
 from mmn_bayes.predictors.verdicts_table import judged_effects
 from mmn_bayes.report.store import remove_manifest, write_table, write_text
@@ -68,7 +68,7 @@ def ten_candidates(spec: ModelSpec) -> ModelSpec:
     ours = {name: {**of_one, **_CANDIDATE, "column": name} for name in COLUMNS}
     shrinkage = content.get("shrinkage")
     more = {"shrinkage": {**shrinkage, "of": list(COLUMNS)}} if shrinkage else {}
-    return parse_spec({**content, "predictor": {**kept, **ours}, **more}, spec.name)
+    return parse_model({**content, "predictor": {**kept, **ours}, **more}, spec.name)
 
 
 def cohort_of(scenario: str, number: int, n_patients: int = N_PATIENTS) -> Cohort:

@@ -71,7 +71,7 @@ def run_visits_study(
             parts.append(learned(spec, fits, intervals).assign(visits_a_cycle=per_cycle))
     table = pd.concat(parts, ignore_index=True)
     table.insert(1, "visits_a_cycle", table.pop("visits_a_cycle"))
-    write_report(Table(table, CAPTION, notes=notes(table)), folder / "visits")
+    write_report(Table(table, CAPTION, notes=visits_notes(table)), folder / "visits")
     return table
 
 
@@ -122,7 +122,7 @@ def learned(spec: ModelSpec, fits: pd.DataFrame, intervals: pd.DataFrame) -> pd.
     )
 
 
-def notes(table: pd.DataFrame) -> list[str]:
+def visits_notes(table: pd.DataFrame) -> list[str]:
     """Return what the table says, in sentences: the smallest cohort that learns, by visits."""
     said = [
         f"Learned: {100 * MOST:.0f} % of the prior's variance (of logarithms) is removed; little: "

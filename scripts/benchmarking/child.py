@@ -66,10 +66,10 @@ def peak_memory() -> dict[str, float]:
 
 def saved_mb(fit: Any) -> float:
     """Return the size of a saved fit, in millions of bytes."""
-    from mmn_bayes.report.fit_files import save
+    import mmn_bayes as mb
 
     with tempfile.TemporaryDirectory() as folder:
-        return save(fit, Path(folder) / "fit.nc").stat().st_size / 1e6
+        return mb.save(fit, Path(folder) / "fit.nc").stat().st_size / 1e6
 
 
 def second_fit(engine: Any, folder: Path, lengths: dict[str, int], clock: Clock) -> float:

@@ -8,12 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mmn_bayes.data.exposure import dose_rate
-from mmn_bayes.data.schema import Cohort
-from mmn_bayes.data.writing import write_cohort
-from mmn_bayes.report.store import write_table
-from mmn_bayes.simulation.cohort import simulate_cohort
-from mmn_bayes.simulation.recipe import Recipe
+import mmn_bayes as mb
 
 MUSCLES = (
     *("ankle dorsiflexion", "finger abduction", "finger extension"),
@@ -32,11 +27,13 @@ SHARED = {
 }
 RECIPES = {
     # Between muscles of a patient a sd of 11 logits, thresholds over 32: kappa about 0.93.
-    "reliable": Recipe(
+    "reliable": mb.simulation.Recipe(
         **SHARED, noise=1.0 / 11.0, grade_probability=(0.04, 0.11, 0.225, 0.28, 0.21, 0.135)
     ),
     # A sd of 1.5 logits, thresholds over 6.
-    "noisy": Recipe(**SHARED, noise=0.65, grade_probability=(0.04, 0.08, 0.14, 0.22, 0.26, 0.26)),
+    "noisy": mb.simulation.Recipe(
+        **SHARED, noise=0.65, grade_probability=(0.04, 0.08, 0.14, 0.22, 0.26, 0.26)
+    ),
 }
 DATA_SEEDS = {"first": 1, "other": 2}  # the other cohort is for the second fit of a process
 
@@ -44,19 +41,19 @@ DATA_SEEDS = {"first": 1, "other": 2}  # the other cohort is for the second fit 
 def write(folder: Path, regime: str, patients: int) -> None:
     """Write two cohorts: as the package reads them, and as one table for the other engines."""
     for name, seed in DATA_SEEDS.items():
-        cohort = simulate_cohort(patients, seed=seed, recipe=RECIPES[regime])
-        write_cohort(cohort, folder / name)
-        write_table(_one_table(cohort, RECIPES[regime]), folder / f"{name}.csv")
+        cohort = mb.simulation.simulate_cohort(patients, seed=seed, recipe=RECIPES[regime])
+        mb.write_cohort(cohort, folder / name)
+        mb.io.write_table(_one_table(cohort, RECIPES[regime]), folder / f"{name}.csv")
 
 
-def _one_table(cohort: Cohort, recipe: Recipe) -> pd.DataFrame:
+def _one_table(cohort: mb.Cohort, recipe: mb.simulation.Recipe) -> pd.DataFrame:
     """One row a grade, everything a regression needs beside it."""
     table = cohort.grades[["patient", "muscle", "side", "day", "grade"]].astype({"grade": int})
     table["naive"] = table["patient"].map(cohort.patients.set_index("patient")["naive"]).astype(int)
     table["site"] = table["patient"] + ", " + table["muscle"] + ", " + table["side"].astype(str)
     who, day = table["patient"].to_numpy(), table["day"].to_numpy(dtype=float)
     width = recipe.dose_rate_window_days
-    table["dose_rate"] = dose_rate(who, day, cohort.infusions, window_days=width)
+    table["dose_rate"] = mb.exposure.dose_rate(who, day, cohort.infusions, window_days=width)
     return table[["patient", "site", "naive", "dose_rate", "grade"]]
 
 

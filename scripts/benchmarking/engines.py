@@ -32,7 +32,7 @@ class Package:
     def read(self, folder: Path, name: str) -> Any:
         import mmn_bayes as mb
 
-        return mb.read_spec(MODEL), mb.read_cohort(folder / name)
+        return mb.read_cohort(folder / name), mb.read_model(MODEL)
 
     def sample(self, data: Any, lengths: dict[str, int], clock: Clock) -> Any:
         import mmn_bayes as mb

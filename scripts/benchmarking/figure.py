@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mmn_bayes.report import style
-from mmn_bayes.report.frame import entry, framed, look_of
+import mmn_bayes as mb
 
 from .plan import PACKAGE, PEERS, REGIMES
 
@@ -27,7 +26,7 @@ def cost_figure(table: pd.DataFrame) -> Figure:
     """
     series = [(PACKAGE, regime) for regime in REGIMES] + [(peer, REGIMES[0]) for peer in PEERS]
     costs = table.dropna(subset="us_per_gradient")
-    with framed(TITLE, True, width_mm=style.JOURNAL_WIDTH_MM * 0.6) as frame:
+    with mb.plots.framed(TITLE, True, width_mm=mb.plots.JOURNAL_WIDTH_MM * 0.6) as frame:
         (axes,) = frame.panels(1, 1, 70)
         axes.set(xscale="log", yscale="log", xlabel="grades (rows)", ylabel="µs")
         handles = []
@@ -36,14 +35,14 @@ def cost_figure(table: pd.DataFrame) -> Figure:
             line = costs[here].groupby("rows")["us_per_gradient"].median()
             if line.empty:
                 continue
-            look = look_of(number)
+            look = mb.plots.look_of(number)
             axes.plot(line.index, line, **look, lw=1, ms=4)
             name = f"{engine}, {regime}" if engine == PACKAGE else engine
-            handles.append(entry(**look, lw=1, ms=4, label=name))
+            handles.append(mb.plots.entry(**look, lw=1, ms=4, label=name))
             if number == 0:
                 rows = np.array([line.index.min(), costs["rows"].max()])
                 ideal = line.iloc[0] * rows / rows[0]
                 axes.plot(rows, ideal, color="0.6", lw=0.8, zorder=0)
-        handles.append(entry(color="0.6", lw=0.8, label="in proportion to the rows"))
+        handles.append(mb.plots.entry(color="0.6", lw=0.8, label="in proportion to the rows"))
         frame.legend_below(handles, 3)
     return frame.figure

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from mmn_bayes.report.formatting import to_markdown
+import mmn_bayes as mb
 
 from .plan import FIRST, GRADIENT, REGIMES
 
@@ -82,5 +82,5 @@ def with_table(text: str, table: pd.DataFrame) -> str:
     _, _, after = rest.partition(END)
     if not after:
         raise ValueError("The README has no marks for the benchmark's table.")
-    shown = to_markdown(short(table), CAPTION, [*NOTES, *doubts(table)])
+    shown = mb.io.to_markdown(short(table), CAPTION, [*NOTES, *doubts(table)])
     return f"{before}{BEGIN}\n\n{shown}\n{END}{after}"

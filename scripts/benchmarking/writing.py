@@ -9,8 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from mmn_bayes.model_file.reading import read_spec
-from mmn_bayes.report.store import remove_manifest, save_figure, write_table, write_text
+import mmn_bayes as mb
 
 from .figure import cost_figure
 from .plan import CORES, MODEL, ROOT
@@ -28,15 +27,15 @@ def write_results(
 ) -> None:
     """Write everything of one run into a folder, and the short table into the README if asked."""
     table = measured(records)
-    remove_manifest(folder / "manifest.json")
-    write_table(table, folder / "benchmark.csv")
-    write_table(ratios(table, sizes), folder / "ratios.csv")
-    save_figure(cost_figure(table), folder / "cost.png")
+    mb.io.remove_manifest(folder / "manifest.json")
+    mb.io.write_table(table, folder / "benchmark.csv")
+    mb.io.write_table(ratios(table, sizes), folder / "ratios.csv")
+    mb.io.save_figure(cost_figure(table), folder / "cost.png")
     manifest = json.dumps(made_with(sizes), indent=2, sort_keys=True)
-    write_text(manifest, folder / "manifest.json")
+    mb.io.write_text(manifest, folder / "manifest.json")
     if readme:
         file = ROOT / "README.md"
-        write_text(with_table(file.read_text(encoding="utf-8"), table), file)
+        mb.io.write_text(with_table(file.read_text(encoding="utf-8"), table), file)
 
 
 def made_with(sizes: Sequence[int]) -> dict[str, Any]:
@@ -49,7 +48,7 @@ def made_with(sizes: Sequence[int]) -> dict[str, Any]:
             versions[name] = "not installed"
     return {
         "date": datetime.date.today().isoformat(),
-        "model_fingerprint": read_spec(MODEL).fingerprint,
+        "model_fingerprint": mb.read_model(MODEL).fingerprint,
         "patients": list(sizes),
         "processors": os.cpu_count(),
         "cores": CORES,

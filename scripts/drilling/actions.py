@@ -19,9 +19,9 @@ N_TASKS = 6
 
 def small_fit(draws: int) -> DataTree:
     """A model of responses with so many draws."""
-    spec = mb.read_spec(ROOT / "models" / "response.toml")
+    spec = mb.read_model(ROOT / "models" / "response.toml")
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
-    return mb.fit(spec, cohort, seed=SEED, chains=2, draws=draws, tune=300, progress="off")
+    return mb.fit(cohort, spec, seed=SEED, chains=2, draws=draws, tune=300, progress="off")
 
 
 def fit(folder: Path) -> None:
@@ -40,13 +40,16 @@ def save(folder: Path) -> None:
 
 def run_tasks(folder: Path) -> None:
     """Run some tasks in two processes; those of an earlier call are there already."""
-    spec = mb.read_spec(ROOT / "models" / "response.toml")
+    spec = mb.read_model(ROOT / "models" / "response.toml")
     cohort = mb.read_cohort(ROOT / "data" / "leger2008_cohort")
     lengths = {"chains": 1, "draws": 2000, "tune": 300}
     names = [f"task {number}" for number in range(N_TASKS)]
     asked = {"asked": lengths["draws"]}
-    tasks = [mb.Task(n, spec, cohort, mb.task_seed(SEED, n), lengths, extra=asked) for n in names]
-    mb.run_tasks(tasks, intercept, folder, workers=2, progress=False)
+    tasks = [
+        mb.studies.Task(n, spec, cohort, mb.studies.task_seed(SEED, n), lengths, extra=asked)
+        for n in names
+    ]
+    mb.studies.run_tasks(tasks, intercept, folder, workers=2, progress=False)
 
 
 def intercept(tree: DataTree, asked: int) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from .actions import ACTIONS
 
 if __name__ == "__main__":
     action, folder = sys.argv[1:]
-    _ = mb.fit, mb.save, mb.run_tasks  # imported when they are first asked for
+    _ = mb.fit, mb.save, mb.studies.run_tasks  # imported when they are first asked for
     try:
         print("begun", flush=True)
         ACTIONS[action](Path(folder))

@@ -6,8 +6,7 @@ from random import Random
 
 import pandas as pd
 
-from mmn_bayes import DataError, ModelSpec, make_cohort, read_cohort, write_cohort
-from mmn_bayes.engine.design import make_design
+import mmn_bayes as mb
 
 from .cells import strange
 from .tables import CHANGES, Tables, valid
@@ -25,22 +24,22 @@ def mutated(random: Random) -> Tables:
     return tables
 
 
-def outcome(tables: Tables, specs: list[ModelSpec], folder: Path) -> str:
+def outcome(tables: Tables, specs: list[mb.ModelSpec], folder: Path) -> str:
     """What becomes of a mutated cohort: "refused", or how many models take it; else it raises.
 
     What is accepted is written to the folder and must be read as the same cohort.
     """
     try:
-        cohort = make_cohort(**tables, synthetic=True)
-    except DataError as error:
+        cohort = mb.make_cohort(**tables, synthetic=True)
+    except mb.DataError as error:
         return "refused" if error.defects else "refused without a defect"
-    if read_cohort(write_cohort(cohort, folder)) != cohort:
+    if mb.read_cohort(mb.write_cohort(cohort, folder)) != cohort:
         raise ValueError("another cohort is read back than was written")
     taken = 0
     for spec in specs:
         try:
-            taken += bool(make_design(spec, cohort).sizes)
-        except DataError as error:
+            taken += bool(mb.engine.make_design(cohort, spec).sizes)
+        except mb.DataError as error:
             if not error.defects:
                 raise
     return f"accepted, {taken} of {len(specs)} models take it"
@@ -48,7 +47,7 @@ def outcome(tables: Tables, specs: list[ModelSpec], folder: Path) -> str:
 
 def outcome_of_files(random: Random, folder: Path) -> str:
     """What becomes of a written cohort of which bytes of a file are changed; else it raises."""
-    write_cohort(make_cohort(**valid(random), synthetic=True), folder)
+    mb.write_cohort(mb.make_cohort(**valid(random), synthetic=True), folder)
     for _ in range(random.randint(1, 3)):
         file = random.choice(sorted(folder.iterdir()))
         data, cell = bytearray(file.read_bytes()), strange(random)
@@ -59,15 +58,15 @@ def outcome_of_files(random: Random, folder: Path) -> str:
         data[at : at + random.randint(0, 3)] = new
         file.write_bytes(data[: random.choice((at, len(data), len(data)))])
     try:
-        cohort = read_cohort(folder)
-    except DataError as error:
+        cohort = mb.read_cohort(folder)
+    except mb.DataError as error:
         return "refused" if error.defects else "refused without a defect"
-    if read_cohort(write_cohort(cohort, folder)) != cohort:
+    if mb.read_cohort(mb.write_cohort(cohort, folder)) != cohort:
         raise ValueError("another cohort is read back than was written")
     return "accepted"
 
 
-def tried(random: Random, specs: list[ModelSpec], folder: Path) -> str:
+def tried(random: Random, specs: list[mb.ModelSpec], folder: Path) -> str:
     """What becomes of a cohort: of four the tables of three are mutated, the files of one."""
     try:
         if random.random() < 0.25:

@@ -7,7 +7,7 @@ from typing import Any
 
 import tomli_w
 
-from mmn_bayes import SpecError, parse_spec, read_spec, spec_to_toml
+import mmn_bayes as mb
 
 from .cells import strange
 
@@ -94,13 +94,13 @@ def outcome(content: dict[Any, Any] | str, folder: Path) -> str:
         if isinstance(content, str):
             path = folder / "mutated.toml"
             path.write_bytes(content.encode("utf-8", "surrogatepass"))
-            spec = read_spec(path)
+            spec = mb.read_model(path)
         else:
-            spec = parse_spec(content, "mutated")
-    except SpecError as error:
+            spec = mb.io.parse_model(content, "mutated")
+    except mb.SpecError as error:
         return "refused" if str(error) else "refused without a word"
-    (folder / "again.toml").write_text(spec_to_toml(spec), encoding="utf-8")
-    if read_spec(folder / "again.toml").fingerprint != spec.fingerprint:
+    (folder / "again.toml").write_text(mb.io.model_to_toml(spec), encoding="utf-8")
+    if mb.read_model(folder / "again.toml").fingerprint != spec.fingerprint:
         raise ValueError("another model is read back than was written")
     return "accepted"
 
@@ -109,7 +109,8 @@ def valid(folder: Path) -> dict[str, tuple[str, dict[str, Any]]]:
     """The text and the resolved tables of every model file of a folder, by name."""
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.toml"))}
     return {
-        name: (text, read_spec(folder / f"{name}.toml").resolved) for name, text in texts.items()
+        name: (text, mb.read_model(folder / f"{name}.toml").resolved)
+        for name, text in texts.items()
     }
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import xarray as xr
 
 import mmn_bayes as mb
-from mmn_bayes.report.fit_files import CHECKSUM
 
 Edit = Callable[[xr.DataTree], None]
 REFUSED, SAME, CHANGED, RAW = "refused", "equal content", "silently changed", "raw errors"
@@ -122,6 +121,6 @@ EDITS: dict[str, Edit] = {
     "text of the model file": _attribute("spec_toml", lambda text: f"{text}\n# another"),
     "seed": _attribute("seed", lambda _: 7),
     "draws stated": _attribute("draws", lambda n: int(n) - 1),
-    "checksum of zeros": _attribute(CHECKSUM, lambda _: "0" * 64),
-    "checksum removed": lambda tree: tree.attrs.__delitem__(CHECKSUM),
+    "checksum of zeros": _attribute(mb.engine.CHECKSUM, lambda _: "0" * 64),
+    "checksum removed": lambda tree: tree.attrs.__delitem__(mb.engine.CHECKSUM),
 }

@@ -5,9 +5,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from mmn_bayes.engine.design import CODE_VERSION
-from mmn_bayes.model_file.reading import read_spec
-from mmn_bayes.report.store import write_text
+import mmn_bayes as mb
 
 from .plan import FITS, ROOT, STUDIES, Part
 
@@ -30,11 +28,11 @@ class Stamps:
 
     def inputs(self, part: Part) -> str:
         """SHA-256 of what a part is made of, and of what the parts that it reads are made of."""
-        digest = hashlib.sha256(f"code {CODE_VERSION}".encode())
+        digest = hashlib.sha256(f"code {mb.engine.CODE_VERSION}".encode())
         digest.update((self.root / "scripts" / f"{part.script}.py").read_bytes())
         for path in sorted({p for n in part.models for p in self._models(n)}):
             # Resolved: a file may be based on another one, and a remark is no change.
-            digest.update(f"{path.name} {read_spec(path).fingerprint}".encode())
+            digest.update(f"{path.name} {mb.read_model(path).fingerprint}".encode())
         for path in sorted(p for p in (self.root / "data").rglob("*") if p.is_file()):
             digest.update(f"{path.relative_to(self.root)}".encode() + path.read_bytes())
         for other in (p for p in STUDIES if p.name in part.after):
@@ -57,7 +55,7 @@ class Stamps:
         """Keep that it was done, of which inputs and in how many seconds."""
         about = {"inputs": inputs, "seconds": round(seconds, 1)}
         about |= {"date": datetime.date.today().isoformat()}
-        write_text(json.dumps(about, indent=2), self._file(part))
+        mb.io.write_text(json.dumps(about, indent=2), self._file(part))
 
     def _file(self, part: Part) -> Path:
         return self.folder / f"{part.name}.json"

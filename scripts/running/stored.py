@@ -8,8 +8,6 @@ import pandas as pd
 from xarray import DataTree
 
 import mmn_bayes as mb
-from mmn_bayes.engine.design import MADE_OF, fingerprint, make_design
-from mmn_bayes.posterior.draws import history_of, is_fit_of
 
 ROOT = Path(__file__).resolve().parents[2]
 HISTORY = "history_leger2008"
@@ -56,10 +54,12 @@ def stored_fits(folder: Path, *names: str, root: Path = ROOT) -> list[DataTree]:
 
 def _is_current(fit: DataTree, name: str, folder: Path, root: Path) -> bool:
     spec, cohort = _spec(name, root), mb.read_cohort(root / "data" / "leger2008_cohort")
-    history = history_of(fit)
+    history = mb.engine.history_of(fit)
     if history is not None:
-        history = history.assign(**{MADE_OF: _history_now(str(history["model"][0]), folder, root)})
-    return is_fit_of(fit, cohort, spec=spec, historical=history)
+        history = history.assign(
+            **{mb.engine.MADE_OF: _history_now(str(history["model"][0]), folder, root)}
+        )
+    return mb.engine.is_fit_of(fit, cohort, spec=spec, historical=history)
 
 
 def _history_now(name: str, folder: Path, root: Path) -> str:
@@ -68,10 +68,12 @@ def _history_now(name: str, folder: Path, root: Path) -> str:
     if not manifest.is_file():
         return "the run that made it was not finished"
     spec = _spec(name, root)
-    counts: pd.DataFrame = mb.read_evidence(root / "data" / "evidence" / "response_counts.csv")
+    counts: pd.DataFrame = mb.evidence.read_evidence(
+        root / "data" / "evidence" / "response_counts.csv"
+    )
     recorded = json.loads(manifest.read_text(encoding="utf-8"))["fits"]
-    return fingerprint(spec, make_design(spec, counts), recorded[name]["seed"])
+    return mb.engine.fingerprint(spec, mb.engine.make_design(counts, spec), recorded[name]["seed"])
 
 
 def _spec(name: str, root: Path) -> mb.ModelSpec:
-    return mb.read_spec(root / "models" / f"{name}.toml")
+    return mb.read_model(root / "models" / f"{name}.toml")

@@ -11,7 +11,7 @@ import pandas as pd
 from mmn_bayes.data.reading import make_cohort
 from mmn_bayes.data.writing import write_cohort
 from mmn_bayes.engine.design import make_design
-from mmn_bayes.model_file.reading import read_spec
+from mmn_bayes.model_file.reading import read_model
 from mmn_bayes.simulation.cohort import simulate_cohort
 from mmn_bayes.simulation.recipe import Recipe
 
@@ -54,7 +54,7 @@ def main(folder: Path = HERE) -> None:
     )
     write_cohort(cohort, folder / "cohort")
     # The exposure is computed by the package; any model file with a dose rate over 84 days will do.
-    design = make_design(read_spec(HERE.parents[1] / "models" / "strength.toml"), cohort)
+    design = make_design(cohort, read_model(HERE.parents[1] / "models" / "strength.toml"))
     who = design["patient"].to_numpy()[design["patient_of_visit"].to_numpy()]
     visits = {"patient": who, "day": design["day_of_visit"].astype(int)}
     visits |= {"dose_rate": design["exposure_dose_rate"].to_numpy().round(6)}

@@ -240,7 +240,7 @@ def _drawn(
     )
 
 
-def block_ratios(fit: xr.DataTree) -> xr.DataArray:
+def block_effect_ratios(fit: xr.DataTree) -> xr.DataArray:
     """Draw what predictors do to whether a block stays, and whether one appears.
 
     Parameters

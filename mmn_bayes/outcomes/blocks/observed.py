@@ -13,7 +13,7 @@ from scipy.stats import norm, permutation_test, rankdata, spearmanr, ttest_1samp
 from mmn_bayes.data.aligning import align_responses
 from mmn_bayes.data.margins import BLOCK_KINDS, block_counts, block_group
 from mmn_bayes.data.response import NOT_GRADED, HasResponseRule, visit_pair
-from mmn_bayes.data.response import responses as judge_responses
+from mmn_bayes.data.response import judge_responses as judge_responses
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.outcomes.observed_rates import check_level, exact_test, rate_row
 

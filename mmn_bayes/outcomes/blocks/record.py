@@ -15,7 +15,7 @@ BLOCKS = Outcome(
     # six fits had a divergence or two, at 0.95 none.
     target_accept=0.95,
     effect_dim="fate",
-    effects_by="block_ratios",
+    effects_by="block_effect_ratios",
     estimands=("block_kinds", "expected_block_change"),
     ratio=lambda spec, member: (
         "rate ratio" if member == "appears" and section_of(spec).new != "binomial" else "odds ratio"

@@ -1,1 +1,5 @@
 """Long-term classes: the last status of each patient."""
+
+from mmn_bayes.public_names import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

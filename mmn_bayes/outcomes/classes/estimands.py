@@ -90,7 +90,7 @@ def _filled_in(rates: np.ndarray, code: np.ndarray, rng: np.random.Generator) ->
     return (own[..., None] == np.arange(rates.shape[2])).astype(float)
 
 
-def simultaneous_intervals(draws: xr.DataArray, dim: str, level: float = 0.95) -> pd.DataFrame:
+def simultaneous_intervals(draws: xr.DataArray, dim: str, *, level: float = 0.95) -> pd.DataFrame:
     """Summarise draws by intervals that hold together.
 
     Each has the same tails, so narrow that with the level stated all members lie within theirs at

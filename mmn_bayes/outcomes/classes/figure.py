@@ -53,7 +53,7 @@ def classes_figure(
     Parameters
     ----------
     table
-        What `long_term_table` gave, with groups or without.
+        What `classes_table` gave, with groups or without.
     others
         What `cohorts_table` gave; None for this cohort alone. Its rows of this cohort are not drawn
         again, they are among those of `table`.

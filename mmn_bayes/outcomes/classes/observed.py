@@ -125,7 +125,7 @@ def class_bounds(
     )
 
 
-def compare_groups(
+def published_classes(
     evidence: pd.DataFrame, *, disease: str | None = "MMN", level: float = 0.95
 ) -> pd.DataFrame:
     """Set out the long-term groups of published studies with exact intervals, for comparison.

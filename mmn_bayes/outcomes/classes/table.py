@@ -12,8 +12,8 @@ from mmn_bayes.outcomes.classes.declared import Classes
 from mmn_bayes.outcomes.classes.estimands import class_probability, simultaneous_intervals
 from mmn_bayes.outcomes.classes.observed import (
     class_bounds,
-    compare_groups,
     observed_classes,
+    published_classes,
 )
 from mmn_bayes.outcomes.observed_rates import EXACT, rate_interval
 from mmn_bayes.posterior.draws import design_of, require_fit_of, spec_of, specs_of
@@ -31,7 +31,7 @@ _KEPT = [*_FIRST, "interval", "distribution", "ess_bulk", "ess_tail", "r_hat", "
 _KEPT += ["meaning", "synthetic"]
 
 
-def long_term_table(
+def classes_table(
     cohort: Cohort, fits: Sequence[xr.DataTree], *, by: str | None = None, level: float = 0.95
 ) -> pd.DataFrame:
     """Set the rates of long-term classes side by side, counted and as models have them.
@@ -81,7 +81,7 @@ def long_term_table(
             drawn = class_probability(fit, patients=patients, by=by)
             tables = [summarise(drawn, level=level, interval="eti")]
             if by is None:
-                tables.append(simultaneous_intervals(drawn, "class", level))
+                tables.append(simultaneous_intervals(drawn, "class", level=level))
             said = f"{spec_of(fit).name}, {whose}"
             own = pd.concat(tables).assign(source=said, meaning=drawn.attrs["meaning"])
             if by is None and patients == "cohort":
@@ -124,13 +124,13 @@ def _since(cohort: Cohort, classes: Classes) -> Cohort:
     return replace(cohort, status=cohort.status[later].reset_index(drop=True))
 
 
-def long_term_notes(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[str]:
+def classes_notes(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[str]:
     """Return what a table of long-term classes is to be read with.
 
     Parameters
     ----------
     cohort, fits
-        As for `long_term_table`.
+        As for `classes_table`.
 
     Returns
     -------
@@ -173,9 +173,9 @@ def cohorts_table(
     evidence
         The table `data/evidence/longterm_groups.csv`, with `our_class`: which of the levels a
         category is read as; where it is blank the category is left out, and stands in `unlisted`.
-        A study with none of our classes has no row: `compare_groups` has all.
+        A study with none of our classes has no row: `published_classes` has all.
     disease, level
-        As for `compare_groups`.
+        As for `published_classes`.
 
     Returns
     -------
@@ -189,10 +189,10 @@ def cohorts_table(
     Raises
     ------
     DataError
-        As `compare_groups`.
+        As `published_classes`.
     ValueError
-        As `compare_groups`, when the evidence has no `our_class` or another class there, or the fit
-        is not of this cohort.
+        As `published_classes`, when the evidence has no `our_class` or another class there, or the
+        fit is not of this cohort.
     """
     classes = _require_of(cohort, [fit])
     if "our_class" not in evidence:
@@ -204,7 +204,7 @@ def cohorts_table(
             f"classes.levels ({', '.join(classes.levels)})."
         )
     read_as = evidence.set_index(["study", "disease", "category"])["our_class"]
-    groups = compare_groups(evidence, disease=disease, level=level)
+    groups = published_classes(evidence, disease=disease, level=level)
     key = pd.MultiIndex.from_frame(groups[["study", "disease", "category"]])
     groups = groups.assign(our_class=read_as.reindex(key).fillna("").to_numpy())
     counted = observed_classes(_since(cohort, classes), levels=classes.levels, level=level)

@@ -17,7 +17,7 @@ from mmn_bayes.model_file.predictor_kinds import Predictor
 _COUNTED = {"study": ("study", "n", "responders"), "patient": ("patient", "responder")}
 
 
-def select_evidence(spec: ModelSpec, evidence: pd.DataFrame) -> pd.DataFrame:
+def select_evidence(evidence: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     """Say of every row of a table of published counts whether it informs a prior, and why not.
 
     Parameters
@@ -138,7 +138,7 @@ def events_design(spec: ModelSpec, table: pd.DataFrame | Cohort) -> xr.Dataset:
     absent = [column for column in _COUNTED[unit.by] if column not in table]
     defects = [f"no column '{column}'; add it." for column in absent]
     if not absent:
-        table = select_evidence(spec, table) if unit.by == "study" else table
+        table = select_evidence(table, spec) if unit.by == "study" else table
         table = table[table["enters"]] if "enters" in table else table
         table = table.reset_index(drop=True)
         defects = [*_count_defects(table, unit), *_unusable(spec.predictors, table)]

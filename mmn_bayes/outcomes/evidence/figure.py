@@ -40,7 +40,7 @@ def history_figure(
     Parameters
     ----------
     table
-        What `history_table` gave.
+        What `evidence_table` gave.
     title, ax, labels, palette, width_mm
         As for `response_figure`; colours of what was observed and of the model.
 

@@ -114,7 +114,7 @@ def _independent_draws(rates: np.ndarray) -> float:
     return float(min([*sizes, rates.size]))
 
 
-def check_mixture(fit: xr.DataTree, mixture: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+def check_mixture(fit: xr.DataTree, mixture: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     """Compare the draws of a predictive distribution with the mixture that stands for it.
 
     Parameters
@@ -232,7 +232,9 @@ def prior_data_conflict(
     return table.assign(synthetic=synthetic or simulated)
 
 
-def against_placebo(draws: xr.DataArray, placebo: xr.DataTree, *, seed: int) -> xr.DataArray:
+def difference_from_placebo(
+    draws: xr.DataArray, placebo: xr.DataTree, *, seed: int
+) -> xr.DataArray:
     """Set a response probability against a placebo rate that is itself uncertain.
 
     Parameters

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from mmn_bayes.outcomes.evidence.estimands import new_unit_rate, standardised_rates, unit_rates
-from mmn_bayes.outcomes.evidence.prior import against_placebo
+from mmn_bayes.outcomes.evidence.prior import difference_from_placebo
 from mmn_bayes.outcomes.observed_rates import EXACT, exact_test, rate_interval
 from mmn_bayes.outcomes.response.observed_contrast import compare_rates
 from mmn_bayes.posterior.draws import design_of, spec_of
@@ -19,7 +19,7 @@ MODELLED = "model"
 NEXT, MEAN = "the next study", "mean of the studies"
 
 
-def history_table(fit: xr.DataTree, level: float = 0.95) -> pd.DataFrame:
+def evidence_table(fit: xr.DataTree, *, level: float = 0.95) -> pd.DataFrame:
     """Set the observed rate of every study beside the one that the model of all gives it.
 
     Parameters
@@ -123,7 +123,7 @@ def placebo_table(
         rows.append(about | kept | kind | {"p_value": test["p_value"], "test": test["test"]})
     parts = [pd.DataFrame(rows)]
     for source, drawn in draws.items():
-        both = against_placebo(drawn, placebo, seed=seed)
+        both = difference_from_placebo(drawn, placebo, seed=seed)
         for measure, name, above in (
             (fixed, "treated", rate),
             ("placebo rate of the next trial", "placebo", None),

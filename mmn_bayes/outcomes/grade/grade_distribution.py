@@ -32,7 +32,9 @@ class SiteDays(NamedTuple):
     n_cells: int
 
 
-def grade_shares(fit: xr.DataTree, days: Sequence[float], by: str | None = "naive") -> xr.DataArray:
+def grade_distribution(
+    fit: xr.DataTree, *, days: Sequence[float], by: str | None = "naive"
+) -> xr.DataArray:
     """Draw the share of the cohort's muscles at each grade on given days.
 
     On each day the mean is over the patients still under observation (graded on that day or
@@ -80,8 +82,8 @@ def grade_shares(fit: xr.DataTree, days: Sequence[float], by: str | None = "naiv
     ).transpose("chain", "draw", ..., "day", "grade")
 
 
-def observed_shares(
-    fit: xr.DataTree, edges: Sequence[float], by: str | None = "naive"
+def observed_grade_distribution(
+    fit: xr.DataTree, edges: Sequence[float], *, by: str | None = "naive"
 ) -> pd.DataFrame:
     """Count the graded muscles at each grade, by bins of days.
 
@@ -92,7 +94,7 @@ def observed_shares(
     edges
         Edges of the bins, in days, each from its first up to and without its second.
     by
-        As for `grade_shares`.
+        As for `grade_distribution`.
 
     Returns
     -------

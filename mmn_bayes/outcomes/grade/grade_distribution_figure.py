@@ -44,9 +44,9 @@ def shares_figure(
     Parameters
     ----------
     shares
-        Draws of `grade_shares`: dims chain, draw, the group, day, grade.
+        Draws of `grade_distribution`: dims chain, draw, the group, day, grade.
     observed
-        Table of `observed_shares`: the group, `day`, `grade`, `share`, `n`.
+        Table of `observed_grade_distribution`: the group, `day`, `grade`, `share`, `n`.
     level
         Level of the bands (equal-tailed, each day by itself).
     marked_days

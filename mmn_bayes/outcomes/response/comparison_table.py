@@ -39,8 +39,8 @@ _COLUMNS = (
 
 def comparison_table(
     fits: xr.DataTree | Sequence[xr.DataTree],
-    by: str = "naive",
     *,
+    by: str = "naive",
     rate: float,
     level: float = 0.95,
 ) -> pd.DataFrame:

@@ -29,6 +29,7 @@ SOURCES: dict[Patients, str] = {
 def definition_table(
     fit: xr.DataTree,
     definitions: Sequence[Definition] | None = None,
+    *,
     by: str | None = "naive",
     level: float = 0.95,
 ) -> pd.DataFrame:

@@ -152,7 +152,7 @@ def _with_design(fit: xr.DataTree, design: xr.Dataset) -> xr.DataTree:
     return other
 
 
-def replicated_response(fit: xr.DataTree, by: str | None = None) -> xr.DataArray:
+def replicated_response(fit: xr.DataTree, *, by: str | None = None) -> xr.DataArray:
     """Draw the responder rate that the model predicts for the evaluable patients, graded anew.
 
     Parameters
@@ -182,7 +182,9 @@ def replicated_response(fit: xr.DataTree, by: str | None = None) -> xr.DataArray
     return _as_draws(fit, rates, groups, "replicated")
 
 
-def check_response(fit: xr.DataTree, by: str | None = None, level: float = 0.95) -> pd.DataFrame:
+def posterior_predictive_check(
+    fit: xr.DataTree, *, by: str | None = None, level: float = 0.95
+) -> pd.DataFrame:
     """Compare the observed responder rate with what the model predicts for the same patients.
 
     Parameters
@@ -199,7 +201,7 @@ def check_response(fit: xr.DataTree, by: str | None = None, level: float = 0.95)
         `distribution` ("predictive"), `covers` (missing where nobody is evaluable), `synthetic`;
         `reason` only where a row has no estimate.
     """
-    table = summarise(replicated_response(fit, by), level=level, interval="eti")
+    table = summarise(replicated_response(fit, by=by), level=level, interval="eti")
     counts = response_counts(fit, by).values()
     table["observed"] = [own.events / own.n if own.n else np.nan for own in counts]
     covers = table["observed"].between(table["lower"], table["upper"]).astype("boolean")

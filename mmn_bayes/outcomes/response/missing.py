@@ -10,8 +10,8 @@ from mmn_bayes.outcomes.response.estimands import response_probability
 from mmn_bayes.posterior.draws import SOME_DRAWS, require_gap, spec_of, thinned
 
 
-def delta_response(
-    fit: xr.DataTree, deltas: Sequence[float], by: str | None = None
+def delta_adjusted_response(
+    fit: xr.DataTree, deltas: Sequence[float], *, by: str | None = None
 ) -> xr.DataArray:
     """Draw the response of these patients where those who were not seen are stronger or weaker.
 

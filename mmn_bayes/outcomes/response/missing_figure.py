@@ -34,7 +34,7 @@ def delta_figure(
     Parameters
     ----------
     draws
-        What `delta_response` gave.
+        What `delta_adjusted_response` gave.
     table
         What `missing_table` gave of the same fit and groups: its complete cases and both extremes
         are marked at the margin.

@@ -15,8 +15,8 @@ FILLED_IN = "filled in by the model"
 
 def missing_table(
     fit: xr.DataTree,
-    by: str | None = "naive",
     *,
+    by: str | None = "naive",
     rate: float,
     level: float = 0.95,
     draws: xr.DataArray | None = None,
@@ -86,7 +86,7 @@ def missing_table(
 
 
 def tipping_table(
-    fit: xr.DataTree, by: str | None = "naive", *, rate: float, level: float = 0.95
+    fit: xr.DataTree, *, by: str | None = "naive", rate: float, level: float = 0.95
 ) -> pd.DataFrame:
     """Say for each group which number of responders among the missing changes the conclusion.
 

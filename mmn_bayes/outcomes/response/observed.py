@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from mmn_bayes.data.response import HasResponseRule
-from mmn_bayes.data.response import responses as judge_responses
+from mmn_bayes.data.response import judge_responses as judge_responses
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.outcomes.observed_rates import by_columns, check_interval, rates
 
@@ -13,6 +13,7 @@ from mmn_bayes.outcomes.observed_rates import by_columns, check_interval, rates
 def observed_response(
     cohort: Cohort,
     spec: HasResponseRule,
+    *,
     by: str | Sequence[str] | None = None,
     method: str = "clopper-pearson",
     level: float = 0.95,

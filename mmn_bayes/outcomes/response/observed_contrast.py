@@ -12,7 +12,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 
 from mmn_bayes.data.aligning import align_responses, require_columns
 from mmn_bayes.data.response import HasResponseRule
-from mmn_bayes.data.response import responses as judge_responses
+from mmn_bayes.data.response import judge_responses as judge_responses
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.data.tables import text_of
 from mmn_bayes.outcomes.observed_rates import check_counts, check_level
@@ -94,6 +94,7 @@ def compare_rates(
 def observed_contrast(
     cohort: Cohort,
     spec: HasResponseRule,
+    *,
     by: str = "naive",
     between: tuple[Any, Any] = (True, False),
     level: float = 0.95,

@@ -9,7 +9,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from mmn_bayes.data.aligning import align_responses
 from mmn_bayes.data.response import NOT_GRADED, HasResponseRule, visit_pair
-from mmn_bayes.data.response import responses as judge_responses
+from mmn_bayes.data.response import judge_responses as judge_responses
 from mmn_bayes.data.schema import Cohort
 
 # R's bound for an exact signed-rank test: fewer pairs than this, without ties and zeros.

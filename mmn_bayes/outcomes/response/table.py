@@ -104,9 +104,9 @@ def _drawn(fits: Sequence[xr.DataTree], by: str | None) -> dict[tuple[str, Patie
 
 def response_table(
     fits: xr.DataTree | Sequence[xr.DataTree],
+    *,
     by: str | None = "naive",
     level: float = 0.95,
-    *,
     published: pd.DataFrame | None = None,
     draws: ResponseDraws | None = None,
 ) -> pd.DataFrame:

@@ -1,1 +1,5 @@
 """States of patients over time: a Markov chain."""
+
+from mmn_bayes.public_names import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

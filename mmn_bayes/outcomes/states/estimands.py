@@ -77,7 +77,7 @@ def state_occupancy(
     return drawn.assign_attrs(support=PROBABILITY)
 
 
-def time_in_state(
+def expected_sojourn(
     fit: xr.DataTree,
     *,
     years: Sequence[float] = (1.0, 2.0, 5.0),
@@ -113,7 +113,7 @@ def time_in_state(
     return _weighted(fit, weight, patients, by, {"year": wanted}, "years in each state")
 
 
-def ever_left(
+def cumulative_incidence_of_leaving(
     fit: xr.DataTree,
     *,
     days: Sequence[float],
@@ -158,7 +158,9 @@ def ever_left(
     return drawn.assign_attrs(state=state, support=PROBABILITY)
 
 
-def step_probability(fit: xr.DataTree, *, day: float = 0.0, by: str | None = None) -> xr.DataArray:
+def transition_probability(
+    fit: xr.DataTree, *, day: float = 0.0, by: str | None = None
+) -> xr.DataArray:
     """Draw the transition probabilities of one step of new patients.
 
     Parameters
@@ -364,7 +366,7 @@ def prior_quantities(fit: xr.DataTree) -> dict[str, np.ndarray]:
     shares = state_occupancy(fit, days=[*years.values()], patients="population")
     found = {}
     for label in shares["state"].to_numpy().tolist():
-        left = ever_left(fit, days=[*years.values()], state=label)
+        left = cumulative_incidence_of_leaving(fit, days=[*years.values()], state=label)
         for number, said in enumerate(years):
             own = shares.sel(state=label).isel(day=number)
             found[f"probability of state {label} after {said}"] = own.to_numpy().ravel()

@@ -62,7 +62,7 @@ def _transitions(spec: ModelSpec, arrays: Mapping[str, Any]) -> Any:
     base = stays * (1.0 - leaves[:, :, None]) + (1.0 - stays) * leaves[:, :, None] * share
     patient, shift = arrays["patient_of_step"], _shift(spec, arrays)
     for group in spec.groups if spec.outcome == "state" else ():
-        if group.sd is None:  # unreachable through read_spec
+        if group.sd is None:  # unreachable through read_model
             raise ValueError(f"group.{group.name} has no sd.")
         own = parameter(f"{group.name}_sd", group.sd) * standard_effects(group)
         shift = shift + own[patient][:, None, None] * (np.arange(k) > 0)

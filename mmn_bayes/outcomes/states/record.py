@@ -20,7 +20,7 @@ STATE = Outcome(
     target_accept=0.99,
     effect_dim="contrast",
     effects_by="state_odds_ratios",
-    estimands=("state_occupancy", "time_in_state", "ever_left"),
+    estimands=("state_occupancy", "expected_sojourn", "cumulative_incidence_of_leaving"),
     prior_quantities=prior_quantities,
     joint_quantities=joint_quantities,
 )

@@ -9,7 +9,11 @@ from mmn_bayes.data.margins import YEAR
 from mmn_bayes.data.schema import Cohort
 from mmn_bayes.data.status_paths import on_clock
 from mmn_bayes.outcomes.states.design import section_of
-from mmn_bayes.outcomes.states.estimands import ever_left, state_occupancy, time_in_state
+from mmn_bayes.outcomes.states.estimands import (
+    cumulative_incidence_of_leaving,
+    expected_sojourn,
+    state_occupancy,
+)
 from mmn_bayes.outcomes.states.observed import aalen_johansen, empirical_occupancy, observed_leaving
 from mmn_bayes.posterior.draws import design_of, require_fit_of, spec_of
 from mmn_bayes.posterior.summary import summarise
@@ -74,7 +78,7 @@ def occupancy_table(
     return _laid_out(parts, ["day", "state", "source"], _last_day(fit), order)
 
 
-def time_table(
+def sojourn_table(
     fit: xr.DataTree,
     *,
     years: Sequence[float] = (1.0, 2.0, 5.0),
@@ -86,7 +90,7 @@ def time_table(
     Parameters
     ----------
     fit, years, by
-        As for `time_in_state`.
+        As for `expected_sojourn`.
     level
         Of the equal-tailed credible intervals.
 
@@ -99,11 +103,11 @@ def time_table(
     Raises
     ------
     ValueError
-        As `time_in_state`.
+        As `expected_sojourn`.
     """
     parts = []
     for patients, whose in PATIENTS.items():
-        drawn = time_in_state(fit, years=years, patients=patients, by=by)
+        drawn = expected_sojourn(fit, years=years, patients=patients, by=by)
         table = summarise(drawn, level=level, interval="eti")
         parts.append(table.assign(source=f"model, {whose}", meaning=drawn.attrs["meaning"]))
     first = [*([by] if by is not None else []), "year", "state", "source"]
@@ -141,7 +145,7 @@ def leaving_table(
     states = section_of(spec_of(fit))
     require_fit_of(fit, cohort, covariates=False)
     state = states.levels[0] if state is None else state
-    drawn = ever_left(fit, days=days, state=state)
+    drawn = cumulative_incidence_of_leaving(fit, days=days, state=state)
     model = summarise(drawn, level=level, interval="eti").assign(
         source=f"model, {PATIENTS['population']}", state=state, meaning=drawn.attrs["meaning"]
     )
@@ -152,7 +156,7 @@ def leaving_table(
     return _laid_out([observed, model], first, _last_day(fit), {"day": None})
 
 
-def histories_notes(cohort: Cohort, fit: xr.DataTree) -> list[str]:
+def states_notes(cohort: Cohort, fit: xr.DataTree) -> list[str]:
     """Return what tables of histories are to be read with.
 
     Parameters

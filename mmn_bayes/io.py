@@ -1,0 +1,5 @@
+"""Reading and writing, disk at the ends: tables, figures, manifests, model files."""
+
+from mmn_bayes.public_names import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

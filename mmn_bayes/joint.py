@@ -1,0 +1,5 @@
+"""Joint models taken apart: one outcome of a model, or the model without shared effects."""
+
+from mmn_bayes.public_names import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -1,0 +1,5 @@
+"""Patients left out: importance sampling, exact refits, comparison of models."""
+
+from mmn_bayes.public_names import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

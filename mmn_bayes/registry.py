@@ -1,0 +1,5 @@
+"""What can be registered: outcomes, families, links, kinds of predictors."""
+
+from mmn_bayes.public_names import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -1,0 +1,33 @@
+"""Every table."""
+
+from mmn_bayes.exposure.identifiability import identifiability_table as identifiability_table
+from mmn_bayes.exposure.scenarios_table import contrast_table as contrast_table
+from mmn_bayes.exposure.scenarios_table import scenario_response_table as scenario_response_table
+from mmn_bayes.exposure.scenarios_table import trajectory_table as trajectory_table
+from mmn_bayes.exposure.scenarios_table import yearly_change_table as yearly_change_table
+from mmn_bayes.exposure.variants_table import variants_table as variants_table
+from mmn_bayes.outcomes.blocks.table import blocks_notes as blocks_notes
+from mmn_bayes.outcomes.blocks.table import blocks_table as blocks_table
+from mmn_bayes.outcomes.classes.table import classes_notes as classes_notes
+from mmn_bayes.outcomes.classes.table import classes_table as classes_table
+from mmn_bayes.outcomes.classes.table import cohorts_table as cohorts_table
+from mmn_bayes.outcomes.evidence.table import evidence_table as evidence_table
+from mmn_bayes.outcomes.evidence.table import placebo_table as placebo_table
+from mmn_bayes.outcomes.evidence.table import trial_table as trial_table
+from mmn_bayes.outcomes.joint_table import margins_table as margins_table
+from mmn_bayes.outcomes.joint_table import relation_table as relation_table
+from mmn_bayes.outcomes.joint_table import shared_effects_table as shared_effects_table
+from mmn_bayes.outcomes.response.calibration_table import calibration_table as calibration_table
+from mmn_bayes.outcomes.response.definitions_table import definition_table as definition_table
+from mmn_bayes.outcomes.response.missing_table import missing_table as missing_table
+from mmn_bayes.outcomes.response.missing_table import tipping_table as tipping_table
+from mmn_bayes.outcomes.response.table import question_notes as question_notes
+from mmn_bayes.outcomes.response.table import table_notes as table_notes
+from mmn_bayes.outcomes.states.table import leaving_table as leaving_table
+from mmn_bayes.outcomes.states.table import occupancy_table as occupancy_table
+from mmn_bayes.outcomes.states.table import sojourn_table as sojourn_table
+from mmn_bayes.outcomes.states.table import states_notes as states_notes
+from mmn_bayes.predictors.comparison_table import compare_predictors as compare_predictors
+from mmn_bayes.predictors.comparison_table import predictor_notes as predictor_notes
+from mmn_bayes.report.table import Column as Column
+from mmn_bayes.report.table import Table as Table
