@@ -247,7 +247,7 @@ def checked[**P, R](verb: Callable[P, R]) -> Callable[P, R]:
 
     Parameters
     ----------
-    verb
+    verb : callable
         A public function with annotations.
 
     Returns
@@ -293,7 +293,7 @@ def check_fields(record: Any) -> None:
 
     Parameters
     ----------
-    record
+    record : object
         An instance of a dataclass with annotations.
 
     Raises

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "mmn_bayes"
 FACE = PACKAGE  # the package itself: what a user imports, so nothing inside may import it
 
+NAMESPACES = ("observed", "joint", "loo", "tables", "plots", "io", "registry")
 # What each room may import from, itself aside.
 _GROUND = {"errors", "arguments", "undocumented", "data", "public_names"}
 _TABLES = {*_GROUND, "model_file", "engine", "posterior", "report", "outcomes"}
@@ -38,9 +39,7 @@ BELOW = {
     "studies": {*_TABLES, "exposure", "predictors", "simulation"},
     "public_names": {"arguments"},
     # Namespaces: a stub says what each offers, so that none imports what it names.
-    **dict.fromkeys(
-        ("observed", "joint", "loo", "tables", "plots", "io", "registry"), {"public_names"}
-    ),
+    **{n: {"public_names"} for n in NAMESPACES},
 }
 # In a room of topics a module imports from those whose last word stands further left, or is the
 # same; `observed` (what is counted: no PyMC, no ArviZ) stands beside `likelihood`. A name that ends

@@ -14,9 +14,9 @@ def align_responses(responses: pd.DataFrame, patients: pd.DataFrame) -> pd.Serie
 
     Parameters
     ----------
-    responses
+    responses : DataFrame
         Columns `patient` and `response`, one row a patient.
-    patients
+    patients : DataFrame
         Column `patient`, one row an enrolled patient.
 
     Returns
@@ -55,10 +55,12 @@ def require_columns(table: pd.DataFrame, names: Iterable[str], table_name: str) 
 
     Parameters
     ----------
-    table, table_name
-        The table, and what the message calls it.
-    names
+    table : DataFrame
+        The table.
+    names : iterable of str
         Columns that must be there.
+    table_name : str
+        What the message calls the table.
 
     Raises
     ------

@@ -50,7 +50,8 @@ def check_date(cells: Cells, findings: Findings) -> pd.Series:
 
     Returns
     -------
-    Series of float, shape (n_rows,)
+    Series
+        Of float, shape (n_rows,).
     """
     ordinals = np.array([as_ordinal(text) for text in cells.stripped], dtype=float)
     bad = np.isnan(ordinals) & ~cells.missing

@@ -18,7 +18,7 @@ STATED = "as stated"
 class Definition:
     """One definition of response.
 
-    Parameters
+    Attributes
     ----------
     label
         What it is called in tables; one definition a label.
@@ -45,7 +45,7 @@ class Definition:
 
         Parameters
         ----------
-        scale
+        scale : tuple of str
             The labels of the other.
 
         Returns
@@ -77,7 +77,7 @@ def definition_grid(spec: HasResponseRule) -> tuple[Definition, ...]:
 
     Parameters
     ----------
-    spec
+    spec : HasResponseRule
         Anything with a `scale` and a `response` rule.
 
     Returns

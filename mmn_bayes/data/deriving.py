@@ -13,9 +13,9 @@ def with_early_response(
 
     Parameters
     ----------
-    cohort, spec
+    cohort, spec : Cohort, HasResponseRule
         The cohort, and the model whose rule judges it.
-    column
+    column : str, default "early_response"
         Name of the new column.
 
     Returns
@@ -29,7 +29,7 @@ def with_early_response(
     ValueError
         When there is such a column.
     DataError
-        As for `responses`.
+        When the cohort holds a grade that has no place on the specification's scale.
     """
     if column in cohort.patients:
         raise ValueError(f"patients has a column '{column}' already; name another.")

@@ -17,11 +17,11 @@ def days_since_first_infusion(
 
     Parameters
     ----------
-    patient
+    patient : ndarray
         Identifiers, shape (row,).
-    day
+    day : ndarray
         Days, shape (row,).
-    infusions
+    infusions : DataFrame
         The cohort's table: `patient`, `day`, `dose_g_per_kg`.
 
     Returns
@@ -42,8 +42,12 @@ def cumulative_dose(patient: np.ndarray, day: np.ndarray, infusions: pd.DataFram
 
     Parameters
     ----------
-    patient, day, infusions
-        As for `days_since_first_infusion`.
+    patient : ndarray
+        Identifiers, shape (row,).
+    day : ndarray
+        Days, shape (row,).
+    infusions : DataFrame
+        The cohort's table: `patient`, `day`, `dose_g_per_kg`.
 
     Returns
     -------
@@ -70,9 +74,13 @@ def dose_rate(
 
     Parameters
     ----------
-    patient, day, infusions
-        As for `days_since_first_infusion`.
-    window_days
+    patient : ndarray
+        Identifiers, shape (row,).
+    day : ndarray
+        Days, shape (row,).
+    infusions : DataFrame
+        The cohort's table: `patient`, `day`, `dose_g_per_kg`.
+    window_days : float
         Length of the window: infusions on days from `day - window_days` to before `day` count.
 
     Returns
@@ -93,7 +101,7 @@ def days_since_last_infusion(
 
     Parameters
     ----------
-    patient, day, infusions
+    patient, day, infusions : ndarray, ndarray, DataFrame
         As for `days_since_first_infusion`. An infusion on the day itself does not count.
 
     Returns
@@ -122,8 +130,12 @@ def number_of_infusions(
 
     Parameters
     ----------
-    patient, day, infusions
-        As for `cumulative_dose`.
+    patient : ndarray
+        Identifiers, shape (row,).
+    day : ndarray
+        Days, shape (row,).
+    infusions : DataFrame
+        The cohort's table: `patient`, `day`, `dose_g_per_kg`.
 
     Returns
     -------
@@ -149,9 +161,13 @@ def dose_in_effect(
 
     Parameters
     ----------
-    patient, day, infusions
-        As for `days_since_first_infusion`.
-    onset_half_life_days, wearing_off_half_life_days
+    patient : ndarray
+        Identifiers, shape (row,).
+    day : ndarray
+        Days, shape (row,).
+    infusions : DataFrame
+        The cohort's table: `patient`, `day`, `dose_g_per_kg`.
+    onset_half_life_days, wearing_off_half_life_days : float
         Half-lives of the onset and of the wearing-off of the effect.
 
     Returns
@@ -188,11 +204,11 @@ def infusion_exposure(
 
     Parameters
     ----------
-    cohort
+    cohort : Cohort
         With or without a table of infusions.
-    window_days
+    window_days : float
         Length of the trailing window of the dose rate.
-    onset_half_life_days, wearing_off_half_life_days
+    onset_half_life_days, wearing_off_half_life_days : float
         Of the effect compartment.
 
     Returns

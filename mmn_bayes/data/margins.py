@@ -24,7 +24,7 @@ def cohort_margins(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
 
     Parameters
     ----------
-    cohort, spec
+    cohort, spec : Cohort, HasResponseRule
         A cohort with `blocks` and `status`, and a `ModelSpec` (whatever holds a rule).
 
     Returns
@@ -81,9 +81,9 @@ def block_counts(cohort: Cohort, rule: ResponseRule, column: str = "n_blocks") -
 
     Parameters
     ----------
-    cohort, rule
+    cohort, rule : Cohort, ResponseRule
         A cohort with `blocks`, and the rule whose target days and windows are used.
-    column
+    column : str, default "n_blocks"
         Of the nerve conduction studies that are compared, which column: `n_blocks`, `n_nerves` or
         `day`.
 
@@ -124,9 +124,9 @@ def block_group(group: str, naive: np.ndarray, response: np.ndarray) -> np.ndarr
 
     Parameters
     ----------
-    group
+    group : str
         One of `BLOCK_GROUPS`.
-    naive, response
+    naive, response : ndarray
         Naive status, and response (1, 0, or -1 when not evaluable: neither a responder nor a
         non-responder), shape (patient,).
 

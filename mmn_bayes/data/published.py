@@ -36,7 +36,7 @@ def read_published(folder: str | Path) -> dict[str, pd.DataFrame]:
 
     Parameters
     ----------
-    folder
+    folder : path-like
         Holds `counts.csv` and `measurements.csv` (UTF-8), with the columns that
         `data/leger2008/README.md` explains.
 
@@ -75,7 +75,7 @@ def read_evidence(path: str | Path) -> pd.DataFrame:
 
     Parameters
     ----------
-    path
+    path : path-like
         CSV (UTF-8), one row an arm; columns as `data/evidence/README.md` explains.
 
     Returns
@@ -113,7 +113,7 @@ def read_trial(path: str | Path) -> pd.DataFrame:
 
     Parameters
     ----------
-    path
+    path : path-like
         CSV (UTF-8) with the columns `patient` and `responder` (0 or 1), and any others.
 
     Returns

@@ -40,7 +40,7 @@ def rng_of(seed: int | xr.DataTree, purpose: str, *more: int) -> np.random.Gener
         The seed, or a fit: its own seed.
     purpose : str
         One of `KEYS`.
-    more : int
+    *more : int
         Which one of several of the same purpose.
 
     Returns

@@ -113,6 +113,7 @@ def make_cohort(
     Returns
     -------
     Cohort
+        With every check passed.
 
     Raises
     ------

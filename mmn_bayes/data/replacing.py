@@ -29,7 +29,7 @@ def replacing(file: Path) -> Iterator[Path]:
 
     Parameters
     ----------
-    file
+    file : path-like
         Its folder is created when absent.
 
     Yields

@@ -20,7 +20,7 @@ NOT_GRADED = -1
 class ResponseRule:
     """When a patient counts as a responder, and at which visits this is judged.
 
-    Parameters
+    Attributes
     ----------
     gain
         Steps of the scale a muscle must gain.
@@ -60,7 +60,7 @@ class ResponseRule:
 
 @runtime_checkable
 class HasResponseRule(Protocol):
-    """What `responses` needs of a model specification, which is defined a storey above."""
+    """What `judge_responses` needs of a model specification, which is defined a storey above."""
 
     @property
     def scale(self) -> tuple[str, ...]:
@@ -92,10 +92,10 @@ def judge(
 
     Parameters
     ----------
-    baseline, follow_up
+    baseline, follow_up : ndarray
         Grade codes 0 .. K-1, integer, shape (..., site); `NOT_GRADED` where there is none. A site
         is one muscle of one side.
-    rule, scale
+    rule, scale : ResponseRule, sequence of str
         The rule, and the ordered labels that its `affected_below` is one of.
 
     Returns
@@ -133,7 +133,7 @@ def visit_pair(cohort: Cohort, spec: HasResponseRule) -> VisitPair:
 
     Parameters
     ----------
-    cohort, spec
+    cohort, spec : Cohort, HasResponseRule
         The cohort, and anything with a `scale`, its `collapse` and a `response` rule.
 
     Returns
@@ -188,7 +188,7 @@ def graded_rows(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
 
     Parameters
     ----------
-    cohort, spec
+    cohort, spec : Cohort, HasResponseRule
         The cohort, and anything with a `scale` and its `collapse`.
 
     Returns
@@ -255,7 +255,7 @@ def scale_in_words(spec: HasResponseRule) -> str:
 
     Parameters
     ----------
-    spec
+    spec : HasResponseRule
         Anything with a `scale` and its `collapse`.
 
     Returns
@@ -293,7 +293,7 @@ def judge_responses(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
 
     Parameters
     ----------
-    cohort, spec
+    cohort, spec : Cohort, HasResponseRule
         The cohort, and a `ModelSpec` (anything with a `scale`, its `collapse` and a `response`
         rule).
 
@@ -328,7 +328,7 @@ def judge_responses(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
 
 
 def judged_patients(cohort: Cohort, pair: VisitPair, spec: HasResponseRule) -> pd.DataFrame:
-    """Return the table of `responses` from grades already set out, without its warning."""
+    """Return the table of `judge_responses` from grades already set out, without its warning."""
     rule = spec.response
     judged = judge(pair.baseline, pair.follow_up, rule, spec.scale)
     no_baseline, no_follow_up = np.isnan(pair.baseline_day), np.isnan(pair.follow_up_day)
@@ -371,8 +371,9 @@ def patient_flow(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
 
     Parameters
     ----------
-    cohort, spec
-        As for `responses`.
+    cohort, spec : Cohort, HasResponseRule
+        The cohort, and a `ModelSpec` (anything with a `scale`, its `collapse` and a `response`
+        rule).
 
     Returns
     -------

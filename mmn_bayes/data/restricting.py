@@ -27,17 +27,17 @@ def first_months(
 
     Parameters
     ----------
-    cohort
+    cohort : Cohort
         With a table of infusions.
-    until_day
+    until_day : float
         Last day that counts: later grades, infusions, blocks and states are left out.
-    every_days
+    every_days : float or None, optional
         Interval of the schedule: only patients stay whose courses kept it from day 0 to
         `until_day` (or to their last grade, where that is earlier): none began more than so many
         days after the one before, day 0 standing in for the first, or sooner, but for
         `within_days`; the last lies no further from the end; and the doses differ by no more than
         `within_dose`. None keeps all patients.
-    within_days, within_dose
+    within_days, within_dose : float, float, optional
         Tolerance of the intervals, and of the doses: the largest over the smallest, less 1.
 
     Returns
@@ -51,15 +51,15 @@ def first_months(
     ValueError
         When nobody would be left, or the days are not usable.
 
-    Notes
-    -----
-    Who stays on a schedule is no random part of the cohort: who got worse, or was cured, may have
-    left it. Within it doses did not answer to strength; it says nothing of the others.
-
     Warns
     -----
     CohortWarning
         Once, with how many patients, grades and infusions are left out and why.
+
+    Notes
+    -----
+    Who stays on a schedule is no random part of the cohort: who got worse, or was cured, may have
+    left it. Within it doses did not answer to strength; it says nothing of the others.
     """
     if not until_day > 0 or (every_days is not None and not every_days > 0) or within_days < 0:
         raise ValueError("until_day and every_days are days above 0, within_days 0 or more.")
@@ -104,7 +104,7 @@ def of_patients(cohort: Cohort, patients: Collection[str]) -> Cohort:
 
     Parameters
     ----------
-    cohort, patients
+    cohort, patients : Cohort, collection of str
         The cohort, and the identifiers of those who stay.
 
     Returns
@@ -120,13 +120,13 @@ def with_blanks(cohort: Cohort, columns: Collection[str], *, share: float, seed:
 
     Parameters
     ----------
-    cohort
+    cohort : Cohort
         The cohort.
-    columns
+    columns : collection of str
         Of its table `patients`, each blanked by itself, whatever else is.
-    share
+    share : float
         Of the patients, rounded, between 0 and 1.
-    seed
+    seed : int
         Of who is blanked.
 
     Returns

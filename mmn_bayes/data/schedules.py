@@ -25,13 +25,13 @@ def schedule(
 
     Parameters
     ----------
-    dose_g_per_kg
+    dose_g_per_kg : float
         Dose of a course.
-    every_days
+    every_days : float
         Days from the beginning of a course to that of the next.
-    from_day, until_day
+    from_day, until_day : float
         Day of the first course, and the day from which none begins.
-    days_per_course
+    days_per_course : int, default 1
         Days in a row over which each course is split evenly.
 
     Returns
@@ -82,7 +82,7 @@ def courses(infusions: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    infusions
+    infusions : DataFrame
         `patient`, `day`, `dose_g_per_kg`. Infusions of a patient at most 3 days apart are one
         course.
 
@@ -112,9 +112,9 @@ def scenario_table(scenario: pd.DataFrame, patients: np.ndarray) -> pd.DataFrame
 
     Parameters
     ----------
-    scenario
+    scenario : DataFrame
         `day`, `dose_g_per_kg` and, where patients differ, `patient`.
-    patients
+    patients : ndarray
         Identifiers.
 
     Returns

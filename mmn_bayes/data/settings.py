@@ -1,4 +1,4 @@
-"""cohort.toml: the closed vocabulary read, checked and written; it says what, never how."""
+"""The file cohort.toml: its closed vocabulary read, checked, written; it says what, never how."""
 
 import difflib
 import json

@@ -17,9 +17,9 @@ def status_rows(cohort: Cohort, levels: Sequence[str] | None = None) -> pd.DataF
 
     Parameters
     ----------
-    cohort
+    cohort : Cohort
         A cohort with `status`.
-    levels
+    levels : sequence of str or None, optional
         The states there are, in the order in which they are reported; None for those of the cohort
         by name.
 
@@ -57,9 +57,9 @@ def days_zero(cohort: Cohort, since: str) -> pd.Series:
 
     Parameters
     ----------
-    cohort
+    cohort : Cohort
         The cohort.
-    since
+    since : str
         "first_infusion", or "inclusion", which is day 0.
 
     Returns
@@ -87,8 +87,10 @@ def on_clock(cohort: Cohort, since: str) -> Cohort:
 
     Parameters
     ----------
-    cohort, since
-        As for `days_zero`.
+    cohort : Cohort
+        The cohort.
+    since : str
+        "first_infusion", or "inclusion", which is day 0.
 
     Returns
     -------

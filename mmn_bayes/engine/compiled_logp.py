@@ -84,7 +84,7 @@ def compiled(model: pm.Model) -> Program:
 
     Parameters
     ----------
-    model
+    model : Model
         As `build` makes it for sampling, its arrays as data.
     """
     # Known sizes leave less to compile; the data stay data.
@@ -252,7 +252,7 @@ def constrainer(model: pm.Model, program: Program) -> Callable[[xr.Dataset], xr.
 
     Parameters
     ----------
-    model, program
+    model, program : Model, Program
         The model that is sampled, and what it was compiled to.
 
     Returns
@@ -293,7 +293,7 @@ def of_many_draws(
 
     Parameters
     ----------
-    inputs, outputs
+    inputs, outputs : sequence of object
         Variables of a graph, of one draw.
 
     Returns

@@ -13,7 +13,7 @@ def incomplete(fit: xr.DataTree) -> list[str]:
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         With attributes `chains` and `draws`, and with groups `posterior` and perhaps
         `sample_stats`, whose variables have the dims chain and draw.
 

@@ -105,11 +105,11 @@ def group_effects(
 
     Parameters
     ----------
-    spec, arrays
+    spec, arrays : ModelSpec, Arrays
         The model, and its design's numbers.
-    noise, site_sd, common
+    noise, site_sd, common : object
         Scale of the noise, sd of the levels of the sites, and the cutpoints, shape (threshold,).
-    sampled
+    sampled : bool
         Whether the effects are parameters to sample, each in the parametrisation of its group;
         otherwise all are sds times standard normals, from which effects of any members are made.
     """

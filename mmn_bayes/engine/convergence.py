@@ -33,7 +33,7 @@ def convergence(draws: np.ndarray) -> Convergence:
 
     Parameters
     ----------
-    draws
+    draws : ndarray
         Shape (chain, draw, member).
 
     Returns
@@ -60,7 +60,7 @@ def error_of_mean(draws: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    draws
+    draws : ndarray
         Shape (chain, draw, member).
 
     Returns

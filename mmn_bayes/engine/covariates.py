@@ -17,9 +17,9 @@ def with_covariates(design: xr.Dataset, spec: ModelSpec, patients: pd.DataFrame)
 
     Parameters
     ----------
-    design
+    design : Dataset
         With dim `patient`, `response` and `n_sites`.
-    spec, patients
+    spec, patients : ModelSpec, DataFrame
         The model, and the table `patients` in the same order.
 
     Returns

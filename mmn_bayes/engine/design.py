@@ -44,10 +44,10 @@ def make_design(
 
     Parameters
     ----------
-    spec, cohort
+    cohort, spec : Cohort or DataFrame, ModelSpec
         The model and the data: a cohort, or for outcome "events" a table of counts
         (`events_design`).
-    historical
+    historical : DataFrame or None, optional
         For a model with `[historical]`: the mixture of betas that `historical_prior` gives. With a
         column `fit_fingerprint`, the fingerprint of the fit whose draws it is made of, that stands
         for the mixture in the `fingerprint` of the design.
@@ -168,11 +168,11 @@ def at_rows(
 
     Parameters
     ----------
-    design
+    design : Dataset
         With dims `patient`, `site`, `muscle`, `infusion`; rows and visits it has are replaced.
-    spec
+    spec : ModelSpec
         The model whose exposures to compute.
-    site, day, code
+    site, day, code : ndarray
         Position of the site, day and grade code (`NOT_GRADED` where none) of each row; (row,).
 
     Returns
@@ -244,7 +244,7 @@ def historical_of(design: xr.Dataset) -> pd.DataFrame:
 
     Parameters
     ----------
-    design
+    design : Dataset
         Of a model with `[historical]`.
 
     Returns
@@ -263,7 +263,7 @@ def fingerprint(spec: ModelSpec, design: xr.Dataset, seed: int) -> str:
 
     Parameters
     ----------
-    spec, design, seed
+    spec, design, seed : ModelSpec, Dataset, int
         The model, its data as `make_design` sets them out, and the seed of the fit.
 
     Returns

@@ -140,9 +140,9 @@ def dose_in_effect(
 
     Parameters
     ----------
-    arrays
+    arrays : mapping of str to object
         The design's events (`design.at_rows`), by name.
-    onset_half_life_days, wearing_off_half_life_days
+    onset_half_life_days, wearing_off_half_life_days : object
         One number each, or one a patient.
     """
     events = [

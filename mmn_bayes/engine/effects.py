@@ -82,7 +82,7 @@ def _shrunk_effects(spec: ModelSpec, arrays: Arrays) -> dict[str, Any]:
 
     Parameters
     ----------
-    spec, arrays
+    spec, arrays : ModelSpec, Arrays
         The model, and its design's numbers.
 
     Returns
@@ -165,11 +165,15 @@ def long_run_shifts(spec: ModelSpec, acts_on: str, arrays: Arrays, dim: str) -> 
 
     Parameters
     ----------
-    spec, arrays
-        The model, and its design's numbers; of a joint model with the effects of the groups that
-        it shares, in sds (`shared_<group>`).
-    acts_on, dim
-        What they act on, and over what each has its members.
+    spec : ModelSpec
+        The model.
+    acts_on : str
+        What the effects act on.
+    arrays : mapping of str to TensorVariable
+        Its design's numbers; of a joint model with the effects of the groups that it shares, in
+        sds (`shared_<group>`).
+    dim : str
+        Over what each has its members.
 
     Returns
     -------

@@ -26,7 +26,7 @@ class Integral(NamedTuple):
 class Family:
     """How the probabilities of the K grades of one grading follow from its strength.
 
-    Parameters
+    Attributes
     ----------
     name : str
         As `family` of a model file states it.

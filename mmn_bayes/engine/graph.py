@@ -24,9 +24,9 @@ def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> p
 
     Parameters
     ----------
-    spec, design
+    spec, design : ModelSpec, Dataset
         The model, and a design made for it.
-    purpose
+    purpose : Purpose, default "sample"
         "sample": with the likelihood of what the design records. For outcome "grade" the levels
         of the sites are integrated out of it. "recover" (outcome "grade"): without likelihood, with
         the deterministics `eta_without_site` (dim row), `scaled_cutpoints` (dims set,

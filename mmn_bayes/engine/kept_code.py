@@ -33,7 +33,7 @@ def structure_key(inputs: Sequence[Variable], output: Variable) -> str:
 
     Parameters
     ----------
-    inputs, output
+    inputs, output : sequence of Variable, Variable
         Variables of a graph: its inputs in their order, and what is computed of them.
 
     Returns
@@ -96,9 +96,11 @@ def load_code(key: str, signature: Any, loops: Iterable[Any]) -> LoadedCode | No
 
     Parameters
     ----------
-    key, signature
-        As for `compile_and_keep`.
-    loops
+    key : str
+        That of the structure it was made of (`structure_key`).
+    signature : object
+        The function, and the types of its arguments and of what it returns.
+    loops : iterable of object
         Modules of the compiled loops that the code calls by their names (`numba_calls.external`).
     """
     target = cpu_target.target_context
@@ -132,9 +134,9 @@ def compile_and_keep(function: Any, signature: Any, key: str) -> CFunc:
 
     Parameters
     ----------
-    function, signature
+    function, signature : object
         The function, and the types of its arguments and of what it returns.
-    key
+    key : str
         That of the structure it was made of (`structure_key`).
 
     Returns

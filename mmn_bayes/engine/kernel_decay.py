@@ -22,16 +22,16 @@ def decayed_dose(rate, first_event, gap, gap_days, dose, visit, value, slope):  
 
     Parameters
     ----------
-    rate
+    rate : object
         Per day, shape (patient,).
-    first_event
+    first_event : object
         First event of each patient and the number of events, shape (patient + 1,).
-    gap, gap_days
+    gap, gap_days : object
         Of each event which number of days lies between it and the one before, shape (event,), and
         these numbers.
-    dose, visit
+    dose, visit : object
         Of each event the dose, and the place of the visit, -1 for an infusion; shape (event,).
-    value, slope
+    value, slope : object
         Filled with the sums and their slopes by the rate of the patient, shape (visit,).
     """
     left, known = np.empty(gap_days.size), np.nan

@@ -451,11 +451,11 @@ def log_density(  # type: ignore[no-untyped-def]
 
     Parameters
     ----------
-    link
+    link : object
         Place of the link in `LINKS`.
-    eta, cutpoints, n_grades, sigma, code, first_row, repeat, memory
+    eta, cutpoints, n_grades, sigma, code, first_row, repeat, memory : object
         As for `ordinal.integrated_log_density`, with K stated and all sets of cutpoints together.
-    d_eta, d_cutpoints
+    d_eta, d_cutpoints : object
         Filled with the gradients by eta, shape (row,), and by the cutpoints, of their size.
 
     Returns

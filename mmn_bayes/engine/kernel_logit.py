@@ -597,13 +597,13 @@ def log_density(eta, cutpoints, sigma, code, first_row, step, reach, space, d_et
 
     Parameters
     ----------
-    eta, cutpoints, sigma, code, first_row
+    eta, cutpoints, sigma, code, first_row : object
         As for `ordinal.integrated_log_density`.
-    step, reach
+    step, reach : object
         Spacing of the nodes and their reach, in logits.
-    space
+    space : object
         Room for `room(sigma, first_row, step)` numbers.
-    d_eta, d_cutpoints
+    d_eta, d_cutpoints : object
         Filled with the gradients by eta, shape (row,), and by the cutpoints, shape (K - 1,).
 
     Returns

@@ -22,7 +22,7 @@ Noise = Callable[[tuple[int, ...], np.random.Generator], np.ndarray]
 class Link:
     """The distribution F of the noise of one grading, at a scale of 1.
 
-    Parameters
+    Attributes
     ----------
     name : str
         As `link` of a model file states it.

@@ -37,14 +37,14 @@ class IntegratedCumulative(Op):
 
     Parameters
     ----------
-    link
+    link : str
         "logit", "probit" or "cloglog".
-    remembers
+    remembers : bool
         Whether grades may be repeated from memory; if not, the memory is 0.
-    n_grades
+    n_grades : int
         K, where there are several sets of cutpoints: then these stand one after the other, and the
         code of a row is that of its grade plus K times the place of its set. 0: one set for all.
-    step, reach
+    step, reach : float
         Spacing of the nodes and their reach for the logit, in logits; see `kernel_logit`.
     """
 
@@ -178,9 +178,21 @@ def log_density(
 
     Parameters
     ----------
-    eta, cutpoints, sigma, code, first_row, link, memory, repeat, n_grades
+    eta, cutpoints : ndarray
         As there.
-    step, reach
+    sigma : float
+        As there.
+    code, first_row : ndarray
+        As there.
+    link : str
+        As there.
+    memory : float or None
+        As there.
+    repeat : ndarray or None
+        As there.
+    n_grades : int
+        As there.
+    step, reach : float, float, optional
         Spacing of the nodes and their reach for the logit, in logits; see `kernel_logit`.
 
     Returns
@@ -227,10 +239,21 @@ def log_densities(
 
     Parameters
     ----------
-    eta
+    eta : ndarray
         Shape (evaluation, row).
-    cutpoints, sigma, code, first_row, link, memory, repeat
-        As for `log_density`.
+    cutpoints : ndarray
+        All sets of cutpoints, one after the other, increasing, in units of the noise.
+    sigma : float
+        The sd of the effect of a site, in these units.
+    code, first_row : ndarray of int
+        Grade codes 0 .. K-1, shape (row,); the first row of each site and, last, the number of
+        rows, shape (site + 1,).
+    link : str, default "logit"
+        Place of the link in `LINKS`.
+    memory : float or None, optional
+        The probability that a remembered grade is recorded again.
+    repeat : ndarray or None, optional
+        Whether a row repeats an earlier one (`rows.repeats`), shape (row,).
 
     Returns
     -------
@@ -291,13 +314,21 @@ def draw_site_effects(
 
     Parameters
     ----------
-    eta, cutpoints, sigma, memory
+    eta, cutpoints, sigma : ndarray
         As there, for every draw: shapes (draw, row), (draw, K - 1) or (draw, sets times K - 1),
-        (draw,), (draw,).
-    code, first_row, link, repeat, n_grades
+        (draw,).
+    code, first_row : ndarray
         As there.
-    uniform
+    uniform : ndarray
         Two standard uniform numbers a draw and site, shape (draw, site, 2).
+    link : str
+        As there.
+    memory : ndarray or None, optional
+        As there, for every draw, shape (draw,).
+    repeat : ndarray or None, optional
+        As there.
+    n_grades : int, default 0
+        As there.
 
     Returns
     -------
@@ -331,22 +362,22 @@ def integrated_log_density(
 
     Parameters
     ----------
-    eta
+    eta : object
         Linear predictor without the effect of the site, in units of the noise, shape (row,).
-    cutpoints
+    cutpoints : object
         Increasing cutpoints in these units, shape (K - 1,). Where two of them that bound a recorded
         grade do not increase, the density is 0.
-    sigma
+    sigma : object
         Standard deviation of the effect in these units.
-    code, first_row
+    code, first_row : object
         Grade codes 0 .. K-1, shape (row,), the rows of a site together; first row of each site and
         the number of rows, shape (site + 1,).
-    link
+    link : str
         "logit", "probit" or "cloglog": the distribution of the noise.
-    memory, repeat
+    memory, repeat : object, optional
         Probability that a remembered grade is recorded again, and whether each row repeats one
         (1), differs from it (0) or has none to remember (-1); none of both without memory.
-    n_grades
+    n_grades : int, default 0
         K, where rows have different sets of cutpoints: these then stand one after the other, and
         the code of a row is that of its grade plus K times the place of its set.
 

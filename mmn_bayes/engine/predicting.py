@@ -50,16 +50,16 @@ def predict(
 
     Parameters
     ----------
-    spec, design
+    spec, design : ModelSpec, Dataset
         The model, and the design to predict on.
-    posterior
+    posterior : Dataset
         Draws of its parameters, dims chain and draw first.
-    names, purpose
+    names, purpose : sequence of str, Purpose
         Deterministics that `build` registers for the purpose.
-    rng
+    rng : Generator or None, optional
         Source of the effects that are drawn anew, from their distribution, a fresh set for each
         draw. Those of a visit that the draws do not know are; without such it is not needed.
-    new_members
+    new_members : bool, default False
         Whether those of all patients, sites and units are drawn anew too: the design then stands
         for new patients like those it describes. Otherwise they are taken from the draws, and the
         design must have the same patients and sites.
@@ -160,13 +160,13 @@ def draw_grades(
 
     Parameters
     ----------
-    eta
+    eta : ndarray
         In units of the noise, single precision, shape (draw, row); what it holds is overwritten.
-    cutpoints
+    cutpoints : sequence of ndarray
         In these units, from the lowest; of each, shape (draw, 1) or (draw, row).
-    link
+    link : str
         Of the noise.
-    rng
+    rng : Generator
         Source of randomness.
 
     Returns
@@ -189,7 +189,7 @@ def draw_grades_by_cdf(cdf: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     ----------
     cdf : ndarray
         `grade_cdf`, shape (draw, row, K - 1).
-    rng
+    rng : Generator
         Source of randomness.
 
     Returns

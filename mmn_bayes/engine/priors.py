@@ -76,7 +76,7 @@ def increasing(name: str, prior: Prior, n: int, dims: str) -> Any:
 
 
 class LogOdds(Transform):
-    """n shares that sum to 1, sampled by the log-odds of each but the last against the last.
+    """Shares that sum to 1, sampled by the log-odds of each but the last against the last.
 
     PyMC's own transform compiles for longer: it takes logarithms of sums of exponentials twice. Log
     odds of more than 700 make no number here, which the sampler rejects like a density of 0.

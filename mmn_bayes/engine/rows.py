@@ -20,7 +20,7 @@ def parts_of_rows(set_of_row: np.ndarray, first_row_of_site: np.ndarray) -> list
 
     Parameters
     ----------
-    set_of_row, first_row_of_site
+    set_of_row, first_row_of_site : ndarray
         As the design has them, shapes (row,) and (site + 1,); a site has one set.
 
     Returns

@@ -78,25 +78,28 @@ def fit(
 
     Parameters
     ----------
-    spec, cohort
-        The model and the data: a cohort; for outcome "events" the table of `read_evidence` or
-        `read_trial`.
-    historical
+    cohort : Cohort or DataFrame
+        The data; for outcome "events" the table of `read_evidence` or `read_trial`.
+    spec : ModelSpec
+        The model.
+    historical : DataFrame or None, optional
         For a model with `[historical]`: the mixture of betas that `historical_prior` gives.
-    seed
+    seed : int or None, optional
         Whole number from 0 to 2^32 - 1; the same seed on the same machine gives the same draws.
         Without one it is drawn, and kept in the fit.
-    progress
+    progress : {"auto", "bar", "lines", "off"}, default "auto"
         "auto": a bar on a terminal and a line per tenth elsewhere; or "bar", "lines", "off".
-    chains, tune
-        Chains, and warm-up draws a chain.
-    draws
+    chains : int, default 4
+        Chains.
+    draws : int or None, optional
         Kept draws a chain; with `ess` at most so many (2,000 where nothing is said).
-    ess
+    ess : float or None, optional
         Effective sample size, of bulk and of tails, that every parameter has when sampling ends,
         with an R-hat of at most 1.01; 500 where `draws` is not given either. Which draws are kept
         depends on the seed alone, not on the time they took.
-    cores
+    tune : int, default 300
+        Warm-up draws a chain.
+    cores : int or None, optional
         Chains at a time where the number of draws is fixed; by default as many as the machine has
         processors. Until an effective sample size is reached all chains run together.
 

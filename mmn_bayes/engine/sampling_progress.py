@@ -17,10 +17,14 @@ def reporter(progress: Progress, name: str, lengths: dict[str, int], ess: float 
 
     Parameters
     ----------
-    progress, lengths, ess
-        As `fit` is given them.
-    name
+    progress : {"auto", "bar", "lines", "off"}
+        As `fit` is given it.
+    name : str
         Of the model.
+    lengths : dict of str to int
+        Chains, draws and warm-up draws.
+    ess : float or None
+        Effective sample size at which sampling ends; None for a fixed number of draws.
     """
     total = lengths["chains"] * (lengths["draws"] + lengths["tune"])
     if progress == "auto":

@@ -13,11 +13,12 @@ def with_infusions(design: xr.Dataset, scenario: pd.DataFrame, from_day: float) 
 
     Parameters
     ----------
-    design
+    design : Dataset
         With dim `infusion`.
-    scenario
-        As for `trajectory`.
-    from_day
+    scenario : DataFrame
+        Infusions as `schedule` or `no_infusions` gives them, or any table with `day`,
+        `dose_g_per_kg` and, where patients differ, `patient`; or several by their names.
+    from_day : float
         What was infused before stays, and so does that a patient was treated before.
 
     Returns

@@ -95,8 +95,10 @@ def integrated_log_density(
         of the probabilities of all grades, shape (row, node, K).
     curvature : callable
         Of K: the largest curvature by eta of one of them.
-    eta, cutpoints, sigma, code, first_row, memory, repeat, n_grades
-        As for `ordinal.integrated_log_density`.
+    eta, cutpoints, sigma, code, first_row, memory, repeat : TensorVariable
+        Inputs of `ordinal.IntegratedCumulative`; without memory the last two are None.
+    n_grades : int, default 0
+        K, where there are several sets of cutpoints; 0 for one.
 
     Returns
     -------
@@ -143,10 +145,14 @@ def draw_site_effects(
 
     Parameters
     ----------
-    log_probability, curvature
+    log_probability, curvature : LogProbability, Curvature
         As there.
-    eta, cutpoints, sigma, code, first_row, uniform, memory, repeat, n_grades
-        As for `ordinal.draw_site_effects`.
+    eta, cutpoints, sigma, code, first_row, uniform : ndarray
+        Of every draw, as `ordinal.draw_site_effects` takes them.
+    memory, repeat : ndarray or None, optional
+        Likewise.
+    n_grades : int, default 0
+        K, where there are several sets of cutpoints; 0 for one.
 
     Returns
     -------

@@ -30,7 +30,7 @@ def agreement(draws: xr.Dataset) -> tuple[float, float]:
 
     Parameters
     ----------
-    draws
+    draws : Dataset
         Dims chain and draw first. What never varies does not count.
 
     Returns
@@ -61,16 +61,16 @@ def run(
 
     Parameters
     ----------
-    sampler
+    sampler : object
         As `nutpie.sample` gives it where it does not block.
-    n_draws
+    n_draws : int
         Draws a chain after warm-up that it was told to make.
-    ess
+    ess : float or None
         End it as soon as every quantity has this effective sample size, of bulk and tails, and
         chains agree (R-hat); None: make all draws.
-    finished
+    finished : callable
         How many draws a chain there are after warm-up, in the chain that has fewest.
-    quantities
+    quantities : callable
         From draws of what is sampled to those of what is reported.
 
     Returns

@@ -17,7 +17,7 @@ def uninformative(spec: ModelSpec, design: xr.Dataset) -> list[str]:
 
     Parameters
     ----------
-    spec, design
+    spec, design : ModelSpec, Dataset
         The model and its data.
 
     Returns

@@ -42,13 +42,13 @@ def confounding_sensitivity(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "grade", with one exposure, proportional to its measure.
-    grades
+    grades : sequence of float, default (0.1, 0.25, 0.5)
         What 1 sd of U does to strength, in grades (mean gaps between the cutpoints), above 0.
-    correlations
+    correlations : sequence of float, default (-0.5, -0.25, 0.25, 0.5)
         Of U with the measure, between -1 and 1.
-    level
+    level : float, default 0.95
         Probability of the equal-tailed intervals.
 
     Returns
@@ -116,7 +116,7 @@ def sd_within_patients(fit: xr.DataTree, exposure: Exposure) -> xr.DataArray:
 
     Parameters
     ----------
-    fit, exposure
+    fit, exposure : DataTree, Exposure
         The fit, and one exposure of its model.
 
     Returns

@@ -23,14 +23,14 @@ def dose_response_curve(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "grade".
-    doses_g_per_kg
+    doses_g_per_kg : sequence of float
         Doses of a course; 0 is no infusion.
-    every_days, days_per_course
+    every_days, days_per_course : float, int
         As for `schedule`, from day 0 to the day of follow-up.
-    by
-        As for `response_probability`.
+    by : str or None, optional
+        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
 
     Returns
     -------

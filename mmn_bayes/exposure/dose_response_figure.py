@@ -38,14 +38,22 @@ def dose_response_figure(
 
     Parameters
     ----------
-    draws
+    draws : DataArray
         Of `dose_response`: dims `chain`, `draw`, `dose_g_per_kg` and, with groups, theirs.
-    placebo
+    placebo : float or None, optional
         A published rate, drawn as a dashed line.
-    level
+    level : float, default 0.95
         Level of the bands (equal-tailed, each dose by itself).
-    title, ax, labels, palette, width_mm
-        As for `response_figure`; a colour of the palette for each group.
+    title : str, default ""
+        What stands above.
+    ax : Axes or None, optional
+        Axes to plot into; by default a figure of its own.
+    labels : mapping of str to str or None, optional
+        Labels in the place of those of the data, by what they replace.
+    palette : sequence of str or None, optional
+        A colour of the palette for each group.
+    width_mm : float, default JOURNAL_WIDTH_MM
+        Width of the figure in millimetres.
 
     Returns
     -------

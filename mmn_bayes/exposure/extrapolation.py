@@ -26,9 +26,9 @@ def extrapolation_table(
 
     Parameters
     ----------
-    fit, scenario, days, from_day
+    fit, scenario, days, from_day : DataTree, DataFrame, sequence of float, float
         As for `trajectory`; courses that begin on the last of the days or later do not count.
-    patients
+    patients : sequence of str or None, optional
         Identifiers of those whom the scenario is for; by default all. What was seen is of all.
 
     Returns

@@ -34,10 +34,10 @@ def change_by_part(fit: xr.DataTree, *, by: str | None = None) -> xr.DataArray:
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "grade".
-    by
-        As for `groups_of`.
+    by : str or None, optional
+        "naive", the name of a yes/no predictor of the model, or None for all patients.
 
     Returns
     -------
@@ -89,13 +89,13 @@ def identifiability_table(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "grade", with an exposure.
-    seed
+    seed : int
         Of the draws from the prior.
-    by
-        As for `change_by_part`.
-    level
+    by : str or None, optional
+        "naive", the name of a yes/no predictor of the model, or None for all patients.
+    level : float, default 0.95
         Probability of the equal-tailed intervals.
 
     Returns

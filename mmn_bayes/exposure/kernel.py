@@ -17,10 +17,10 @@ def dose_in_effect_kernel(fit: xr.DataTree, *, days: Sequence[float]) -> xr.Data
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of a model with one effect compartment; with naive status (or another predictor) acting on
         wearing-off, that of patients for whom it is 0.
-    days
+    days : sequence of float
         Days after the infusion, 0 or more.
 
     Returns
@@ -96,11 +96,12 @@ def wearing_off_curve(
 
     Parameters
     ----------
-    fit
-        As for `dose_in_effect_kernel`.
-    days
+    fit : DataTree
+        Of a model with one effect compartment; with naive status (or another predictor) acting on
+        wearing-off, that of patients for whom it is 0.
+    days : sequence of float
         Days after the last infusion, 0 or more.
-    dose_g_per_kg, every_days
+    dose_g_per_kg, every_days : float
         Dose of a course, given on one day, and interval of the schedule.
 
     Returns
@@ -153,13 +154,13 @@ def equivalent_dose(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of a model with one effect compartment.
-    share
+    share : float
         Share to keep, above 0 and at most 1, of the effect of infusions on strength.
-    dose_g_per_kg, every_days
+    dose_g_per_kg, every_days : float
         Dose of a course and interval of the schedule to compare with.
-    other_every_days
+    other_every_days : sequence of float
         Intervals asked about.
 
     Returns

@@ -40,16 +40,24 @@ def kernel_figure(
 
     Parameters
     ----------
-    kernel
+    kernel : DataArray
         What `dose_in_effect_kernel` gave.
-    wearing_off
+    wearing_off : DataArray
         What `wearing_off_curve` gave.
-    prior
+    prior : DataArray or None, optional
         What `wearing_off_curve` gave of draws from the prior, for comparison.
-    level
+    level : float, default 0.95
         Level of the bands (equal-tailed, each day by itself).
-    title, axes, labels, palette, width_mm
-        As for `response_figure`; colours of the posterior and of the prior.
+    title : str, default ""
+        What stands above.
+    axes : sequence of Axes or None, optional
+        Axes to plot into, one a panel; by default a figure of its own.
+    labels : mapping of str to str or None, optional
+        Labels in the place of those of the data, by what they replace.
+    palette : sequence of str or None, optional
+        Colours of the posterior and of the prior.
+    width_mm : float, default JOURNAL_WIDTH_MM
+        Width of the figure in millimetres.
 
     Returns
     -------

@@ -39,18 +39,18 @@ def trajectory(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "grade".
-    scenario
+    scenario : DataFrame or mapping of str to DataFrame
         Infusions as `schedule` or `no_infusions` gives them, or any table with `day`,
         `dose_g_per_kg` and, where patients differ, `patient`; or several by their names.
-    patients
+    patients : str
         "cohort", "population" or the identifier of one patient.
-    days
+    days : sequence of float
         Days since inclusion.
-    by
+    by : str or None, optional
         As for `groups_of`; not for one patient.
-    from_day
+    from_day : float, default 0.0
         From this day on the scenario stands in the place of what was infused. Before it what was
         recorded stays: who was treated before inclusion was.
 
@@ -217,11 +217,11 @@ def patient_course(fit: xr.DataTree, patient: str, *, days: Sequence[float]) -> 
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "grade".
-    patient
+    patient : str
         Its identifier.
-    days
+    days : sequence of float
         Days since inclusion.
 
     Returns

@@ -30,14 +30,15 @@ def trajectory_table(
 
     Parameters
     ----------
-    drawn
+    drawn : Dataset
         What `trajectory` gave.
-    quantity
+    quantity : str, default "expected_sum"
         One of its variables: "grade_share", "at_least", "expected_grade", "expected_sum".
-    level
+    level : float, default 0.95
         Probability of the equal-tailed intervals.
-    above, below
-        As for `summarise`.
+    above, below : float or None, optional
+        Margins: the probability of lying above, below, or between is added as `p_above`,
+        `p_below`, `p_within`. They lie where the quantity can.
 
     Returns
     -------
@@ -77,14 +78,17 @@ def scenario_response_table(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "grade".
-    scenarios
+    scenarios : mapping of str to DataFrame
         Infusions from day 0 on, by name, as for `trajectory`; with `no_infusions()` the model's own
         placebo rate.
-    by, level
-        As for `response_table`.
-    placebo
+    by : str or None, default "naive"
+        "naive", the name of a yes/no predictor of every model, or None for all patients.
+    level : float, default 0.95
+        Level of every interval: exact (Clopper-Pearson) for the observed rate, equal-tailed for
+        the posterior.
+    placebo : float or None, optional
         The published rate, which then has a row of its own: without interval, since none was
         printed.
 
@@ -146,12 +150,14 @@ def yearly_change_table(
 
     Parameters
     ----------
-    drawn
+    drawn : Dataset
         What `trajectory` gave.
-    periods
+    periods : sequence of tuple of (float, float)
         Pairs of its days, the earlier first.
-    quantity, level
-        As for `trajectory_table`.
+    quantity : str, default "expected_sum"
+        One of its variables: "grade_share", "at_least", "expected_grade", "expected_sum".
+    level : float, default 0.95
+        Probability of the equal-tailed intervals.
 
     Returns
     -------
@@ -199,13 +205,15 @@ def contrast_table(
 
     Parameters
     ----------
-    drawn
+    drawn : Dataset
         What `trajectory` gave of several scenarios: the same patients in each, so that differences
         are sharp.
-    pairs
+    pairs : sequence of tuple of (str, str)
         Names of two scenarios each: the first less the second.
-    quantity, level
-        As for `trajectory_table`.
+    quantity : str, default "expected_sum"
+        One of its variables: "grade_share", "at_least", "expected_grade", "expected_sum".
+    level : float, default 0.95
+        Probability of the equal-tailed intervals.
 
     Returns
     -------

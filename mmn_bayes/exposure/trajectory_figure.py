@@ -42,17 +42,25 @@ def trajectory_figure(
 
     Parameters
     ----------
-    drawn
+    drawn : Dataset
         What `trajectory` gave, of one scenario or several, without groups.
-    observed
+    observed : DataFrame
         Table of `observed_grade_distribution` of the same fit without groups: `day`, `grade`,
         `share`, `n`; under the infusions that were given, whatever the schedules are.
-    grades
+    grades : sequence of str or None, optional
         A panel each, then one of the expected sum score; None for every grade but the lowest.
-    level
+    level : float, default 0.95
         Level of the bands (equal-tailed, each day by itself).
-    title, axes, labels, palette, width_mm
-        As for `response_figure`; a colour of the palette for each schedule.
+    title : str, default ""
+        What stands above.
+    axes : sequence of Axes or None, optional
+        Axes to plot into, one a panel; by default a figure of its own.
+    labels : mapping of str to str or None, optional
+        Labels in the place of those of the data, by what they replace.
+    palette : sequence of str or None, optional
+        A colour of the palette for each schedule.
+    width_mm : float, default JOURNAL_WIDTH_MM
+        Width of the figure in millimetres.
 
     Returns
     -------

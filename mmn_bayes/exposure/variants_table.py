@@ -24,11 +24,11 @@ def variants_table(
 
     Parameters
     ----------
-    fits
+    fits : sequence of DataTree
         Of outcome "grade", different models on the same cohort.
-    by
-        As for `response_probability`.
-    level
+    by : str, default "naive"
+        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+    level : float, default 0.95
         Probability of the equal-tailed intervals.
 
     Returns

@@ -13,11 +13,11 @@ def with_candidates(spec: ModelSpec, kept: Collection[str], name: str) -> ModelS
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         A model with candidates.
-    kept
+    kept : collection of str
         Names of those that stay; of effects that share a prior those that stay go on sharing it.
-    name
+    name : str
         Of the new model.
 
     Returns

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 class Distribution:
     """One distribution that a prior may name.
 
-    Parameters
+    Attributes
     ----------
     support
         "real", "positive", "share", "simplex", "correlation", "effects" or "fixed".

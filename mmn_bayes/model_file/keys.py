@@ -12,7 +12,7 @@ FAMILY_NAMES = ["cumulative"]
 class Key:
     """One key that a model file may hold.
 
-    Parameters
+    Attributes
     ----------
     kind
         "text", "label", "labels", "words", "map of labels", "map of reasons", "count", "number",

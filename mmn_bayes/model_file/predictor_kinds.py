@@ -124,7 +124,7 @@ def _anything(values: pd.Series) -> bool:
 class PredictorKind:
     """A kind of predictor.
 
-    Parameters
+    Attributes
     ----------
     name : str
         As in a model file.

@@ -42,7 +42,7 @@ def read_model(path: str | Path) -> ModelSpec:
 
     Parameters
     ----------
-    path
+    path : path-like
         A TOML file in the vocabulary of `models/README.md`. With `based_on = "other"` it states
         only what differs from `other.toml` of the same folder; `drop` leaves tables of it out.
 
@@ -95,9 +95,9 @@ def parse_model(content: Mapping[str, Any], name: str) -> ModelSpec:
 
     Parameters
     ----------
-    content
+    content : mapping of str to object
         Nested tables as TOML gives them.
-    name
+    name : str
         Name of the model.
 
     Raises

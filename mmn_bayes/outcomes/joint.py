@@ -14,7 +14,7 @@ def without_shared_effects(spec: ModelSpec, name: str) -> ModelSpec:
 
     Parameters
     ----------
-    spec, name
+    spec, name : ModelSpec, str
         The joint model, and the name of the new one.
 
     Returns
@@ -38,10 +38,12 @@ def submodel(spec: ModelSpec, outcome: str, name: str) -> ModelSpec:
 
     Parameters
     ----------
-    spec, name
-        The joint model, and the name of the new one.
-    outcome
+    spec : ModelSpec
+        The joint model.
+    outcome : str
         "grade", "class", "blocks" or "state".
+    name : str
+        Of the new model.
 
     Returns
     -------

@@ -24,11 +24,11 @@ def margins_table(
 
     Parameters
     ----------
-    parts
+    parts : sequence of DataTree
         Fits of the outcomes alone (`submodel`).
-    apart, joint
+    apart, joint : DataTree
         Fits of the joint model `without_shared_effects`, and with it.
-    level
+    level : float, default 0.95
         Of the equal-tailed credible intervals.
 
     Returns
@@ -95,11 +95,11 @@ def shared_effects_table(
 
     Parameters
     ----------
-    fits
+    fits : mapping of str to DataTree
         Of joint models of one cohort, by what they are called; the first is compared with.
-    level
+    level : float, default 0.95
         Of all intervals.
-    days
+    days : sequence of float, default ()
         Of joint models with states: since their day 0, on which their shares are wanted.
 
     Returns
@@ -152,9 +152,9 @@ def relation_table(fit: xr.DataTree, *, level: float = 0.95) -> pd.DataFrame:
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of a joint model with sharing.
-    level
+    level : float, default 0.95
         Of the equal-tailed credible intervals.
 
     Returns

@@ -34,11 +34,11 @@ def rate_interval(events: int, n: int, *, method: str, level: float) -> tuple[fl
 
     Parameters
     ----------
-    events, n
+    events, n : int
         Patients with the event, and patients in all (at least 1).
-    method
+    method : str
         `"clopper-pearson"`, `"wilson"`, `"jeffreys"`, `"agresti-coull"` or `"mid-p"`.
-    level
+    level : float
         Confidence level, strictly between 0 and 1.
 
     Returns
@@ -87,16 +87,18 @@ def rates(
 
     Parameters
     ----------
-    responses
+    responses : DataFrame
         Columns `patient` and `response` (nullable yes/no, missing when not evaluable), one row a
         patient. A patient without a row counts as missing.
-    patients
+    patients : DataFrame
         Column `patient` and those named in `by`, one row an enrolled patient.
-    by
+    by : str or sequence of str or None, optional
         Column of `patients`, or several, whose values make the groups; None for one row `all`.
-    method, level
-        As for `rate_interval`.
-    synthetic
+    method : str, default "clopper-pearson"
+        `"clopper-pearson"`, `"wilson"`, `"jeffreys"`, `"agresti-coull"` or `"mid-p"`.
+    level : float, default 0.95
+        Confidence level, strictly between 0 and 1.
+    synthetic : bool
         Whether the patients are simulated; it is written on every row.
 
     Returns
@@ -141,13 +143,13 @@ def exact_test(
 
     Parameters
     ----------
-    events, n
+    events, n : int
         Patients with the event, and patients in all (at least 1).
-    rate
+    rate : float
         Rate of the null hypothesis, from 0 to 1.
-    alternative
+    alternative : str
         `"greater"`, `"less"` or `"two-sided"` (outcomes no likelier than the one observed).
-    synthetic
+    synthetic : bool, default False
         Whether the patients are simulated; it is written on the row.
 
     Returns
@@ -201,10 +203,12 @@ def rate_row(
 
     Parameters
     ----------
-    events, n, missing
+    events, n, missing : int
         Patients with the event, those evaluable, and those who are not.
-    method, level
-        As for `rate_interval`.
+    method : str, default EXACT
+        `"clopper-pearson"`, `"wilson"`, `"jeffreys"`, `"agresti-coull"` or `"mid-p"`.
+    level : float
+        Confidence level, strictly between 0 and 1.
 
     Returns
     -------
@@ -262,7 +266,7 @@ def check_counts(events: int, n: int) -> None:
 
     Parameters
     ----------
-    events, n
+    events, n : int
         Whole numbers: patients with the event, and patients in all, at least 1.
     """
     for name, count in (("events", events), ("n", n)):
@@ -288,7 +292,7 @@ def check_level(level: float) -> None:
 
     Parameters
     ----------
-    level
+    level : float
         The level.
     """
     if not 0 < level < 1:

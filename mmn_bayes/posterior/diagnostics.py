@@ -24,9 +24,9 @@ def diagnose(fit: xr.DataTree, derived: Mapping[str, xr.DataArray] | None = None
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         The fit.
-    derived
+    derived : mapping of str to DataArray or None, optional
         Draws of quantities computed from it, by the name to show: what is reported must be checked
         itself, since its chains may mix worse than those of the parameters.
 
@@ -72,7 +72,7 @@ def require_converged(
 
     Parameters
     ----------
-    fit, derived
+    fit, derived : DataTree or DataFrame, mapping of str to DataArray or None
         As for `diagnose`; or, instead of a fit, the table that `diagnose` made of it.
 
     Raises

@@ -78,14 +78,14 @@ def is_fit_of(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         The fit.
-    data
+    data : Cohort or DataFrame
         A cohort, or the table of counts or visits that the model takes.
-    spec
+    spec : ModelSpec or None, optional
         The model; by default the one that the fit carries, which the model file may not say any
         more.
-    historical
+    historical : DataFrame or None, optional
         For a model with `[historical]`: the prior, such as `history_of` gives.
 
     Returns
@@ -110,11 +110,11 @@ def require_fit_of(
 
     Parameters
     ----------
-    fit, cohort
+    fit, cohort : DataTree, Cohort
         The fit, and the cohort.
-    covariates
+    covariates : bool, default True
         Whether the covariates are compared too: a table of outcomes takes a cohort without them.
-    some
+    some : bool, default False
         Whether the fit may be of some of the patients alone (`complete_cases`).
 
     Raises

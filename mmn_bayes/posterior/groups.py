@@ -38,9 +38,9 @@ def groups_of(fit: xr.DataTree, by: str | None) -> Groups:
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         The fit, whose design has the variables.
-    by
+    by : str or None
         "naive", the name of a yes/no predictor of the model, or None for all patients.
 
     Returns

@@ -23,8 +23,9 @@ def psis_loo_patients(fit: xr.DataTree) -> pd.DataFrame:
 
     Parameters
     ----------
-    fit
-        As for `patient_log_likelihood`.
+    fit : DataTree
+        Of outcome "response" or "class"; or of outcome "grade", without effects by patient:visit,
+        gains or slopes of single sites, correlated effects of a patient or relaxed cutpoints.
 
     Returns
     -------
@@ -38,7 +39,7 @@ def psis_loo_patients(fit: xr.DataTree) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        As for `patient_log_likelihood`.
+        When the model has effects that are not integrated out here.
 
     References
     ----------
@@ -125,7 +126,7 @@ def compare_elpd(fits: Sequence[xr.DataTree]) -> pd.DataFrame:
 
     Parameters
     ----------
-    fits
+    fits : sequence of DataTree
         Of different models on the same cohort.
 
     Returns

@@ -24,11 +24,11 @@ def new_patients(
 
     Parameters
     ----------
-    groups
+    groups : Groups
         The groups of a cohort.
-    number
+    number : int, default NEW_PATIENTS
         How many of each group: at least, those of the cohort each equally often.
-    rng
+    rng : Generator or None, optional
         With it exactly so many, those of the cohort in random order, over and over.
 
     Returns

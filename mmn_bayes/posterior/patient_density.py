@@ -46,10 +46,10 @@ def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataA
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "response" or "class"; or of outcome "grade", without effects by patient:visit,
         gains or slopes of single sites, correlated effects of a patient or relaxed cutpoints.
-    nodes
+    nodes : int, default _NODES
         Of the rule, for each effect.
 
     Returns
@@ -106,14 +106,14 @@ def left_out_density(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         As for `patient_log_likelihood`, of all other patients.
-    left_out
+    left_out : mapping of str to object
         The design of the patient alone, as `Dataset.to_dict` gives it.
-    centre, root
+    centre, root : sequence of float, sequence of sequence of float, default ()
         Where the patient's effects are and how far they reach (`centre_of`), of the rule of Gauss
         and Hermite; they change its accuracy alone.
-    nodes
+    nodes : int, default 2 * _NODES + 1
         Of the rule, for each effect.
 
     Returns

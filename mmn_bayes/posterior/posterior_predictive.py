@@ -76,19 +76,19 @@ def replicate_panels(
 
     Parameters
     ----------
-    spec, design, posterior
+    spec, design, posterior : ModelSpec, Dataset, Dataset
         The model, its design and draws of its parameters.
-    occasions
+    occasions : Occasions
         Days of the visits and what was recorded at them.
-    rng
+    rng : Generator
         Source of randomness.
-    new_members
+    new_members : bool, default False
         Whether patients and sites are new ones, with fresh effects.
-    keep_recorded
+    keep_recorded : bool, default False
         Whether a recorded grade stays as it is, so that only the missing are filled in.
-    only_recorded
+    only_recorded : bool, default False
         Whether a muscle that was not graded at a visit is not graded in its replicates either.
-    shift
+    shift : ndarray or None, optional
         Added to the strength of each site at the second visit, where it was not graded there, in
         the units of the model, shape (site,): what is assumed of visits missed not at random.
 

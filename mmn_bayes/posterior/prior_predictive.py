@@ -28,11 +28,11 @@ def draw_prior(
 
     Parameters
     ----------
-    spec, design
+    spec, design : ModelSpec, Dataset
         The model, and its design.
-    draws, seed
+    draws, seed : int
         How many, and the seed.
-    names
+    names : sequence of str or None, optional
         Which parameters and deterministics; by default every parameter.
 
     Returns
@@ -69,9 +69,9 @@ def sample_prior(fit: xr.DataTree, *, seed: int, draws: int = 1000) -> xr.DataTr
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Any fit.
-    seed, draws
+    seed, draws : int, int
         Of the draws; there is one chain.
 
     Returns
@@ -100,15 +100,15 @@ def prior_predictive(
 
     Parameters
     ----------
-    spec, cohort
+    cohort, spec : Cohort or DataFrame, ModelSpec
         The model, and the cohort that lends its design: panels, covariates, infusions. None of its
         grades are used. For outcome "events" the table of counts, of which none is used either.
-    historical
-        As for `fit`.
-    seed, draws
+    historical : DataFrame or None, optional
+        For a model with `[historical]`: the mixture of betas that `historical_prior` gives.
+    seed, draws : int, int
         Seed and number of draws from the prior; each is one set of parameters with one cohort of
         new patients.
-    level
+    level : float, default 0.95
         Probability of the equal-tailed prior interval.
 
     Returns

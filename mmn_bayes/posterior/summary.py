@@ -32,15 +32,15 @@ def summarise(
 
     Parameters
     ----------
-    draws
+    draws : DataArray
         Dims `chain`, `draw` and any others. Its attribute `synthetic` is passed on; so is
         `distribution`, what they are draws of: "posterior" (when it is absent, too), "prior" or
         "predictive". Its attribute `support` is where the quantity can lie.
-    level
+    level : float, default 0.95
         Probability of the interval, between 0 and 1.
-    interval
+    interval : Interval, default "eti"
         "eti" (equal tails) or "hdi" (highest density).
-    above, below, within
+    above, below, within : float or None, float or None, tuple of (float, float) or None, optional
         Margins: the probability of lying above, below, or between is added as `p_above`,
         `p_below`, `p_within`. They lie where the quantity can.
 
@@ -134,11 +134,11 @@ def contrast(
 
     Parameters
     ----------
-    draws
+    draws : DataArray
         Dims `chain`, `draw` and exactly one other that has both members.
-    between
+    between : tuple of (object, object)
         The two members (a, b): labels of that dim.
-    kind
+    kind : Contrast, default "difference"
         "difference" a - b, "ratio" a / b, or "odds_ratio" (a / (1 - a)) / (b / (1 - b)).
 
     Returns

@@ -31,13 +31,13 @@ def compare_predictors(
 
     Parameters
     ----------
-    fits
+    fits : sequence of DataTree
         Of different models with candidates, on one cohort: other priors, with and without history,
         acting on level or gain, of grades or of responses.
-    cohort
+    cohort : Cohort or None, optional
         That the fits are of: with it each candidate has frequentist rows too, one for each outcome
         and what it acts on.
-    level, certain
+    level, certain : float, default 0.95
         As for `predictor_table`; `level` of the confidence intervals too.
 
     Returns
@@ -124,7 +124,7 @@ def predictor_notes(table: pd.DataFrame, fits: Sequence[xr.DataTree]) -> list[st
 
     Parameters
     ----------
-    table, fits
+    table, fits : DataFrame, sequence of DataTree
         What `compare_predictors` or `predictor_table` gave, and of which fits.
 
     Returns
@@ -179,7 +179,7 @@ def printed_predictors(table: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    table
+    table : DataFrame
         What `compare_predictors`, `predictor_table` or `imputed_predictors` gave.
 
     Returns

@@ -68,9 +68,9 @@ def predictor_effects(fit: xr.DataTree, scale: Scale = "odds_ratio") -> xr.DataA
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of a model with candidates: predictors with a margin.
-    scale
+    scale : Scale, default "odds_ratio"
         "odds_ratio" of response: for the logit of a model of responses that of a patient, whatever
         else is the same; otherwise that of the rates below. "response": change in the probability
         of response of new patients like the whole cohort when all have the one value of the column
@@ -162,8 +162,8 @@ def _standardised_rates_of(fit: xr.DataTree) -> xr.DataArray:
 
     Parameters
     ----------
-    fit
-        As for `predictor_effects`.
+    fit : DataTree
+        Of a model with candidates: predictors with a margin.
 
     Returns
     -------
@@ -185,9 +185,9 @@ def _prior_effects(fit: xr.DataTree, *, draws: int = _PRIOR_DRAWS) -> xr.DataTre
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         As for `predictor_effects`; its seed is that of the draws, its design that of the prior.
-    draws
+    draws : int, default _PRIOR_DRAWS
         How many.
 
     Returns
@@ -212,8 +212,8 @@ def drawn_effects(fit: xr.DataTree) -> dict[str, xr.DataArray]:
 
     Parameters
     ----------
-    fit
-        As for `predictor_effects`.
+    fit : DataTree
+        Of a model with candidates: predictors with a margin.
 
     Returns
     -------

@@ -43,11 +43,18 @@ def predictors_figure(
 
     Parameters
     ----------
-    table
+    table : DataFrame
         What `compare_predictors` or `predictor_table` gave.
-    title, axes, labels, palette, width_mm
-        As for `response_figure`; a colour of the palette for each model, not
-        for frequentist methods.
+    title : str, default ""
+        What stands above.
+    axes : sequence of Axes or None, optional
+        Axes to plot into, one a panel; by default a figure of its own.
+    labels : mapping of str to str or None, optional
+        Labels in the place of those of the data, by what they replace.
+    palette : sequence of str or None, optional
+        A colour of the palette for each model, not for frequentist methods.
+    width_mm : float, default JOURNAL_WIDTH_MM
+        Width of the figure in millimetres.
 
     Returns
     -------

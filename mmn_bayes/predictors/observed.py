@@ -79,9 +79,9 @@ def observed_effects(cohort: Cohort, spec: ModelSpec, *, level: float = 0.95) ->
 
     Parameters
     ----------
-    cohort, spec
+    cohort, spec : Cohort, ModelSpec
         The cohort, and a model of outcome response or grade.
-    level
+    level : float, default 0.95
         Confidence level, strictly between 0 and 1.
 
     Returns

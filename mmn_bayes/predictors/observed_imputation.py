@@ -41,13 +41,13 @@ def impute_cohorts(
 
     Parameters
     ----------
-    cohort, spec
+    cohort, spec : Cohort, ModelSpec
         The cohort, and the model whose predictors are filled in.
-    n_sets
+    n_sets : int, default 20
         How many cohorts, 2 or more.
-    seed
+    seed : int
         Seed of all randomness, 0 or more. Set k is the same whatever `n_sets` is.
-    cycles
+    cycles : int, default 10
         How many times all columns are gone through for one set.
 
     Returns
@@ -128,7 +128,7 @@ def complete_cases(cohort: Cohort, spec: ModelSpec) -> tuple[Cohort, pd.DataFram
 
     Parameters
     ----------
-    cohort, spec
+    cohort, spec : Cohort, ModelSpec
         The cohort, and the model.
 
     Returns
@@ -165,7 +165,7 @@ def missing_covariates(cohort: Cohort, spec: ModelSpec) -> pd.DataFrame:
 
     Parameters
     ----------
-    cohort, spec
+    cohort, spec : Cohort, ModelSpec
         The cohort, and the model.
 
     Returns
@@ -200,7 +200,7 @@ def pool_rubin(estimates: ArrayLike, variances: ArrayLike) -> pd.DataFrame:
 
     Parameters
     ----------
-    estimates, variances
+    estimates, variances : array_like
         One estimate a set and its squared standard error, shape (set,) or (row, set), where each
         row is a quantity; on one scale where the estimates are about normal (log odds).
 

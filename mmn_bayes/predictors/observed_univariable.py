@@ -46,22 +46,25 @@ def observed_predictors(
 
     Parameters
     ----------
-    cohort, spec
+    cohort, spec : Cohort, HasResponseRule
         The cohort, whose further columns of `patients` are the candidates, and a `ModelSpec`.
-    naive
+    naive : bool or None, optional
         True or False for the naive or the previously treated alone, None for all patients.
-    level
-        As for `univariable_tests`.
+    level : float, default 0.95
+        1 minus the familywise error rate that `rejected` keeps to.
 
     Returns
     -------
     DataFrame
-        As `univariable_tests`.
+        One row a candidate, in the order given: `predictor`, `kind`, `test`, `n` (patients used),
+        `n_left_out` (covariate or response missing), `p_value`, `p_holm`, `rejected` (nullable
+        yes/no), `level`, `note`, `synthetic`. A candidate that cannot be tested has NaN, a note
+        that says why, and no part in the correction.
 
     Raises
     ------
     DataError, ValueError
-        As `responses` and `univariable_tests`.
+        As `judge_responses` and `univariable_tests`.
     """
     judged, patients = judge_responses(cohort, spec), cohort.patients
     if naive is not None:
@@ -91,16 +94,16 @@ def univariable_tests(
 
     Parameters
     ----------
-    responses
+    responses : DataFrame
         Columns `patient` and `response` (nullable yes/no, missing when not evaluable).
-    patients
+    patients : DataFrame
         Column `patient` and the predictors, one row an enrolled patient. Boolean columns are
         yes/no, numeric ones numbers, all others categories.
-    predictors
+    predictors : sequence of str
         Names of the candidates; together they are the family of Holm's correction.
-    level
+    level : float, default 0.95
         1 minus the familywise error rate that `rejected` keeps to.
-    synthetic
+    synthetic : bool
         Whether the data were simulated; every row says so.
 
     Returns

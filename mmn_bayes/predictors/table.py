@@ -31,11 +31,11 @@ def predictor_table(
 
     Parameters
     ----------
-    fit
-        As for `predictor_effects`.
-    level
+    fit : DataTree
+        Of a model with candidates: predictors with a margin.
+    level : float, default 0.95
         Probability of the equal-tailed credible intervals.
-    certain
+    certain : float, default 0.95
         Probability from which a candidate is called relevant (its effect is beyond the margin, in
         either direction) or negligible (within it); otherwise it is undecided: so many patients
         could not tell.

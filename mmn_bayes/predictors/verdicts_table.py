@@ -19,14 +19,16 @@ def judged_effects(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of a model whose margins are odds ratios (of responses, logit) or grades.
-    truth
+    truth : mapping of str to float
         The effects in the model's units, by predictor.
-    level
+    level : float, default 0.95
         Probability of the equal-tailed credible intervals.
-    certain
-        As for `predictor_table`.
+    certain : float, default 0.95
+        Probability from which a candidate is called relevant (its effect is beyond the margin, in
+        either direction) or negligible (within it); otherwise it is undecided: so many patients
+        could not tell.
 
     Returns
     -------

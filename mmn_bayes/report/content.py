@@ -17,7 +17,7 @@ def content_checksum(tree: xr.DataTree) -> str:
 
     Parameters
     ----------
-    tree
+    tree : DataTree
         Of numbers, yes/no and text; attributes are text, numbers, or lists of them.
 
     Returns

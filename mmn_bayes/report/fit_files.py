@@ -33,10 +33,10 @@ def save(fit: xr.DataTree, path: str | os.PathLike[str]) -> Path:
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         A fit, as `fit` gives it. Attributes may be text, numbers, yes/no (kept as 1 and 0) and
         lists of text or of numbers.
-    path
+    path : path-like
         The file; its folder is created when absent.
 
     Returns
@@ -67,7 +67,7 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
 
     Parameters
     ----------
-    path
+    path : path-like
         The netCDF file.
 
     Returns

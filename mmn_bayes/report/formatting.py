@@ -49,7 +49,7 @@ def format_table(table: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    table
+    table : DataFrame
         Any table. One of estimates (columns `estimate`, `lower`, `upper`, `level`, `interval`) has
         them drawn together: the estimate with its limits, and the kind of interval in words, which
         `distribution` is part of where there is such a column.
@@ -75,7 +75,7 @@ def printed(table: Table) -> Table:
 
     Parameters
     ----------
-    table
+    table : Table
         Any table.
 
     Returns
@@ -107,10 +107,10 @@ def to_markdown(table: Table | pd.DataFrame, caption: str = "", notes: Sequence[
 
     Parameters
     ----------
-    table
+    table : Table or DataFrame
         With its title and notes, or a frame as for `format_table`. When any row is synthetic the
         caption says so.
-    caption, notes
+    caption, notes : str, sequence of str, optional
         What stands above a frame, and the lines below; plain text.
 
     Returns
@@ -133,8 +133,11 @@ def to_text(table: Table | pd.DataFrame, caption: str = "", notes: Sequence[str]
 
     Parameters
     ----------
-    table, caption, notes
-        As for `to_markdown`.
+    table : Table or DataFrame
+        With its title and notes, or a frame as for `format_table`. When any row is synthetic the
+        caption says so.
+    caption, notes : str, sequence of str, optional
+        What stands above a frame, and the lines below; plain text.
 
     Returns
     -------
@@ -162,8 +165,13 @@ def print_table(table: Table | pd.DataFrame, caption: str = "", notes: Sequence[
 
     Parameters
     ----------
-    table, caption, notes
-        As for `to_text`.
+    table : Table or DataFrame
+        With its title and notes, or a frame as for `format_table`. When any row is synthetic the
+        caption says so.
+    caption : str, default ""
+        What stands above a frame, and the lines below; plain text.
+    notes : sequence of str, default ()
+        What stands above a frame, and the lines below; plain text.
     """
     print(to_text(table, caption, notes), end="")
 
@@ -173,11 +181,11 @@ def interval_in_words(kind: str, level: float, distribution: str = "posterior") 
 
     Parameters
     ----------
-    kind
+    kind : str
         As in the column `interval` of a table of estimates.
-    level
+    level : float
         Its level, from 0 to 1.
-    distribution
+    distribution : str, default "posterior"
         What an interval of draws is of: "posterior", "prior" or "predictive".
 
     Returns

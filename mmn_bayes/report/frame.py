@@ -72,13 +72,13 @@ class Frame:
 
         Parameters
         ----------
-        n_panels, n_columns
+        n_panels, n_columns : int
             How many; places left over in the last row are taken away.
-        panel_mm
+        panel_mm : float
             Height of a panel with its axis.
-        x_label
+        x_label : str, default ""
             Label of the horizontal axis that all share; the lowest panel of each column carries it.
-        grid
+        grid : mapping of str to object or None, optional
             More for `Figure.subplots`.
 
         Raises
@@ -107,9 +107,9 @@ class Frame:
 
         Parameters
         ----------
-        handles
+        handles : sequence of Artist
             Entries, as `entry` makes them.
-        text_lines
+        text_lines : int or None, optional
             Lines of text to leave room for in two columns; None to count them.
         """
         owner: Figure | SubFigure = self.figure
@@ -172,17 +172,17 @@ def framed(
 
     Parameters
     ----------
-    title
+    title : str
         Printed above; long ones are wrapped.
-    synthetic
+    synthetic : bool
         Whether the data are: then the figure says so.
-    axes
+    axes : Axes or sequence of Axes or None, optional
         Axes to draw into, which keep their figure, its size and its title, and had better have
         constrained layout: one legend below has the entries of all that is drawn in the figure (or
         subfigure), headed by the notice of synthetic data. None for a figure of its own.
-    labels
+    labels : mapping of str to str or None, optional
         What names of the data and texts of axes are called in the figure.
-    width_mm
+    width_mm : float, default JOURNAL_WIDTH_MM
         Width of a figure of its own, millimetres.
 
     Yields
@@ -263,15 +263,15 @@ def band_over_time(
 
     Parameters
     ----------
-    panel, x
+    panel, x : Axes, ndarray
         Where, and the places on the horizontal axis.
-    values
+    values : ndarray
         Line, lower and upper limit, shape (3, place).
-    look
+    look : mapping of str to object
         Of the line; the band has its colour.
-    shade
+    shade : float
         Opacity of the band.
-    hatched
+    hatched : bool or None, optional
         Whether the band is of what is extrapolated; None where no part of it is.
     """
     band = panel.fill_between(x, values[1], values[2], linewidth=0, alpha=shade)

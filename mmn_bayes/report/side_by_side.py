@@ -30,14 +30,14 @@ def side_by_side(
 
     Parameters
     ----------
-    parts
+    parts : iterable of DataFrame
         Rows, each part with those of the columns that it has.
-    columns
+    columns : sequence of str
         Of the table, in their order; a cell that no part fills is missing.
-    order
+    order : mapping of str to iterable of object or None or None, optional
         Columns to sort the rows by, each with its values in their order (others come last); None
         for their own order. Rows that are equal stay as they were.
-    reasons
+    reasons : bool, default True
         Whether a column `reason` says why a row has no estimate, where one has none.
 
     Returns
@@ -73,9 +73,9 @@ def patients_note(fit: xr.DataTree, cohort: Cohort, code: str, what: str) -> str
 
     Parameters
     ----------
-    fit, cohort
+    fit, cohort : DataTree, Cohort
         The fit, and the cohort that it is of, or that its patients are some of.
-    code, what
+    code, what : str
         The variable of the design that is 0 or more where there is an outcome, and its name.
 
     Returns
@@ -95,7 +95,7 @@ def group_label(by: str | None, value: Any) -> str:
 
     Parameters
     ----------
-    by, value
+    by, value : str or None, object
         What makes the groups, and the value of one.
 
     Returns

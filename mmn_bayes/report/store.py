@@ -40,7 +40,7 @@ def write_text(text: str, path: str | os.PathLike[str]) -> Path:
 
     Parameters
     ----------
-    text, path
+    text, path : str, path-like
         The text, and the file; its folder is created when absent.
 
     Returns
@@ -60,9 +60,9 @@ def write_table(table: Table | pd.DataFrame, path: str | os.PathLike[str]) -> Pa
 
     Parameters
     ----------
-    table
+    table : Table or DataFrame
         Any table. An index without a name is a row number and is not written.
-    path
+    path : path-like
         The file; its folder is created when absent. An ending of `FORMATS`: .md for people (with
         title and notes), .txt as on the terminal; any other is CSV, for machines: every digit is
         kept, of the frame alone.
@@ -82,9 +82,9 @@ def write_report(table: Table, path: str | os.PathLike[str]) -> list[Path]:
 
     Parameters
     ----------
-    table
+    table : Table
         The table.
-    path
+    path : path-like
         Of both files, without their endings.
 
     Returns
@@ -111,8 +111,12 @@ def write_columns(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
 
     Parameters
     ----------
-    table, path
-        As for `write_table`.
+    table : DataFrame
+        Any table. An index without a name is a row number and is not written.
+    path : path-like
+        The file; its folder is created when absent. An ending of `FORMATS`: .md for people (with
+        title and notes), .txt as on the terminal; any other is CSV, for machines: every digit is
+        kept, of the frame alone.
 
     Returns
     -------
@@ -135,10 +139,13 @@ def write_markdown(
 
     Parameters
     ----------
-    table, caption, notes
-        As for `to_markdown`.
-    path
+    table : Table or DataFrame
+        With its title and notes, or a frame as for `format_table`. When any row is synthetic the
+        caption says so.
+    path : path-like
         The file; its folder is created when absent.
+    caption, notes : str, sequence of str, optional
+        What stands above a frame, and the lines below; plain text.
 
     Returns
     -------
@@ -153,9 +160,9 @@ def manifest(fits: xr.DataTree | Sequence[xr.DataTree], date: str) -> dict[str, 
 
     Parameters
     ----------
-    fits
+    fits : DataTree or sequence of DataTree
         One fit or several, of different models.
-    date
+    date : str
         ISO date of the run.
 
     Returns
@@ -193,7 +200,7 @@ def remove_manifest(path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    path
+    path : path-like
         The manifest; it need not be there.
     """
     Path(path).unlink(missing_ok=True)
@@ -209,11 +216,11 @@ def write_manifest(
 
     Parameters
     ----------
-    fits
-        As for `manifest`.
-    path
+    fits : DataTree or sequence of DataTree
+        One fit or several, of different models.
+    path : path-like
         The file; its folder is created when absent.
-    date
+    date : str or None, optional
         ISO date of the run; None for today.
 
     Returns
@@ -224,7 +231,7 @@ def write_manifest(
     Raises
     ------
     ValueError
-        As for `manifest`.
+        When there is no fit, or two fits have one model.
     """
     content = manifest(fits, datetime.date.today().isoformat() if date is None else date)
     return write_text(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False), path)
@@ -235,11 +242,11 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 300)
 
     Parameters
     ----------
-    figure
+    figure : Figure
         The figure.
-    path
+    path : path-like
         The file; its ending, .png, .svg or .pdf, is the format. Its folder is created when absent.
-    dpi
+    dpi : int, default 300
         Dots per inch of a PNG.
 
     Returns

@@ -22,11 +22,11 @@ def simulate_cohort(n_patients: int = 40, *, seed: int, recipe: Recipe | None = 
 
     Parameters
     ----------
-    n_patients
+    n_patients : int, default 40
         How many patients, 1 or more.
-    seed
+    seed : int
         Seed of all randomness: the same seed gives the same cohort.
-    recipe
+    recipe : Recipe or None, optional
         The truth; by default that of the reproduction cohort.
 
     Returns
@@ -61,7 +61,7 @@ def draw_plan(rng: np.random.Generator, n: int, recipe: Recipe) -> pd.DataFrame:
 
     Parameters
     ----------
-    rng, n, recipe
+    rng, n, recipe : Generator, int, Recipe
         Source of randomness, how many patients, and the truth.
 
     Returns
@@ -118,11 +118,11 @@ def draw_gain_z(rng: np.random.Generator, status: np.ndarray, recipe: Recipe) ->
 
     Parameters
     ----------
-    rng
+    rng : Generator
         Source of randomness.
-    status
+    status : ndarray
         Long-term class of each patient, "" where unclassified, shape (n,).
-    recipe
+    recipe : Recipe
         The truth.
 
     Returns
@@ -148,12 +148,12 @@ def simulate_tables(
 
     Parameters
     ----------
-    rng
+    rng : Generator
         Source of randomness.
-    plan
+    plan : DataFrame
         One row a patient: `patient`, `naive`, `follow_up_days`, `misses_follow_up`, `gain_z` (its
         gain in sds of the patients' gains) and `status` ("" where unclassified).
-    recipe
+    recipe : Recipe
         The truth.
 
     Returns

@@ -31,17 +31,17 @@ def simulate_joint(
 
     Parameters
     ----------
-    n_patients, seed
+    n_patients, seed : int
         How many patients, and the seed of all randomness.
-    gain_on_class
+    gain_on_class : tuple of (float, float), default (1.0, -0.7)
         Of one sd of the gain, on the log odds of remission and of another class against dependency.
-    gain_on_blocks
+    gain_on_blocks : tuple of (float, float), default (-0.8, 0.6)
         Of one sd of the gain, on the log odds that a block stays, and that one appears.
-    class_shares
+    class_shares : tuple of (float, float, float), default (0.6, 0.25, 0.15)
         Rates of the classes at an average gain.
-    block_stays, block_appears
+    block_stays, block_appears : float, float, optional
         Probabilities of a nerve at an average gain.
-    patient_gain_sd
+    patient_gain_sd : float, default 0.2
         Sd of the gains: large enough that grades tell them.
 
     Returns

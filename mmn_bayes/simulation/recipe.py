@@ -123,9 +123,9 @@ def with_compartment(
 
     Parameters
     ----------
-    extra_visit_days
+    extra_visit_days : tuple of int, default ()
         Visits within the first year besides those of the recipe.
-    visit_jitter_days
+    visit_jitter_days : float, default 10.0
         Sd of the days between a visit and its schedule.
 
     Returns
@@ -184,7 +184,7 @@ def truth_to_toml(truth: Mapping[str, object]) -> str:
 
     Parameters
     ----------
-    truth
+    truth : mapping of str to object
         As `truth_of` gives it: numbers, tuples of numbers, and tables of numbers by name.
 
     Returns

@@ -69,15 +69,15 @@ def reproduce_cohort(
 
     Parameters
     ----------
-    counts, measurements
+    counts, measurements : DataFrame
         The tables of `read_published`; every number aimed at is read from them.
-    rule_holder
+    rule_holder : HasResponseRule
         Anything with a `scale`, its `collapse` and a `response` rule: a `ModelSpec`.
-    seed
+    seed : int
         Seed of all randomness: the same seed gives the same cohort.
-    recipe
+    recipe : Recipe or None, optional
         What is not published; by default that of `simulate_cohort`.
-    title
+    title : str, default "Synthetic cohort with the margins of a published study"
         Title of the cohort; it should say that it is synthetic.
 
     Returns

@@ -27,14 +27,14 @@ def simulate_responses(
 
     Parameters
     ----------
-    effects
+    effects : mapping of str to float
         Effect on the log odds of one unit (one sd) of each column, by its name; 0 for none.
-    n_patients, seed
+    n_patients, seed : int
         How many patients, and the seed of all randomness.
-    correlation
+    correlation : float, default 0.0
         Of the columns within pairs: the first with the second, the third with the fourth, ...;
         columns of different pairs are independent.
-    intercept
+    intercept : float, default 0.5
         Log odds of response of a patient whose columns are all 0.
 
     Returns

@@ -117,11 +117,11 @@ def with_state_paths(
 
     Parameters
     ----------
-    cohort
+    cohort : Cohort
         With infusions: a history begins with the first one.
-    seed
+    seed : int
         Seed of all randomness.
-    recipe
+    recipe : StatePathsRecipe or None, optional
         The truth; by default that of `StatePathsRecipe()`.
 
     Returns

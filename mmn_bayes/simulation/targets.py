@@ -32,7 +32,7 @@ def read_targets(counts: pd.DataFrame, measurements: pd.DataFrame) -> Targets:
 
     Parameters
     ----------
-    counts, measurements
+    counts, measurements : DataFrame
         The tables of `read_published`.
 
     Returns

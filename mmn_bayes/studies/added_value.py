@@ -25,7 +25,7 @@ def candidate_models(spec: ModelSpec) -> dict[str, ModelSpec]:
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         A model of which each candidate has a prior of its own.
 
     Returns
@@ -71,19 +71,23 @@ def added_predictive_value(
 
     Parameters
     ----------
-    spec, cohort
+    cohort, spec : Cohort, ModelSpec
         A model of which each candidate has a prior of its own, and its data.
-    folder, workers, progress
-        As for `run_tasks`: an interrupted run goes on.
-    seed
+    folder : path-like
+        Where finished tasks are kept, so that an interrupted run goes on.
+    seed : int
         Of the run; each fit has its own (`task_seed`).
-    exact
+    exact : bool, default False
         Whether each patient is left out by a fit of its own (of outcome "response" only: of grades
         `leave_patients_out` does, model by model); otherwise by Pareto-smoothed importance.
-    lengths
+    lengths : mapping of str to int or None, optional
         `chains`, `draws` and `tune`, where they differ from the fit's defaults.
-    historical
-        As for `fit`.
+    historical : DataFrame or None, optional
+        For a model with `[historical]`: the mixture of betas that `historical_prior` gives.
+    workers : int or None, optional
+        Processes at a time; by default as many as the machine has processors.
+    progress : bool, default True
+        Whether to print a line for each finished task.
 
     Returns
     -------
@@ -142,11 +146,11 @@ def worth_of(scores: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
 
     Parameters
     ----------
-    scores
+    scores : DataFrame
         One row a model (of `candidate_models`, by its label) and patient: `model`, `patient`,
         `elpd`, `divergences`, `synthetic` and, where importance sampling was used, `pareto_k` and
         `good_k`, otherwise `mcse`.
-    spec
+    spec : ModelSpec
         The model with all candidates.
 
     Returns

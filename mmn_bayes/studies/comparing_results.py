@@ -28,9 +28,9 @@ def compare_results(committed: Side, regenerated: Side, folders: Iterable[str]) 
 
     Parameters
     ----------
-    committed, regenerated
+    committed, regenerated : Side
         The two sets.
-    folders
+    folders : iterable of str
         Folders of both, from the root.
 
     Returns

@@ -35,7 +35,7 @@ def counted_from(name: str) -> Counting | None:
 
     Parameters
     ----------
-    name
+    name : str
         Of its file.
 
     Returns
@@ -57,7 +57,7 @@ def page_of(name: str, table: pd.DataFrame) -> str | None:
 
     Parameters
     ----------
-    name, table
+    name, table : str, DataFrame
         Of the file of the page, and the table of the same name.
 
     Returns

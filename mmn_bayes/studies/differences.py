@@ -46,7 +46,7 @@ Where = tuple[str, str, str]  # file, row, column
 class Comparison:
     """What a comparison found.
 
-    Parameters
+    Attributes
     ----------
     differences
         One row for everything that does not agree: `file`, `row` (what tells it apart), `column`,
@@ -86,7 +86,7 @@ def most_errors(n: int) -> float:
 
     Parameters
     ----------
-    n
+    n : int
         How many pairs of numbers are looked at together.
 
     Returns

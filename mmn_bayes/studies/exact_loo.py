@@ -34,21 +34,25 @@ def leave_patients_out(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of all patients: its model is fitted anew, and it says where a patient's effects are.
-    cohort
+    cohort : Cohort
         That the fit is of.
-    folder, workers, progress
-        As for `run_tasks`: an interrupted run goes on.
-    seed
+    folder : path-like
+        Where finished tasks are kept, so that an interrupted run goes on.
+    seed : int
         Of the run; each task has its own (`task_seed`).
-    patients
+    patients : sequence of str or None, optional
         Those to leave out, one at a time; by default all who have a grade (of outcome "response"
         all who are evaluable).
-    lengths
+    lengths : mapping of str to int, default LENGTHS
         Of the chains of each fit.
-    historical
-        As for `fit`.
+    historical : DataFrame or None, optional
+        For a model with `[historical]`: the mixture of betas that `historical_prior` gives.
+    workers : int or None, optional
+        Processes at a time; by default as many as the machine has processors.
+    progress : bool, default True
+        Whether to print a line for each finished task.
 
     Returns
     -------
@@ -105,7 +109,7 @@ def importance_against_exact(importance: pd.DataFrame, exact: pd.DataFrame) -> p
 
     Parameters
     ----------
-    importance, exact
+    importance, exact : DataFrame
         What `psis_loo_patients` and `leave_patients_out` gave.
 
     Returns

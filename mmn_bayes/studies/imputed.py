@@ -29,7 +29,7 @@ def effect_draws(fit: xr.DataTree) -> pd.DataFrame:
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of a model with candidates.
 
     Returns
@@ -68,20 +68,28 @@ def imputed_predictors(
 
     Parameters
     ----------
-    spec, cohort
+    cohort, spec : Cohort, ModelSpec
         A model with candidates, and a cohort some of whose covariates are missing.
-    folder, workers, progress
-        As for `run_tasks`: an interrupted run goes on.
-    seed
+    folder : path-like
+        Where finished tasks are kept, so that an interrupted run goes on.
+    seed : int
         Of the imputation and, with its name, of each fit.
-    n_sets
+    n_sets : int, default 20
         How many times (`impute_cohorts`).
-    lengths
+    lengths : mapping of str to int or None, optional
         `chains`, `draws` and `tune` of each fit, where they differ from the defaults.
-    historical
-        As for `fit`.
-    level, certain
-        As for `predictor_table`.
+    historical : DataFrame or None, optional
+        For a model with `[historical]`: the mixture of betas that `historical_prior` gives.
+    level : float, default 0.95
+        Probability of the equal-tailed credible intervals.
+    certain : float, default 0.95
+        Probability from which a candidate is called relevant (its effect is beyond the margin, in
+        either direction) or negligible (within it); otherwise it is undecided: so many patients
+        could not tell.
+    workers : int or None, optional
+        Processes at a time; by default as many as the machine has processors.
+    progress : bool, default True
+        Whether to print a line for each finished task.
 
     Returns
     -------

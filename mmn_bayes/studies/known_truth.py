@@ -29,12 +29,12 @@ def truth_intervals(
 
     Parameters
     ----------
-    tree
+    tree : DataTree
         A fit to a simulated cohort.
-    truth
+    truth : mapping of str to object
         The truth of that cohort: by the name of the parameter a number, one number a member in the
         order of the fit, or numbers by the label of the member.
-    level
+    level : float, default 0.9
         Probability of the intervals.
 
     Returns
@@ -90,8 +90,12 @@ def recovered(fit: xr.DataTree, *, truth: Mapping[str, object], level: float) ->
 
     Parameters
     ----------
-    fit, truth, level
-        As for `truth_intervals`.
+    fit : DataTree
+        Of a simulated cohort.
+    truth : mapping of str to object
+        True values by the names of parameters, as the cohort's `truth` has them.
+    level : float
+        Probability of the equal-tailed intervals.
 
     Returns
     -------
@@ -125,7 +129,7 @@ def fits_and_intervals(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]
 
     Parameters
     ----------
-    table
+    table : DataFrame
         The rows of several fits, of different seeds.
 
     Returns

@@ -51,7 +51,7 @@ def mixture_as_estimates(table: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    table
+    table : DataFrame
         A mixture of betas that was fitted to draws.
 
     Returns
@@ -72,7 +72,7 @@ def errors_of(table: pd.DataFrame) -> Errors:
 
     Parameters
     ----------
-    table
+    table : DataFrame
         As it was written and read back.
 
     Returns

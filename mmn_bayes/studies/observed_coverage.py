@@ -20,10 +20,10 @@ def coverage(intervals: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
 
     Parameters
     ----------
-    intervals
+    intervals : DataFrame
         One row a cohort, parameter and member: `seed`, `parameter`, `member`, `truth`, `estimate`,
         `lower`, `upper`, `level` (the same in all), `interval`, `covers`, `synthetic`.
-    level
+    level : float, default 0.95
         Level of the exact confidence interval of a coverage; 1 - `level` is that of the tests.
 
     Returns

@@ -39,20 +39,23 @@ def run_study(
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         The model: one whose parameters `simulate_cohort` has a truth for.
-    seeds
+    seeds : sequence of int
         Seeds of the cohorts, each also that of the fit.
-    folder
+    folder : path-like
         Where `fits.csv`, `intervals.csv`, `coverage.csv` and `manifest.json` go when all cohorts
         are done. What `run_tasks` keeps of each goes into `tasks` there: an interrupted run goes
         on.
-    settings
+    settings : mapping of str to object or None, optional
         What differs from `SETTINGS`.
-    recipe
+    recipe : Recipe or StatePathsRecipe, default RECIPE
         The truth of the cohorts: of strength, or of histories.
-    workers, progress
-        As for `run_tasks`.
+    workers : int or None, optional
+        Tasks at a time, one thread each; by default as many as the machine has cores, or the
+        cluster workers.
+    progress : bool, default True
+        Whether to print a line a task, with the time left.
 
     Returns
     -------
@@ -114,7 +117,7 @@ def read_study(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     Parameters
     ----------
-    folder
+    folder : path-like
         Where the study is.
 
     Returns
@@ -134,7 +137,7 @@ def fingerprint_of(
 
     Parameters
     ----------
-    spec, seed, n_patients, recipe
+    spec, seed, n_patients, recipe : ModelSpec, int, int, Recipe or StatePathsRecipe
         The model, the seed of cohort and fit, and the size and the truth of the cohort.
 
     Returns

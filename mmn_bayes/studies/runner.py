@@ -47,7 +47,7 @@ Measure = Callable[..., pd.DataFrame]
 class Task:
     """One fit of many: everything that its result depends on.
 
-    Parameters
+    Attributes
     ----------
     name
         Its label in the table; tasks of one run have different ones.
@@ -87,7 +87,7 @@ def task_seed(master: int, name: str) -> int:
 
     Parameters
     ----------
-    master, name
+    master, name : int, str
         Seed of the whole run, and the name of the task.
 
     Returns
@@ -114,20 +114,20 @@ def run_tasks(
 
     Parameters
     ----------
-    tasks
+    tasks : sequence of Task
         The fits; their order is that of the rows.
-    measure
+    measure : Measure
         A function of a module, called as measure(fit, **task.extra): the table to keep, without
         columns of the run's own names.
-    folder
+    folder : path-like
         Each result is written there whole (Parquet, which keeps types), as soon as it is there,
         named by task and measure: an interrupted run goes on. A damaged file is made again; other
         files are left alone. What a measure does is not part of the name: after a change of it,
         empty the folder.
-    workers
+    workers : int or None, optional
         Tasks at a time, one thread each; by default as many as the machine has cores, or the
         cluster workers.
-    progress
+    progress : bool, default True
         Whether to print a line a task, with the time left.
 
     Returns
@@ -193,7 +193,7 @@ def require_finished(table: pd.DataFrame) -> None:
 
     Parameters
     ----------
-    table
+    table : DataFrame
         What `run_tasks` gave.
 
     Raises

@@ -27,7 +27,7 @@ class TablePair:
 
     Parameters
     ----------
-    old, new
+    old, new : DataFrame
         The tables. Of a mixture of betas what it says of the rate is compared, for its parts have
         no meaning of their own, and another machine may need another number of them.
 
@@ -96,7 +96,7 @@ class TablePair:
 
         Parameters
         ----------
-        place, column
+        place, column : int, str
             A cell of no number.
 
         Returns

@@ -48,7 +48,7 @@ def ten_candidates(spec: ModelSpec) -> ModelSpec:
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         A file of candidates: its priors stay, that of a yes/no candidate for all (of a number if
         there is none) where each has one of its own; so do the margin, and everything else.
 
@@ -96,17 +96,21 @@ def study_calls(
 
     Parameters
     ----------
-    specs
+    specs : sequence of ModelSpec
         Files of candidates of outcome "response": those of `ten_candidates` are fitted.
-    folder
+    folder : path-like
         Where `effects.csv` (every candidate of every fit), `calls.csv`, `manifest.json` and the
         tasks go: an interrupted run goes on.
-    n_cohorts
+    n_cohorts : int, default 100
         Of each scenario.
-    seed
+    seed : int
         Of the fits; the cohorts are the same whatever it is.
-    lengths, workers, progress
-        As for `run_tasks`.
+    lengths : mapping of str to int or None, optional
+        `chains`, `draws` and `tune` of each fit, where they differ from the defaults.
+    workers : int or None, optional
+        Processes at a time; by default as many as the machine has processors.
+    progress : bool, default True
+        Whether to print a line for each finished task.
 
     Returns
     -------
@@ -190,7 +194,7 @@ def counted_calls(effects: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    effects
+    effects : DataFrame
         As `study_calls` writes it: one row a candidate of a fit.
 
     Returns

@@ -48,12 +48,12 @@ def run_visits_study(
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         `strength.toml`, whose wearing-off half-life has a lognormal prior.
-    folder
+    folder : path-like
         Where `visits.csv` and `visits.md` go, and a folder of `run_study` for each design: an
         interrupted run goes on.
-    sizes, seeds, settings
+    sizes, seeds, settings : sequence of int, sequence of int, mapping of str to object, optional
         Numbers of patients, seeds of each design, and what differs from the recovery study's.
 
     Returns
@@ -80,7 +80,7 @@ def learned(spec: ModelSpec, fits: pd.DataFrame, intervals: pd.DataFrame) -> pd.
 
     Parameters
     ----------
-    spec, fits, intervals
+    spec, fits, intervals : ModelSpec, DataFrame, DataFrame
         The model, and the tables of one study (`read_study`).
 
     Returns

@@ -27,7 +27,7 @@ def watch(parent: int) -> None:
 
     Parameters
     ----------
-    parent
+    parent : int
         The process of the run. A run that was killed tells nobody: its workers have to look.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)

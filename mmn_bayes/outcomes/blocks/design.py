@@ -19,7 +19,7 @@ def with_blocks(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
 
     Parameters
     ----------
-    design, spec, cohort
+    design, spec, cohort : Dataset, ModelSpec, Cohort
         With dim `patient`; the model, and its data.
 
     Returns

@@ -35,13 +35,13 @@ def block_kinds(fit: xr.DataTree, *, patients: Patients, group: str = "all") -> 
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "blocks", or of a joint model that has blocks.
-    patients
+    patients : Patients
         "cohort": of the patients of the fit who have a count at baseline; a change that was seen is
         kept, the others are filled in as if missing at random given covariates and baseline.
         "population": of new patients, with the covariates, blocks and nerves of these at baseline.
-    group
+    group : str, default "all"
         "naive responders", "naive", "previously treated", "responders", "non-responders" (of those
         evaluable) or "all".
 
@@ -70,8 +70,15 @@ def expected_block_change(
 
     Parameters
     ----------
-    fit, patients, group
-        As for `block_kinds`.
+    fit : DataTree
+        Of outcome "blocks", or of a joint model that has blocks.
+    patients : Patients
+        "cohort": of the patients of the fit who have a count at baseline; a change that was seen is
+        kept, the others are filled in as if missing at random given covariates and baseline.
+        "population": of new patients, with the covariates, blocks and nerves of these at baseline.
+    group : str, default "all"
+        "naive responders", "naive", "previously treated", "responders", "non-responders" (of those
+        evaluable) or "all".
 
     Returns
     -------
@@ -81,7 +88,9 @@ def expected_block_change(
     Raises
     ------
     ValueError
-        As `block_kinds`.
+        When the fit has no blocks, patients or group is not one of what there is, or responders
+        among new patients are asked of a joint model: whether a new patient responds goes with what
+        the model shares.
     """
     means = _mean_of(fit, patients, group, _change)
     return _drawn(fit, means, patients, group, {})
@@ -245,7 +254,7 @@ def block_effect_ratios(fit: xr.DataTree) -> xr.DataArray:
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "blocks", or of a joint model with blocks, with predictors.
 
     Returns
@@ -292,9 +301,13 @@ def joint_quantities(
 
     Parameters
     ----------
-    fit, patients
-        As for `block_kinds`.
-    days
+    fit : DataTree
+        Of outcome "blocks", or of a joint model that has blocks.
+    patients : Patients
+        "cohort": of the patients of the fit who have a count at baseline; a change that was seen is
+        kept, the others are filled in as if missing at random given covariates and baseline.
+        "population": of new patients, with the covariates, blocks and nerves of these at baseline.
+    days : sequence of float
         Of no use here.
     """
     found = {}

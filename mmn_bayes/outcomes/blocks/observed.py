@@ -33,7 +33,7 @@ def block_changes(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
 
     Parameters
     ----------
-    cohort, spec
+    cohort, spec : Cohort, HasResponseRule
         A cohort with `blocks`, and the model specification whose rule and scale apply. Of the
         studies in a window of the rule the one nearest to its target day is used, the earlier of
         two.
@@ -93,12 +93,14 @@ def observed_blocks(
 
     Parameters
     ----------
-    cohort, spec
-        As for `block_changes`.
-    group
+    cohort, spec : Cohort, HasResponseRule
+        A cohort with `blocks`, and the model specification whose rule and scale apply. Of the
+        studies in a window of the rule the one nearest to its target day is used, the earlier of
+        two.
+    group : str, default "naive responders"
         Whose blocks: "naive responders", "naive", "previously treated", "responders",
         "non-responders" or "all". Who is not evaluable is neither of the two.
-    level
+    level : float, default 0.95
         Confidence level of each interval.
 
     Returns
@@ -114,7 +116,7 @@ def observed_blocks(
     Raises
     ------
     DataError
-        As `block_changes`.
+        When the cohort has no blocks, or a grade that is not on the specification's scale.
     ValueError
         When the group or the level is not legal.
 
@@ -156,10 +158,10 @@ def blocks_and_strength(
 
     Parameters
     ----------
-    cohort, spec
+    cohort, spec : Cohort, HasResponseRule
         A cohort with `blocks`, and the model specification whose visits and scale apply. Strength
         is the mean, in steps of the scale, over the muscles graded at both visits.
-    level
+    level : float, default 0.95
         Confidence level.
 
     Returns

@@ -37,14 +37,14 @@ def blocks_table(
 
     Parameters
     ----------
-    cohort
+    cohort : Cohort
         The cohort.
-    fits
+    fits : sequence of DataTree
         Of models with blocks and one response rule; of this cohort or of some of its patients
         (`complete_cases`).
-    groups
-        As for `block_kinds`.
-    level
+    groups : sequence of str, default BLOCK_GROUPS
+        Of `block_group`: by naive status, by response, by both.
+    level : float, default 0.95
         Of all intervals.
 
     Returns
@@ -121,8 +121,11 @@ def blocks_notes(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[str]:
 
     Parameters
     ----------
-    cohort, fits
-        As for `blocks_table`.
+    cohort : Cohort
+        The cohort.
+    fits : sequence of DataTree
+        Of models with blocks and one response rule; of this cohort or of some of its patients
+        (`complete_cases`).
 
     Returns
     -------

@@ -16,9 +16,9 @@ def last_status(cohort: Cohort, from_day: float = -np.inf) -> pd.Series:
 
     Parameters
     ----------
-    cohort
+    cohort : Cohort
         The cohort.
-    from_day
+    from_day : float, default -np.inf
         Earlier rows do not count.
 
     Returns
@@ -39,7 +39,7 @@ def with_classes(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Data
 
     Parameters
     ----------
-    design, spec, cohort
+    design, spec, cohort : Dataset, ModelSpec, Cohort
         With dim `patient`; the model, and its data.
 
     Returns

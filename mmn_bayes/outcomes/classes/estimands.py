@@ -30,13 +30,13 @@ def class_probability(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "class", or of a joint model with classes.
-    patients
+    patients : Patients
         "cohort": of the patients of the fit; whose class is known is kept, the others' is filled in
         as if missing at random given their covariates. "population": of new patients with the
         covariates of the cohort's.
-    by
+    by : str or None, optional
         As for `groups_of`: "naive", the name of a yes/no predictor, or None.
 
     Returns
@@ -98,11 +98,11 @@ def simultaneous_intervals(draws: xr.DataArray, dim: str, *, level: float = 0.95
 
     Parameters
     ----------
-    draws
+    draws : DataArray
         Dims `chain`, `draw` and `dim` alone.
-    dim
+    dim : str
         Whose members are to hold together.
-    level
+    level : float, default 0.95
         Probability that all do.
 
     Returns
@@ -141,7 +141,7 @@ def class_odds_ratios(fit: xr.DataTree) -> xr.DataArray:
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "class", or of a joint model with classes, with predictors.
 
     Returns
@@ -196,9 +196,13 @@ def joint_quantities(
 
     Parameters
     ----------
-    fit, patients
-        As for `class_probability`.
-    days
+    fit : DataTree
+        Of outcome "class", or of a joint model with classes.
+    patients : Patients
+        "cohort": of the patients of the fit; whose class is known is kept, the others' is filled in
+        as if missing at random given their covariates. "population": of new patients with the
+        covariates of the cohort's.
+    days : sequence of float
         Of no use here.
     """
     rates = class_probability(fit, patients=patients)

@@ -52,13 +52,21 @@ def classes_figure(
 
     Parameters
     ----------
-    table
+    table : DataFrame
         What `classes_table` gave, with groups or without.
-    others
+    others : DataFrame or None, optional
         What `cohorts_table` gave; None for this cohort alone. Its rows of this cohort are not drawn
         again, they are among those of `table`.
-    title, axes, labels, palette, width_mm
-        As for `response_figure`; a colour of the palette for each model.
+    title : str, default ""
+        What stands above.
+    axes : sequence of Axes or None, optional
+        Axes to plot into, one a panel; by default a figure of its own.
+    labels : mapping of str to str or None, optional
+        Labels in the place of those of the data, by what they replace.
+    palette : sequence of str or None, optional
+        A colour of the palette for each model.
+    width_mm : float, default JOURNAL_WIDTH_MM
+        Width of the figure in millimetres.
 
     Returns
     -------

@@ -34,14 +34,14 @@ def observed_classes(
 
     Parameters
     ----------
-    cohort
+    cohort : Cohort
         A cohort with `status`; a patient without a row there is unclassified.
-    levels
+    levels : sequence of str or None, optional
         The classes, in the order of the table; None for those of the cohort by name. A class that
         nobody is in stays, with 0 events.
-    by
+    by : str or sequence of str or None, optional
         Column of `patients`, or several, whose values make groups, such as `"naive"`; None for all.
-    level
+    level : float, default 0.95
         Confidence level: of one class for the exact intervals, of all classes of a group at once
         for the simultaneous ones.
 
@@ -89,8 +89,13 @@ def class_bounds(
 
     Parameters
     ----------
-    cohort, levels, by
-        As for `observed_classes`.
+    cohort : Cohort
+        A cohort with `status`; a patient without a row there is unclassified.
+    levels : sequence of str or None, optional
+        The classes, in the order of the table; None for those of the cohort by name. A class that
+        nobody is in stays, with 0 events.
+    by : str or sequence of str or None, optional
+        Column of `patients`, or several, whose values make groups, such as `"naive"`; None for all.
 
     Returns
     -------
@@ -103,7 +108,7 @@ def class_bounds(
     Raises
     ------
     DataError, ValueError
-        As `observed_classes`.
+        As `status_rows`; a ValueError too when `by` or `level` is not legal.
 
     References
     ----------
@@ -135,11 +140,11 @@ def published_classes(
 
     Parameters
     ----------
-    evidence
+    evidence : DataFrame
         The table `data/evidence/longterm_groups.csv`, one row a study and category.
-    disease
+    disease : str or None, default "MMN"
         The disease whose studies are shown; None for all.
-    level
+    level : float, default 0.95
         Confidence level of one category.
 
     Returns

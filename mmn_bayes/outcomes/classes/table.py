@@ -38,14 +38,14 @@ def classes_table(
 
     Parameters
     ----------
-    cohort
+    cohort : Cohort
         The cohort.
-    fits
+    fits : sequence of DataTree
         Of outcome "class", with one set of levels; of this cohort, or of those of its patients who
         have all covariates (`complete_cases`).
-    by
+    by : str or None, optional
         As for `class_probability`; then the fits need that grouping.
-    level
+    level : float, default 0.95
         Of all intervals.
 
     Returns
@@ -129,8 +129,11 @@ def classes_notes(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[str]:
 
     Parameters
     ----------
-    cohort, fits
-        As for `classes_table`.
+    cohort : Cohort
+        The cohort.
+    fits : sequence of DataTree
+        Of outcome "class", with one set of levels; of this cohort, or of those of its patients who
+        have all covariates (`complete_cases`).
 
     Returns
     -------
@@ -168,14 +171,16 @@ def cohorts_table(
 
     Parameters
     ----------
-    cohort, fit
+    cohort, fit : Cohort, DataTree
         The cohort, and a fit of outcome "class" (or a joint one) of it.
-    evidence
+    evidence : DataFrame
         The table `data/evidence/longterm_groups.csv`, with `our_class`: which of the levels a
         category is read as; where it is blank the category is left out, and stands in `unlisted`.
         A study with none of our classes has no row: `published_classes` has all.
-    disease, level
-        As for `published_classes`.
+    disease : str or None, default "MMN"
+        The disease whose studies are shown; None for all.
+    level : float, default 0.95
+        Confidence level of one category.
 
     Returns
     -------
@@ -189,7 +194,8 @@ def cohorts_table(
     Raises
     ------
     DataError
-        As `published_classes`.
+        When counts do not make shares of one number of patients a study, or a category is there
+        twice; each row is named.
     ValueError
         As `published_classes`, when the evidence has no `our_class` or another class there, or the
         fit is not of this cohort.

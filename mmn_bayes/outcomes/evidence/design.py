@@ -22,11 +22,11 @@ def select_evidence(evidence: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
 
     Parameters
     ----------
-    spec
-        A model of outcome "events" whose units are studies.
-    evidence
+    evidence : DataFrame
         What `read_evidence` gave, or a table with the columns `study`, `n` and `responders`; then
         the model has no `[evidence]` and all rows enter.
+    spec : ModelSpec
+        A model of outcome "events" whose units are studies.
 
     Returns
     -------
@@ -111,9 +111,9 @@ def events_design(spec: ModelSpec, table: pd.DataFrame | Cohort) -> xr.Dataset:
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         A model of outcome "events".
-    table
+    table : DataFrame or Cohort
         Units that are studies: as for `select_evidence`; patients: what `read_trial` gave. A column
         `synthetic`, where there is one, says which rows are simulated.
 

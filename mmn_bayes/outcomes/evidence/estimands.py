@@ -19,7 +19,7 @@ def unit_rates(fit: xr.DataTree) -> xr.DataArray:
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "events".
 
     Returns
@@ -43,11 +43,11 @@ def new_unit_rate(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "events".
-    at
+    at : mapping of str to float or None, optional
         Value of each predictor, in the units of its column; every predictor has one.
-    mean
+    mean : bool, default False
         Whether the rate is the mean over many new units, and not that of one: of new patients the
         response probability, of new studies the mean rate.
 
@@ -95,11 +95,11 @@ def standardised_rates(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "events".
-    name
+    name : str
         A yes/no predictor.
-    at
+    at : mapping of str to float or None, optional
         Predictors to hold at one value; all others have their values in the rows of the data, each
         combination as often as it is there.
 

@@ -39,10 +39,18 @@ def history_figure(
 
     Parameters
     ----------
-    table
+    table : DataFrame
         What `evidence_table` gave.
-    title, ax, labels, palette, width_mm
-        As for `response_figure`; colours of what was observed and of the model.
+    title : str, default ""
+        What stands above.
+    ax : Axes or None, optional
+        Axes to plot into; by default a figure of its own.
+    labels : mapping of str to str or None, optional
+        Labels in the place of those of the data, by what they replace.
+    palette : sequence of str or None, optional
+        Colours of what was observed and of the model.
+    width_mm : float, default JOURNAL_WIDTH_MM
+        Width of the figure in millimetres.
 
     Returns
     -------
@@ -98,10 +106,18 @@ def conflict_figure(
 
     Parameters
     ----------
-    table
+    table : DataFrame
         What `prior_data_conflict` gave.
-    title, axes, labels, palette, width_mm
-        As for `response_figure`; a colour of the palette for each prior.
+    title : str, default ""
+        What stands above.
+    axes : sequence of Axes or None, optional
+        Axes to plot into, one a panel; by default a figure of its own.
+    labels : mapping of str to str or None, optional
+        Labels in the place of those of the data, by what they replace.
+    palette : sequence of str or None, optional
+        A colour of the palette for each prior.
+    width_mm : float, default JOURNAL_WIDTH_MM
+        Width of the figure in millimetres.
 
     Returns
     -------

@@ -32,12 +32,12 @@ def fit_mixture(
 
     Parameters
     ----------
-    values
+    values : ndarray
         Draws from 0 to 1; any shape. What is nearer to 0 or 1 than a millionth counts as a
         millionth.
-    n_components
+    n_components : int or None, optional
         How many; without it that number of 1 to 4 with the smallest Bayesian criterion.
-    ess
+    ess : float or None, optional
         How many independent draws these are worth; by default all are independent. The criterion
         counts those, and they bound the components: each holds at least 50, and one with m of them
         has in log odds a sd of at least that of the draws, divided by the root of m. What is
@@ -108,9 +108,9 @@ def without_batches(values: np.ndarray, mixture: pd.DataFrame, ess: float) -> li
 
     Parameters
     ----------
-    values
+    values : ndarray
         The draws, shape (chain, draw): a batch is a stretch of one chain, or of several.
-    mixture, ess
+    mixture, ess : DataFrame, float
         What `fit_mixture` made of them, from which the search goes on, and for how many
         independent draws.
 
@@ -296,9 +296,9 @@ def updated(mixture: pd.DataFrame, events: int, n: int) -> pd.DataFrame:
 
     Parameters
     ----------
-    mixture
+    mixture : DataFrame
         The prior.
-    events, n
+    events, n : int
         Events, and patients in all (0 leaves the prior as it is).
 
     Returns
@@ -337,7 +337,7 @@ def effective_sample_size(mixture: pd.DataFrame) -> float:
 
     Parameters
     ----------
-    mixture
+    mixture : DataFrame
         With every `alpha` and `beta` at least 1.
 
     Returns

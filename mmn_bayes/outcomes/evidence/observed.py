@@ -35,10 +35,10 @@ def recompute(counts: pd.DataFrame, denominators: Mapping[str, int] | None = Non
 
     Parameters
     ----------
-    counts
+    counts : DataFrame
         The `counts` table of `read_published`. Rows without a count or a printed percentage
         have nothing to recompute.
-    denominators
+    denominators : mapping of str to int or None, optional
         Candidates by kind, applied to every row, such as `{"classified": ..., "enrolled": ...}`.
         None takes for each row the denominators of `counts` within its group, its own first.
 
@@ -79,11 +79,11 @@ def denominators_that_agree(
 
     Parameters
     ----------
-    events
+    events : sequence of int
         The counts, patients.
-    printed_percents
+    printed_percents : sequence of str
         Their percentages as text, digits as printed: `"22"` and `"22.0"` are different claims.
-    n_range
+    n_range : iterable of int
         Denominators to try, such as `range(30, 41)`.
 
     Returns
@@ -119,7 +119,7 @@ def check_published(counts: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    counts
+    counts : DataFrame
         The `counts` table of `read_published`, with the quantities of `data/leger2008`.
 
     Returns

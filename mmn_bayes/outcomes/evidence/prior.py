@@ -41,9 +41,9 @@ def historical_prior(fit: xr.DataTree, kind: str = "map") -> pd.DataFrame:
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "events" with studies as units.
-    kind
+    kind : str, default "map"
         "map": the meta-analytic-predictive distribution of the rate of the next study, fitted by
         maximum likelihood to its draws, with no component that they do not resolve
         (`check_mixture`). "robust": that mixture with the vague component of the
@@ -119,9 +119,9 @@ def check_mixture(fit: xr.DataTree, mixture: pd.DataFrame, *, level: float = 0.9
 
     Parameters
     ----------
-    fit, mixture
+    fit, mixture : DataTree, DataFrame
         The model of studies, and what `historical_prior(fit, "map")` made of it.
-    level
+    level : float, default 0.95
         Probability of the interval whose limits are compared.
 
     Returns
@@ -187,11 +187,11 @@ def prior_data_conflict(
 
     Parameters
     ----------
-    priors
+    priors : mapping of str to DataFrame
         Mixtures by name, such as {"map": ..., "robust": ...}.
-    events, n
+    events, n : int
         What was observed, and of how many.
-    synthetic
+    synthetic : bool
         Whether those patients are simulated; it is written on every row.
 
     Returns
@@ -239,13 +239,13 @@ def difference_from_placebo(
 
     Parameters
     ----------
-    draws
+    draws : DataArray
         Dims `chain`, `draw` and any others: a response probability under treatment.
-    placebo
+    placebo : DataTree
         Fit of the placebo arms of other studies (outcome "events", studies as units). Its rate of
         a new study is what the patients of `draws` might have had on placebo. The two posteriors
         share no data, so that their draws are put together at random.
-    seed
+    seed : int
         Of that pairing.
 
     Returns

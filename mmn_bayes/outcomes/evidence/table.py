@@ -24,9 +24,9 @@ def evidence_table(fit: xr.DataTree, *, level: float = 0.95) -> pd.DataFrame:
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "events" with studies as units.
-    level
+    level : float, default 0.95
         Level of every interval: exact for the observed rates, equal-tailed for the posterior.
 
     Returns
@@ -90,16 +90,16 @@ def placebo_table(
 
     Parameters
     ----------
-    draws
+    draws : mapping of str to DataArray
         Response probabilities by what they are of ("<model>: new patients", ...); dims chain, draw
         and the groups, as `response_draws` gives them.
-    placebo
+    placebo : DataTree
         Fit of the placebo arms of other studies.
-    observed
+    observed : DataFrame
         The observed rates of the same groups, as `observed_response` gives them, labelled alike.
-    rate
+    rate : float
         The placebo rate that is taken as known.
-    by, level, seed
+    by, level, seed : str, float, int
         The dim of the groups; level of every interval; of the pairing of draws.
 
     Returns
@@ -153,14 +153,14 @@ def trial_table(
 
     Parameters
     ----------
-    fit, trial
+    fit, trial : DataTree, DataFrame
         A model of outcome "events" with patients as units, and the table it was fitted to.
-    treated
+    treated : str
         Yes/no predictor that says under which treatment a response was.
-    period
+    period : str or None, optional
         Yes/no predictor of the second period, which is set to no; the observed rates are those of
         its rows of no.
-    level
+    level : float, default 0.95
         Level of every interval.
 
     Returns

@@ -42,11 +42,11 @@ def grade_distribution(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "grade".
-    days
+    days : sequence of float
         Days since inclusion.
-    by
+    by : str or None, default "naive"
         As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
 
     Returns
@@ -89,12 +89,12 @@ def observed_grade_distribution(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "grade": its design holds every grade.
-    edges
+    edges : sequence of float
         Edges of the bins, in days, each from its first up to and without its second.
-    by
-        As for `grade_distribution`.
+    by : str or None, default "naive"
+        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
 
     Returns
     -------

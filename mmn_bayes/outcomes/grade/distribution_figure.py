@@ -43,16 +43,24 @@ def shares_figure(
 
     Parameters
     ----------
-    shares
+    shares : DataArray
         Draws of `grade_distribution`: dims chain, draw, the group, day, grade.
-    observed
+    observed : DataFrame
         Table of `observed_grade_distribution`: the group, `day`, `grade`, `share`, `n`.
-    level
+    level : float, default 0.95
         Level of the bands (equal-tailed, each day by itself).
-    marked_days
+    marked_days : mapping of str to float or None, optional
         Days to mark, by their label; None for the baseline and 6 months.
-    title, axes, labels, palette, width_mm
-        As for `response_figure`; a colour of the palette for each group.
+    title : str, default ""
+        What stands above.
+    axes : sequence of Axes or None, optional
+        Axes to plot into, one a panel; by default a figure of its own.
+    labels : mapping of str to str or None, optional
+        Labels in the place of those of the data, by what they replace.
+    palette : sequence of str or None, optional
+        A colour of the palette for each group.
+    width_mm : float, default JOURNAL_WIDTH_MM
+        Width of the figure in millimetres.
 
     Returns
     -------

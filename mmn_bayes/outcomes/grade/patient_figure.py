@@ -40,14 +40,22 @@ def patient_figure(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         The fit that the course is of: its design has what was recorded.
-    course
+    course : DataArray
         What `patient_course` gave.
-    level
+    level : float, default 0.95
         Level of the bands (equal-tailed, each day by itself), of the expected grade.
-    title, axes, labels, palette, width_mm
-        As for `response_figure`; a colour of the palette for each side.
+    title : str, default ""
+        What stands above.
+    axes : sequence of Axes or None, optional
+        Axes to plot into, one a panel; by default a figure of its own.
+    labels : mapping of str to str or None, optional
+        Labels in the place of those of the data, by what they replace.
+    palette : sequence of str or None, optional
+        A colour of the palette for each side.
+    width_mm : float, default JOURNAL_WIDTH_MM
+        Width of the figure in millimetres.
 
     Returns
     -------

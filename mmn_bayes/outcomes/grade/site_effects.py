@@ -21,9 +21,9 @@ def site_effects(
 
     Parameters
     ----------
-    spec, design, posterior
+    spec, design, posterior : ModelSpec, Dataset, Dataset
         The model, its design, and the draws of its parameters.
-    seed, cores
+    seed, cores : int, int or None
         Of the random numbers; threads, by default as many as there are processors.
 
     Returns

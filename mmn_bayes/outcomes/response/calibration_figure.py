@@ -31,10 +31,23 @@ def calibration_figure(
 
     Parameters
     ----------
-    predictions, groups, level
-        As for `calibration_table`.
-    title, axes, labels, palette, width_mm
-        As for `response_figure`; a colour of the palette for each model.
+    predictions : mapping of str to DataFrame
+        What `left_out_response` gave of each model, by its name.
+    groups : int, default 4
+        Into how many groups of about equal size patients are put by their probability, 2 or more;
+        fewer where many patients have the same one.
+    level : float, default 0.95
+        Level of the exact confidence intervals.
+    title : str, default ""
+        What stands above.
+    axes : sequence of Axes or None, optional
+        Axes to plot into, one a panel; by default a figure of its own.
+    labels : mapping of str to str or None, optional
+        Labels in the place of those of the data, by what they replace.
+    palette : sequence of str or None, optional
+        A colour of the palette for each model.
+    width_mm : float, default JOURNAL_WIDTH_MM
+        Width of the figure in millimetres.
 
     Returns
     -------

@@ -14,7 +14,7 @@ def prediction_scores(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
     Parameters
     ----------
-    predictions
+    predictions : mapping of str to DataFrame
         What `left_out_response` gave of each model, by its name.
 
     Returns
@@ -74,12 +74,12 @@ def calibration_table(
 
     Parameters
     ----------
-    predictions
-        As for `prediction_scores`.
-    groups
+    predictions : mapping of str to DataFrame
+        What `left_out_response` gave of each model, by its name.
+    groups : int, default 4
         Into how many groups of about equal size patients are put by their probability, 2 or more;
         fewer where many patients have the same one.
-    level
+    level : float, default 0.95
         Level of the exact confidence intervals.
 
     Returns

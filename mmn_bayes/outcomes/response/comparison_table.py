@@ -48,13 +48,13 @@ def comparison_table(
 
     Parameters
     ----------
-    fits
+    fits : DataTree or sequence of DataTree
         One fit, or several of different models on the same cohort.
-    by
+    by : str, default "naive"
         "naive", or the name of a yes/no predictor; both groups have patients.
-    rate
+    rate : float
         What each rate is compared with: the exact binomial tests, or P(rate > that).
-    level
+    level : float, default 0.95
         Level of every interval.
 
     Returns

@@ -53,17 +53,17 @@ def response_by_definition(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "grade".
-    definitions
+    definitions : sequence of Definition or None, optional
         Those to look at; without them, `definition_grid` of the fit's specification.
-    patients
+    patients : Patients
         "cohort" and "population" as for `response_probability`, on the visits that each definition
         chooses; "chance": new patients without infusions, gain, slope or effect of exposure, whose
         grades differ between the visits by grading noise (and by the day's examiner, where the
         model has such effects).
-    by
-        As for `response_probability`.
+    by : str or None, optional
+        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
 
     Returns
     -------
@@ -128,9 +128,9 @@ def seen_under(spec: ModelSpec, design: xr.Dataset, definition: Definition) -> S
 
     Parameters
     ----------
-    spec, design
+    spec, design : ModelSpec, Dataset
         The model of a fit, and its design.
-    definition
+    definition : Definition
         The definition, with the windows of its own visits.
 
     Returns
@@ -152,7 +152,7 @@ def unchanged(spec: ModelSpec, posterior: xr.Dataset) -> xr.Dataset:
 
     Parameters
     ----------
-    spec, posterior
+    spec, posterior : ModelSpec, Dataset
         A model of grades and draws of its parameters.
 
     Returns

@@ -36,10 +36,18 @@ def definitions_figure(
 
     Parameters
     ----------
-    table
+    table : DataFrame
         What `definition_table` gave.
-    title, axes, labels, palette, width_mm
-        As for `response_figure`; colours in the order of `LOOKS`.
+    title : str, default ""
+        What stands above.
+    axes : sequence of Axes or None, optional
+        Axes to plot into, one a panel; by default a figure of its own.
+    labels : mapping of str to str or None, optional
+        Labels in the place of those of the data, by what they replace.
+    palette : sequence of str or None, optional
+        Colours in the order of `LOOKS`.
+    width_mm : float, default JOURNAL_WIDTH_MM
+        Width of the figure in millimetres.
 
     Returns
     -------

@@ -37,13 +37,13 @@ def definition_table(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "grade".
-    definitions
-        As for `response_by_definition`.
-    by
-        As for `response_probability`.
-    level
+    definitions : sequence of Definition or None, optional
+        Those to look at; without them, `definition_grid` of the fit's specification.
+    by : str or None, default "naive"
+        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+    level : float, default 0.95
         Level of every interval: exact for the observed rates, equal-tailed for the posterior.
 
     Returns
@@ -58,7 +58,8 @@ def definition_table(
     Raises
     ------
     ValueError
-        As for `response_by_definition`.
+        When the fit is of another outcome, two definitions have one label, or `patients`, `by` or a
+        definition is not usable.
     """
     chosen = tuple(definitions) if definitions is not None else definition_grid(spec_of(fit))
     column = "group" if by is None else by

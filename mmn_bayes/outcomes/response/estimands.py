@@ -54,27 +54,27 @@ def response_probability(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "grade" or "response".
-    patients
+    patients : Patients
         "cohort": the patients of the fit with their own effects. A recorded response is kept, and
         who has none is judged on the grades that are there and the missing ones filled in: the
         interval tells how little is unknown about *them*. A patient without any grade is in
         neither. "population": new patients with fresh effects, and with the covariates, infusions
         and muscles (all that were ever graded) of the cohort's, each equally often: what a next
         cohort is to be expected to show on average.
-    by
+    by : str or None, optional
         As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
-    standardised
+    standardised : bool, default False
         Whether all groups are of the same new patients: those like the whole cohort, with what
         makes the groups set to each in turn, and other covariates and muscles as they are. The
         infusions too, but by "naive" those of patients of the group: who was treated before was
         infused before. "population" with `by` only.
-    delta
+    delta : float, default 0.0
         Added to the strength of every muscle at follow-up of the patients without a visit in its
         window, in the units of the model: 0 is missing at random. "cohort" and outcome "grade"
         only.
-    scenario, from_day
+    scenario, from_day : DataFrame or None, float, optional
         As for `trajectory`: the infusions instead of those recorded from that day on; with
         `no_infusions()` the model's own placebo rate. "population" and outcome "grade" only.
 
@@ -157,8 +157,10 @@ def replicated_response(fit: xr.DataTree, *, by: str | None = None) -> xr.DataAr
 
     Parameters
     ----------
-    fit, by
-        As for `response_probability`.
+    fit : DataTree
+        Of outcome "grade" or "response".
+    by : str or None, optional
+        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
 
     Returns
     -------
@@ -189,9 +191,11 @@ def posterior_predictive_check(
 
     Parameters
     ----------
-    fit, by
-        As for `response_probability`.
-    level
+    fit : DataTree
+        Of outcome "grade" or "response".
+    by : str or None, optional
+        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+    level : float, default 0.95
         Probability of the equal-tailed predictive interval.
 
     Returns

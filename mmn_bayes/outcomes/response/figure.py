@@ -43,20 +43,20 @@ def response_figure(
 
     Parameters
     ----------
-    draws, table
+    draws, table : ResponseDraws, DataFrame
         What `response_draws` and `response_table` gave, of the same fits and groups.
-    placebo, placebo_label
+    placebo, placebo_label : float or None, str, optional
         A rate to compare with, from 0 to 1, drawn as a dashed line, and what it is called.
-    title
+    title : str, default ""
         Printed above; long ones are wrapped.
-    axes
+    axes : sequence of Axes or None, optional
         Axes to draw into, one a panel; their figure keeps its size and title, and is returned.
         None for a figure of its own. A figure of one panel takes `ax`.
-    labels
+    labels : mapping of str to str or None, optional
         What groups, models and other names of the data, and texts of axes, are called, by name.
-    palette
+    palette : sequence of str or None, optional
         Colours: of these patients, and of new ones.
-    width_mm
+    width_mm : float, default JOURNAL_WIDTH_MM
         Width of a figure of its own, millimetres.
 
     Returns

@@ -17,8 +17,9 @@ def left_out_response(fit: xr.DataTree) -> pd.DataFrame:
 
     Parameters
     ----------
-    fit
-        As for `patient_log_likelihood`.
+    fit : DataTree
+        Of outcome "response" or "class"; or of outcome "grade", without effects by patient:visit,
+        gains or slopes of single sites, correlated effects of a patient or relaxed cutpoints.
 
     Returns
     -------

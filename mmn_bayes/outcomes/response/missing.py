@@ -17,13 +17,13 @@ def delta_adjusted_response(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "grade".
-    deltas
+    deltas : sequence of float
         Shifts of the strength of every muscle at follow-up of the patients without a visit in its
         window, in the units of the model; 0 is missing at random.
-    by
-        As for `response_probability`.
+    by : str or None, optional
+        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
 
     Returns
     -------

@@ -33,17 +33,25 @@ def delta_figure(
 
     Parameters
     ----------
-    draws
+    draws : DataArray
         What `delta_adjusted_response` gave.
-    table
+    table : DataFrame
         What `missing_table` gave of the same fit and groups: its complete cases and both extremes
         are marked at the margin.
-    rate
+    rate : float or None, optional
         A rate to compare with, drawn as a dashed line.
-    level
+    level : float, default 0.95
         Probability of the band (equal-tailed, at each shift by itself).
-    title, axes, labels, palette, width_mm
-        As for `response_figure`; colours of the model and of what was observed.
+    title : str, default ""
+        What stands above.
+    axes : sequence of Axes or None, optional
+        Axes to plot into, one a panel; by default a figure of its own.
+    labels : mapping of str to str or None, optional
+        Labels in the place of those of the data, by what they replace.
+    palette : sequence of str or None, optional
+        Colours of the model and of what was observed.
+    width_mm : float, default JOURNAL_WIDTH_MM
+        Width of the figure in millimetres.
 
     Returns
     -------

@@ -25,15 +25,15 @@ def missing_table(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "grade" or "response".
-    by
-        As for `response_probability`.
-    rate
+    by : str or None, default "naive"
+        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+    rate : float
         What each row is compared with: the exact test, or the posterior probability of more.
-    level
+    level : float, default 0.95
         Level of every interval: exact, or equal-tailed for the posterior.
-    draws
+    draws : DataArray or None, optional
         What `response_probability(fit, patients="cohort", by=by)` gave, when it is at hand.
 
     Returns
@@ -92,8 +92,14 @@ def tipping_table(
 
     Parameters
     ----------
-    fit, by, rate, level
-        As for `missing_table`.
+    fit : DataTree
+        Of outcome "grade" or "response".
+    by : str or None, default "naive"
+        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+    rate : float
+        What each row is compared with: the exact test, or the posterior probability of more.
+    level : float, default 0.95
+        Level of every interval: exact, or equal-tailed for the posterior.
 
     Returns
     -------

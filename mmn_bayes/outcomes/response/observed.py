@@ -22,10 +22,14 @@ def observed_response(
 
     Parameters
     ----------
-    cohort, spec
+    cohort, spec : Cohort, HasResponseRule
         The cohort, and the model specification whose rule and scale apply.
-    by, method, level
-        As for `rates`.
+    by : str or sequence of str or None, optional
+        Column of `patients`, or several, whose values make the groups; None for one row `all`.
+    method : str, default "clopper-pearson"
+        `"clopper-pearson"`, `"wilson"`, `"jeffreys"`, `"agresti-coull"` or `"mid-p"`.
+    level : float, default 0.95
+        Confidence level, strictly between 0 and 1.
 
     Returns
     -------

@@ -49,11 +49,11 @@ def compare_rates(
 
     Parameters
     ----------
-    first, second
+    first, second : tuple of (int, int)
         Events and patients, (events, n), of the two groups; the first is compared with the second.
-    level
+    level : float, default 0.95
         Confidence level, strictly between 0 and 1.
-    synthetic
+    synthetic : bool, default False
         Whether the patients are simulated; it is written on every row.
 
     Returns
@@ -103,11 +103,11 @@ def observed_contrast(
 
     Parameters
     ----------
-    cohort, spec
-        As for `observed_response`.
-    by, between
+    cohort, spec : Cohort, HasResponseRule
+        The cohort, and the model specification whose rule and scale apply.
+    by, between : str, tuple of (object, object), optional
         Column of the table `patients`, and the two of its values to compare: first with second.
-    level
+    level : float, default 0.95
         Confidence level.
 
     Returns

@@ -24,15 +24,15 @@ def assumed_missing(
 
     Parameters
     ----------
-    events, n
+    events, n : int
         Responders and patients that were judged.
-    missing
+    missing : int
         Patients who were not, any of whom may have responded.
-    rate
+    rate : float
         The rate of the exact binomial test, one-sided (greater).
-    level, method
+    level, method : float, str, optional
         Of the confidence interval, as for `rate_interval`.
-    synthetic
+    synthetic : bool, default False
         Whether the patients are simulated; it is written on every row.
 
     Returns
@@ -92,7 +92,7 @@ def tipping_point(table: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    table
+    table : DataFrame
         What `assumed_missing` gave.
 
     Returns

@@ -21,9 +21,9 @@ def paired_test(first: np.ndarray, second: np.ndarray, *, synthetic: bool = Fals
 
     Parameters
     ----------
-    first, second
+    first, second : ndarray
         Yes/no, shape (patient,): two judgements of each patient.
-    synthetic
+    synthetic : bool, default False
         Whether the patients are simulated; it is written on every row.
 
     Returns
@@ -82,9 +82,9 @@ def observed_agreement(
 
     Parameters
     ----------
-    cohort
+    cohort : Cohort
         The cohort.
-    spec, other
+    spec, other : HasResponseRule
         Two specifications: the first judgement and the second, such as response at 6 months and at
         12.
 
@@ -123,7 +123,7 @@ def signed_rank(change: np.ndarray) -> tuple[float, float, str]:
 
     Parameters
     ----------
-    change
+    change : ndarray
         One change a patient, finite; shape (patient,).
 
     Returns
@@ -157,7 +157,7 @@ def observed_change(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
 
     Parameters
     ----------
-    cohort, spec
+    cohort, spec : Cohort, HasResponseRule
         The cohort, and the model specification whose visits and scale apply.
 
     Returns

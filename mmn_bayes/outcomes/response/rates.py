@@ -51,10 +51,10 @@ def response_counts(fit: xr.DataTree, by: str | None) -> dict[object, ResponseCo
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "grade" or "response".
-    by
-        As for `groups_of`.
+    by : str or None
+        "naive", the name of a yes/no predictor of the model, or None for all patients.
 
     Returns
     -------
@@ -190,9 +190,9 @@ def setting(spec: ModelSpec, column: str, value: float | str) -> dict[str, float
 
     Parameters
     ----------
-    spec, column
+    spec, column : ModelSpec, str
         The model, and the column: all predictors made of it are set, whatever they act on.
-    value
+    value : float or str
         1 and 0 for yes and no, a number, or a level.
 
     Returns
@@ -228,14 +228,14 @@ def rates_with(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "grade" or "response".
-    settings
+    settings : sequence of mapping of str to float
         For each rate variables of the design of patients, with the value that all have
         (`setting`). Whoever is made naive, or not, has in a model of grades the infusions of a
         patient who is, drawn from these (where there are any): who was treated before was infused
         before.
-    n_new
+    n_new : int, default NEW_PATIENTS
         How many new patients a draw, at least; of outcome "grade" only.
 
     Returns
@@ -287,11 +287,11 @@ def rates_by_patient(fit: xr.DataTree, n_draws: int, *, copies: int = 20) -> np.
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "grade" or "response".
-    n_draws
+    n_draws : int
         Of how many evenly spaced draws, at most.
-    copies
+    copies : int, default 20
         New patients like each, of outcome "grade": the share of them who respond.
 
     Returns

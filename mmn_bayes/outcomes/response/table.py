@@ -73,9 +73,9 @@ def response_draws(
 
     Parameters
     ----------
-    fits
+    fits : DataTree or sequence of DataTree
         One fit, or several of different models on the same cohort.
-    by
+    by : str or None, default "naive"
         "naive", the name of a yes/no predictor of every model, or None for all patients.
 
     Returns
@@ -114,18 +114,18 @@ def response_table(
 
     Parameters
     ----------
-    fits
+    fits : DataTree or sequence of DataTree
         One fit, or several of different models on the same cohort, such as of strength and of
         response.
-    by
+    by : str or None, default "naive"
         "naive", the name of a yes/no predictor of every model, or None for all patients.
-    level
+    level : float, default 0.95
         Level of every interval: exact (Clopper-Pearson) for the observed rate, equal-tailed for
         the posterior.
-    published
+    published : DataFrame or None, optional
         The `counts` table of `read_published`; the rate that it prints stands beside the observed
         one of the same group.
-    draws
+    draws : ResponseDraws or None, optional
         What `response_draws` gave for the same fits and `by`, when it is at hand.
 
     Returns
@@ -178,7 +178,7 @@ def table_notes(fits: xr.DataTree | Sequence[xr.DataTree], table: pd.DataFrame) 
 
     Parameters
     ----------
-    fits, table
+    fits, table : DataTree or sequence of DataTree, DataFrame
         The fits, and the table that `response_table` made of them.
 
     Returns
@@ -200,7 +200,7 @@ def question_notes(fit: xr.DataTree) -> list[str]:
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of any outcome.
 
     Returns

@@ -23,8 +23,10 @@ def states_seen(spec: ModelSpec, cohort: Cohort) -> pd.DataFrame:
 
     Parameters
     ----------
-    spec, cohort
-        The model, and its data.
+    spec : ModelSpec
+        The model.
+    cohort : Cohort
+        Its data.
 
     Returns
     -------
@@ -112,7 +114,7 @@ def with_states(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
 
     Parameters
     ----------
-    design, spec, cohort
+    design, spec, cohort : Dataset, ModelSpec, Cohort
         With dim `patient`; the model, and its data.
 
     Returns
@@ -126,7 +128,9 @@ def with_states(design: xr.Dataset, spec: ModelSpec, cohort: Cohort) -> xr.Datas
     Raises
     ------
     DataError
-        As `states_seen`.
+        When there is no table of status, a state is not of the levels, a patient has two on a day,
+        a patient has no infusion to count from, no patient has states on two steps, or steps are so
+        short that there are millions.
     """
     part, seen = section_of(spec), states_seen(spec, cohort)
     same = seen["patient"].eq(seen["patient"].shift(-1)).to_numpy()
@@ -179,9 +183,9 @@ def at_steps(
 
     Parameters
     ----------
-    design, spec
+    design, spec : Dataset, ModelSpec
         With dim `patient`; the model.
-    patient, step
+    patient, step : ndarray
         Place of the patient, and number of the step from day 0 on, shape (step,).
 
     Returns

@@ -40,17 +40,17 @@ def state_occupancy(
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "state", or of a joint model with states.
-    days
+    days : sequence of float
         Since day 0 of the histories (`states.since`), 0 or more; each is rounded to a step.
-    patients
+    patients : Patients
         "cohort": of the patients of the fit: a state seen on a step is kept, every other one, those
         after the last visit too, is filled in given what was seen before and after it.
         "population": the probability of new patients who begin on day 0, with the covariates of
         these and effects of their own.
-    by
-        As for `groups_of`.
+    by : str or None, optional
+        "naive", the name of a yes/no predictor of the model, or None for all patients.
 
     Returns
     -------
@@ -88,10 +88,17 @@ def expected_sojourn(
 
     Parameters
     ----------
-    fit, patients, by
-        As for `state_occupancy`.
-    years
+    fit : DataTree
+        Of outcome "state", or of a joint model with states.
+    years : sequence of float, default (1.0, 2.0, 5.0)
         Since day 0, above 0.
+    patients : Patients
+        "cohort": of the patients of the fit: a state seen on a step is kept, every other one, those
+        after the last visit too, is filled in given what was seen before and after it.
+        "population": the probability of new patients who begin on day 0, with the covariates of
+        these and effects of their own.
+    by : str or None, optional
+        "naive", the name of a yes/no predictor of the model, or None for all patients.
 
     Returns
     -------
@@ -102,7 +109,7 @@ def expected_sojourn(
     Raises
     ------
     ValueError
-        As `state_occupancy`.
+        When the fit has no states, or days, patients or by is not one of what there is.
     """
     part, wanted = section_of(spec_of(fit)), _checked(years, "years")
     ends = wanted * YEAR
@@ -124,10 +131,14 @@ def cumulative_incidence_of_leaving(
 
     Parameters
     ----------
-    fit, days, by
-        As for `state_occupancy`.
-    state
+    fit : DataTree
+        Of outcome "state", or of a joint model with states.
+    days : sequence of float
+        Since day 0 of the histories (`states.since`), 0 or more; each is rounded to a step.
+    state : str or None, optional
         The state; by default the first level of the file.
+    by : str or None, optional
+        "naive", the name of a yes/no predictor of the model, or None for all patients.
 
     Returns
     -------
@@ -165,10 +176,12 @@ def transition_probability(
 
     Parameters
     ----------
-    fit, by
-        As for `state_occupancy`.
-    day
+    fit : DataTree
+        Of outcome "state", or of a joint model with states.
+    day : float, default 0.0
         Since day 0: the step that begins there.
+    by : str or None, optional
+        "naive", the name of a yes/no predictor of the model, or None for all patients.
 
     Returns
     -------
@@ -179,7 +192,7 @@ def transition_probability(
     Raises
     ------
     ValueError
-        As `state_occupancy`.
+        When the fit has no states, or days, patients or by is not one of what there is.
     """
     part = section_of(spec_of(fit))
     step = int(_steps_at(_checked([day], "day"), part)[0])
@@ -333,7 +346,7 @@ def state_odds_ratios(fit: xr.DataTree) -> xr.DataArray:
 
     Parameters
     ----------
-    fit
+    fit : DataTree
         Of outcome "state", or of a joint model with states, with predictors.
 
     Returns
@@ -382,9 +395,14 @@ def joint_quantities(
 
     Parameters
     ----------
-    fit, patients
-        As for `state_occupancy`.
-    days
+    fit : DataTree
+        Of outcome "state", or of a joint model with states.
+    patients : Patients
+        "cohort": of the patients of the fit: a state seen on a step is kept, every other one, those
+        after the last visit too, is filled in given what was seen before and after it.
+        "population": the probability of new patients who begin on day 0, with the covariates of
+        these and effects of their own.
+    days : sequence of float
         Days since day 0.
     """
     if not len(days):

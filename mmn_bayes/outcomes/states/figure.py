@@ -56,18 +56,26 @@ def occupancy_figure(
 
     Parameters
     ----------
-    draws
+    draws : DataArray
         What `state_occupancy` gave, with groups or without.
-    observed
+    observed : DataFrame or None, optional
         What `empirical_occupancy` gave on the clock of the histories (`on_clock`), of all patients;
         None for the model alone.
-    product
+    product : DataFrame or None, optional
         What `aalen_johansen` gave on that clock; drawn as a step line. It takes its steps on the
         days that were asked for.
-    level
+    level : float, default 0.95
         Level of the bands (equal-tailed, each day by itself).
-    title, axes, labels, palette, width_mm
-        As for `response_figure`; a colour of the palette for each group.
+    title : str, default ""
+        What stands above.
+    axes : sequence of Axes or None, optional
+        Axes to plot into, one a panel; by default a figure of its own.
+    labels : mapping of str to str or None, optional
+        Labels in the place of those of the data, by what they replace.
+    palette : sequence of str or None, optional
+        A colour of the palette for each group.
+    width_mm : float, default JOURNAL_WIDTH_MM
+        Width of the figure in millimetres.
 
     Returns
     -------

@@ -25,9 +25,9 @@ def state_intervals(cohort: Cohort, *, levels: Sequence[str]) -> pd.DataFrame:
 
     Parameters
     ----------
-    cohort
+    cohort : Cohort
         A cohort with `status`; days before inclusion are used as any other.
-    levels
+    levels : sequence of str
         The states there are, in the order of the categories.
 
     Returns
@@ -75,11 +75,13 @@ def empirical_occupancy(
 
     Parameters
     ----------
-    cohort, levels
-        As for `state_intervals`.
-    days
+    cohort : Cohort
+        A cohort with `status`; days before inclusion are used as any other.
+    levels : sequence of str
+        The states there are, in the order of the categories.
+    days : sequence of float
         Days since inclusion, finite.
-    level
+    level : float, default 0.95
         Confidence level of one share.
 
     Returns
@@ -121,9 +123,11 @@ def aalen_johansen(cohort: Cohort, *, levels: Sequence[str], days: Sequence[floa
 
     Parameters
     ----------
-    cohort, levels
-        As for `state_intervals`.
-    days
+    cohort : Cohort
+        A cohort with `status`; days before inclusion are used as any other.
+    levels : sequence of str
+        The states there are, in the order of the categories.
+    days : sequence of float
         Days since inclusion, finite.
 
     Returns
@@ -193,13 +197,15 @@ def observed_leaving(
 
     Parameters
     ----------
-    cohort, levels
-        As for `state_intervals`.
-    state
+    cohort : Cohort
+        A cohort with `status`; days before inclusion are used as any other.
+    levels : sequence of str
+        The states there are, in the order of the categories.
+    state : str
         One of the levels.
-    days
+    days : sequence of float
         Since the first row of each patient, finite.
-    level
+    level : float, default 0.95
         Confidence level.
 
     Returns

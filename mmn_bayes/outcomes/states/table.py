@@ -39,11 +39,11 @@ def occupancy_table(
 
     Parameters
     ----------
-    cohort, fit
+    cohort, fit : Cohort, DataTree
         The cohort, and a fit of it with states.
-    days
+    days : sequence of float, default _DAYS
         Since day 0 of the histories; by default 0, half a year, 1, 2 and 5 years.
-    level
+    level : float, default 0.95
         Of all intervals.
 
     Returns
@@ -56,7 +56,8 @@ def occupancy_table(
     Raises
     ------
     DataError
-        As `state_intervals`.
+        When the cohort has no status, a state is not one of the levels, or a patient has two states
+        on one day; each row is named.
     ValueError
         When the fit has no states or is not of this cohort, or the days are not legal.
     """
@@ -89,9 +90,13 @@ def sojourn_table(
 
     Parameters
     ----------
-    fit, years, by
-        As for `expected_sojourn`.
-    level
+    fit : DataTree
+        Of outcome "state", or of a joint model with states.
+    years : sequence of float, default (1.0, 2.0, 5.0)
+        Since day 0, above 0.
+    by : str or None, optional
+        "naive", the name of a yes/no predictor of the model, or None for all patients.
+    level : float, default 0.95
         Of the equal-tailed credible intervals.
 
     Returns
@@ -126,10 +131,14 @@ def leaving_table(
 
     Parameters
     ----------
-    cohort, fit, days, level
-        As for `occupancy_table`.
-    state
+    cohort, fit : Cohort, DataTree
+        The cohort, and a fit of it with states.
+    state : str or None, optional
         The state; by default the first level.
+    days : sequence of float, default _DAYS[1:]
+        Since day 0 of the histories; by default 0, half a year, 1, 2 and 5 years.
+    level : float, default 0.95
+        Of all intervals.
 
     Returns
     -------
@@ -161,8 +170,8 @@ def states_notes(cohort: Cohort, fit: xr.DataTree) -> list[str]:
 
     Parameters
     ----------
-    cohort, fit
-        As for `occupancy_table`.
+    cohort, fit : Cohort, DataTree
+        The cohort, and a fit of it with states.
 
     Returns
     -------
