@@ -232,9 +232,10 @@ def _row_in_words(row: dict[Any, Any]) -> dict[str, str]:
 def _patients(row: dict[Any, Any]) -> str:
     if _is_absent(row["n"]):
         return ABSENT
-    events = "" if _is_absent(row["events"]) else f"{row['events']}/"
-    count = f"{events}{row['n']}"
-    return count if _is_absent(row["missing"]) else f"{count}, {row['missing']} missing"
+    # Counts of a table read back from a file are floats where some are missing.
+    events = "" if _is_absent(row["events"]) else f"{row['events']:.0f}/"
+    count = f"{events}{row['n']:.0f}"
+    return count if _is_absent(row["missing"]) else f"{count}, {row['missing']:.0f} missing"
 
 
 def _estimate(row: dict[Any, Any]) -> str:
