@@ -16,7 +16,7 @@ STATED = "as stated"
 
 @dataclass(frozen=True)
 class Definition:
-    """One definition of response.
+    """State one definition of response.
 
     Attributes
     ----------
@@ -29,6 +29,15 @@ class Definition:
     collapse
         Labels of the specification's scale that are not of this one, each with the one it counts
         as.
+
+    Examples
+    --------
+    >>> model = mb.read_model("models/strength.toml")
+    >>> collapse = (("1", "0"), ("2", "0"))
+    >>> scale = ("0", "3", "4", "5")
+    >>> coarse = mb.response.Definition("0-2 as one", model.response, scale, collapse)
+    >>> coarse.code_of(model.scale)
+    array([ 0,  0,  0,  1,  2,  3, -1])
     """
 
     label: str
@@ -73,7 +82,7 @@ class Definition:
 
 
 def definition_grid(spec: HasResponseRule) -> tuple[Definition, ...]:
-    """Return the definition of a specification and its neighbours.
+    """Return the response definition of a model and its neighbours, for a sensitivity analysis.
 
     Parameters
     ----------
@@ -87,6 +96,15 @@ def definition_grid(spec: HasResponseRule) -> tuple[Definition, ...]:
         182 and 365 days; windows of 30, 61 and 91 days either side; the lower half of the scale as
         one grade. What the scale or the baseline window has no room for is left out, and so is
         what the stated definition is already.
+
+    Examples
+    --------
+    >>> model = mb.read_model("models/strength.toml")
+    >>> definitions = mb.response.definition_grid(model)
+    >>> len(definitions)
+    11
+    >>> [definition.label for definition in definitions[:4]]
+    ['as stated', '1 grade in 1 muscle', '1 grade in 3 muscles', '2 grades in 1 muscle']
     """
     rule, scale = spec.response, tuple(spec.scale)
     found = [Definition(STATED, rule, scale)]

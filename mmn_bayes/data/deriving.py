@@ -9,7 +9,7 @@ from mmn_bayes.data.schema import Cohort
 def with_early_response(
     cohort: Cohort, spec: HasResponseRule, column: str = "early_response"
 ) -> Cohort:
-    """Add who responded, by the rule of a model, to the table of patients.
+    """Add response by the rule of a model to the patients as a yes/no predictor.
 
     Parameters
     ----------
@@ -21,8 +21,8 @@ def with_early_response(
     Returns
     -------
     Cohort
-        With the column, yes or no, blank for who is not evaluable: a model that uses it needs
-        `complete_cases` first.
+        The cohort with the column in `patients`: yes or no, blank for patients who are not
+        evaluable; a model that uses it needs `complete_cases` first.
 
     Raises
     ------
@@ -30,6 +30,17 @@ def with_early_response(
         When there is such a column.
     DataError
         When the cohort holds a grade that has no place on the specification's scale.
+
+    Examples
+    --------
+    >>> cohort = mb.read_cohort("data/leger2008_cohort")
+    >>> model = mb.read_model("models/strength.toml")
+    >>> early = mb.response.with_early_response(cohort, model)
+    >>> early.predictors[-1]
+    'early_response'
+    >>> column = early.patients["early_response"]
+    >>> int(column.sum()), int(column.isna().sum())
+    (18, 2)
     """
     if column in cohort.patients:
         raise ValueError(f"patients has a column '{column}' already; name another.")

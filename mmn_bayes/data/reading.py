@@ -57,6 +57,14 @@ def read_cohort(folder: str | os.PathLike[str]) -> Cohort:
     -----
     CohortWarning
         Once, with everything that is odd but legal; the same is in `cohort.warnings`.
+
+    Examples
+    --------
+    >>> cohort = mb.read_cohort("data/leger2008_cohort")
+    >>> cohort.patients.shape, cohort.synthetic
+    ((40, 7), True)
+    >>> cohort.predictors
+    ('age_onset_years', 'disease_duration_years', 'male', 'anti_gm1', 'atrophy')
     """
     path = Path(folder)
     headline = f"The cohort in folder {path.name!r} cannot be used"
@@ -91,7 +99,7 @@ def make_cohort(
     labels: Mapping[str, str] | None = None,
     truth: Mapping[str, object] | None = None,
 ) -> Cohort:
-    """Make a validated cohort from DataFrames; the same checks as `read_cohort`.
+    """Make a validated cohort from DataFrames, with the checks of `read_cohort`.
 
     Parameters
     ----------
@@ -124,6 +132,18 @@ def make_cohort(
     -----
     CohortWarning
         Once, with everything that is odd but legal; the same is in `cohort.warnings`.
+
+    Examples
+    --------
+    >>> patients = pd.DataFrame({"patient": ["P1", "P2"], "naive": [True, False]})
+    >>> grades = pd.DataFrame({"patient": ["P1", "P1", "P2"], "day": [0, 180, 0]})
+    >>> grades = grades.assign(muscle="wrist extension", side="left", grade=[3, 4, 5])
+    >>> small = mb.make_cohort(patients, grades, synthetic=True)
+    >>> small.grades[["patient", "day", "muscle", "grade"]]
+      patient    day           muscle grade
+    0      P1    0.0  wrist extension     3
+    1      P1  180.0  wrist extension     4
+    2      P2    0.0  wrist extension     5
     """
     findings = Findings()
     given: dict[str, object] = {

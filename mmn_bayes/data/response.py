@@ -18,7 +18,7 @@ NOT_GRADED = -1
 
 @dataclass(frozen=True)
 class ResponseRule:
-    """When a patient counts as a responder, and at which visits this is judged.
+    """State when a patient is a responder, and at which visits this is judged.
 
     Attributes
     ----------
@@ -32,6 +32,16 @@ class ResponseRule:
         Target days; the visit of the window nearest to its target is used, the earlier of two.
     baseline_window_days, follow_up_window_days
         First and last day, inclusive, of each window.
+
+    Examples
+    --------
+    >>> model = mb.read_model("models/strength.toml")
+    >>> model.response
+    ResponseRule(gain=1, muscles=2, affected_below='5', baseline_day=0.0,
+    baseline_window_days=(-30.0, 0.0), follow_up_day=182.0, follow_up_window_days=(121.0, 243.0))
+    >>> mb.ResponseRule(2, 3, "5", 0, (-30, 0), 182, (121, 243)).in_words()
+    'at least 2 grades gained in at least 3 muscles graded below 5 at baseline (day -30 to 0),
+    at the visit nearest to day 182 within day 121 to 243'
     """
 
     gain: int
@@ -289,7 +299,7 @@ def _nearest_visit(
 
 
 def judge_responses(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
-    """Judge every patient of a cohort by the rule of the specification.
+    """Classify every patient as responder or not by the response rule of a model.
 
     Parameters
     ----------
@@ -314,6 +324,18 @@ def judge_responses(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
     -----
     CohortWarning
         When patients are not evaluable, with the count of each reason.
+
+    Examples
+    --------
+    >>> cohort = mb.read_cohort("data/leger2008_cohort")
+    >>> model = mb.read_model("models/strength.toml")
+    >>> judged = mb.judge_responses(cohort, model)
+    >>> judged[["patient", "follow_up_day", "n_affected", "n_gained", "response"]].head(4)
+      patient  follow_up_day  n_affected  n_gained  response
+    0     P01          174.0           8         0     False
+    1     P02          174.0           7         1     False
+    2     P03          189.0           5         2      True
+    3     P04            NaN           8      <NA>      <NA>
     """
     table = judged_patients(cohort, visit_pair(cohort, spec), spec)
     left_out = table.loc[table["reason"] != "", "reason"].value_counts()
@@ -367,7 +389,7 @@ def reasons_in_words(rule: ResponseRule) -> tuple[str, str, str, str]:
 
 
 def patient_flow(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
-    """Count the patients from enrolled to evaluable, all and by naive status.
+    """Count the patients from enrolled to evaluable, overall and by naive status.
 
     Parameters
     ----------
@@ -378,9 +400,20 @@ def patient_flow(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `step`, `all`, `naive`, `previously_treated` and `synthetic`. The first row is the
-        enrolled patients, each row in between those who leave for one reason, the last the
-        evaluable: enrolled minus the rows in between is the last, in every column.
+        Columns `step`, `all`, `naive`, `previously_treated` and `synthetic`. The first row counts
+        the enrolled patients, each row in between those left out for one reason, the last the
+        evaluable: in every column the last is the first minus the rows in between.
+
+    Examples
+    --------
+    >>> cohort = mb.read_cohort("data/leger2008_cohort")
+    >>> model = mb.read_model("models/strength.toml")
+    >>> flow = mb.patient_flow(cohort, model)
+    >>> flow.loc[flow["all"] > 0, ["step", "all", "naive", "previously_treated"]]
+                                             step  all  naive  previously_treated
+    0                                    enrolled   40     22                  18
+    2  left out: no visit in the follow-up window    2      2                   0
+    5                                   evaluable   38     20                  18
     """
     table = judged_patients(cohort, visit_pair(cohort, spec), spec)
     naive = cohort.patients["naive"].to_numpy(dtype=bool)

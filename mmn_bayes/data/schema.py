@@ -224,7 +224,7 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
-    """A validated cohort: what every later function takes, and never changes.
+    """Hold the validated tables of a cohort; no function changes them.
 
     Attributes
     ----------
@@ -239,7 +239,7 @@ class Cohort:
     scale : tuple of str
         Labels of the ordered scale, lowest first.
     title, source : str
-        As in cohort.toml.
+        Title and source of the data, as stated in cohort.toml.
     synthetic : bool
         Whether the data were simulated.
     labels : Mapping[str, str]
@@ -254,6 +254,14 @@ class Cohort:
     Rows are sorted by the table's key and numbered from 0. Two cohorts are equal when their tables,
     scale, title, source, labels and synthetic mark are; warnings and truth are about the data, not
     of it, and are not compared.
+
+    Examples
+    --------
+    >>> cohort = mb.read_cohort("data/leger2008_cohort")
+    >>> {name: len(table) for name, table in cohort.tables.items()}
+    {'patients': 40, 'grades': 5120, 'infusions': 3658, 'blocks': 78, 'status': 37}
+    >>> cohort.scale
+    ('0', '1', '2', '3', '4', '5')
     """
 
     patients: pd.DataFrame

@@ -40,6 +40,15 @@ def write_cohort(cohort: Cohort, folder: str | os.PathLike[str]) -> Path:
         Parquet file), for the two would be read as one cohort; nothing is written then.
     OSError
         In one sentence, when the disk is full or the folder not writable; no table is half-written.
+
+    Examples
+    --------
+    >>> cohort = mb.read_cohort("data/leger2008_cohort")
+    >>> folder = mb.write_cohort(cohort, "copy")
+    >>> sorted(file.name for file in folder.iterdir())
+    ['blocks.csv', 'cohort.toml', 'grades.csv', 'infusions.csv', 'patients.csv', 'status.csv']
+    >>> mb.read_cohort(folder) == cohort
+    True
     """
     path = Path(folder)
     if path.exists() and not path.is_dir():

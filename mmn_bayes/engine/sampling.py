@@ -81,16 +81,16 @@ def fit(
     cohort : Cohort or DataFrame
         The data; for outcome "events" the table of `read_evidence` or `read_trial`.
     spec : ModelSpec
-        The model.
+        The model, as `read_model` gives it.
     historical : DataFrame or None, optional
         For a model with `[historical]`: the mixture of betas that `historical_prior` gives.
     seed : int or None, optional
         Whole number from 0 to 2^32 - 1; the same seed on the same machine gives the same draws.
         Without one it is drawn, and kept in the fit.
     progress : {"auto", "bar", "lines", "off"}, default "auto"
-        "auto": a bar on a terminal and a line per tenth elsewhere; or "bar", "lines", "off".
+        "auto": a bar on a terminal and a line per tenth elsewhere.
     chains : int, default 4
-        Chains.
+        Number of chains.
     draws : int or None, optional
         Kept draws a chain; with `ess` at most so many (2,000 where nothing is said).
     ess : float or None, optional
@@ -130,6 +130,16 @@ def fit(
     References
     ----------
     Hoffman and Gelman, JMLR 2014;15:1593 (NUTS); Seyboldt et al., nutpie, for its adaptation.
+
+    Examples
+    --------
+    >>> cohort = mb.read_cohort("data/leger2008_cohort")
+    >>> model = mb.read_model("models/response.toml")
+    >>> short = mb.fit(cohort, model, seed=1, chains=2, draws=50, tune=100, progress="off")
+    >>> sorted(short.children)
+    ['design', 'posterior', 'sample_stats']
+    >>> short["posterior"]["intercept"].sizes["draw"]
+    50
     """
     settings = settings_of(
         seed=seed, progress=progress, chains=chains, draws=draws, ess=ess, tune=tune, cores=cores

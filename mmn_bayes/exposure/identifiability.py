@@ -85,16 +85,16 @@ def change_by_part(fit: xr.DataTree, *, by: str | None = None) -> xr.DataArray:
 def identifiability_table(
     fit: xr.DataTree, *, seed: int, by: str | None = None, level: float = 0.95
 ) -> pd.DataFrame:
-    """Say of time and of infusions what the data add to the prior, and whether they are told apart.
+    """Tabulate prior-to-posterior contraction of time and exposure, and their correlation.
 
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade", with an exposure.
+        A fit of outcome "grade", of a model with an exposure.
     seed : int
-        Of the draws from the prior.
+        Seed of the draws from the prior.
     by : str or None, optional
-        "naive", the name of a yes/no predictor of the model, or None for all patients.
+        Grouping: "naive", a yes/no predictor of the model by name, or None for all patients.
     level : float, default 0.95
         Probability of the equal-tailed intervals.
 
@@ -104,15 +104,28 @@ def identifiability_table(
         One row a parameter of time or of an exposure, then one a part of `change_by_part` and
         group: `quantity`, `of` ("time", "infusions" or "both"), `estimate`, `lower`, `upper`,
         `level`, `interval` (posterior), `prior_lower`, `prior_upper` (same level and kind),
-        `variance_removed` (1 less the variance of the posterior over that of the prior; of
-        logarithms, where a parameter is positive), `goes_along_with` and `correlation` (the
-        parameter of the other kind with the largest, in the posterior), `says` (a sentence),
-        `synthetic`.
+        `variance_removed` (contraction: 1 less the variance of the posterior over that of the
+        prior; of logarithms, where a parameter is positive), `goes_along_with` and `correlation`
+        (the parameter of the other kind with the largest posterior correlation), `says` (the
+        interpretation, a sentence), `synthetic`.
 
     Raises
     ------
     ValueError
         When the fit has no grades or no exposure, or `by` makes no groups.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> table = mb.tables.identifiability_table(fit, seed=1)
+    >>> table[["quantity", "of"]].head(5)
+                             quantity         of
+    0                            gain       time
+    1                  half_time_days       time
+    2                      naive_gain       time
+    3                       infusions  infusions
+    4  infusions_onset_half_life_days  infusions
     """
     spec = spec_of(fit)
     design_of_grades(fit)

@@ -201,15 +201,15 @@ def contrast_table(
     *,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Return the differences between schedules on every day, with the probability that one is more.
+    """Tabulate differences between scenarios on each day, with the probability above 0.
 
     Parameters
     ----------
     drawn : Dataset
-        What `trajectory` gave of several scenarios: the same patients in each, so that differences
-        are sharp.
+        What `trajectory` returned for several scenarios: the same patients in each, so that the
+        differences are paired.
     pairs : sequence of tuple of (str, str)
-        Names of two scenarios each: the first less the second.
+        Pairs of names of scenarios: the first less the second.
     quantity : str, default "expected_sum"
         One of its variables: "grade_share", "at_least", "expected_grade", "expected_sum".
     level : float, default 0.95
@@ -225,6 +225,19 @@ def contrast_table(
     ------
     ValueError
         When a scenario or the quantity is not there.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> monthly = mb.exposure.schedule(dose_g_per_kg=1, every_days=28, from_day=0, until_day=182)
+    >>> both = {"monthly": monthly, "none": mb.exposure.no_infusions()}
+    >>> drawn = mb.exposure.trajectory(fit, scenario=both, patients="P01", days=[91, 182])
+    >>> table = mb.tables.contrast_table(drawn, [("monthly", "none")], "expected_grade")
+    >>> table[["day", "contrast", "extrapolated"]]
+         day           contrast  extrapolated
+    0   91.0  monthly less none         False
+    1  182.0  monthly less none         False
     """
     _require_quantity(drawn, quantity)
     known = drawn["scenario"].to_numpy().tolist() if "scenario" in drawn.dims else []

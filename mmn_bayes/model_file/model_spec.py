@@ -212,12 +212,22 @@ class Sharing:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model, resolved and checked; made by `read_model` or `parse_model` only.
+    """Hold a resolved and checked model; made by `read_model` or `parse_model` only.
 
     `canonical` is the resolved file as JSON with sorted keys: its hash is the `fingerprint`.
     `collapse` has the recorded labels that are not of the `scale`, each with the one of the scale
-    that it counts as. `sections` has what the tables of outcomes say that have one of their own, by
-    outcome.
+    that it counts as. `sections` has, by outcome, what the table of that outcome in the file
+    states, for outcomes with a table of their own.
+
+    Examples
+    --------
+    >>> model = mb.read_model("models/strength.toml")
+    >>> model.outcome, model.family, model.link
+    ('grade', 'cumulative', 'logit')
+    >>> sorted(model.priors)[:3]
+    ['gain', 'grade_probability', 'half_time_days']
+    >>> len(model.fingerprint)
+    64
     """
 
     name: str

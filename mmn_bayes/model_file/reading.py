@@ -38,23 +38,34 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def read_model(path: str | Path) -> ModelSpec:
-    """Read a model file.
+    """Read and check a model file.
 
     Parameters
     ----------
     path : path-like
         A TOML file in the vocabulary of `models/README.md`. With `based_on = "other"` it states
-        only what differs from `other.toml` of the same folder; `drop` leaves tables of it out.
+        only what differs from `other.toml` of the same folder; `drop` names tables of that file to
+        leave out.
 
     Returns
     -------
     ModelSpec
-        Resolved and checked; its `name` is the file's.
+        The model, resolved and checked; its `name` is the file's.
 
     Raises
     ------
     SpecError
         When the file is missing, is not TOML, or breaks the vocabulary: every defect at once.
+
+    Examples
+    --------
+    >>> model = mb.read_model("models/strength.toml")
+    >>> model.name, model.outcome, model.link
+    ('strength', 'grade', 'logit')
+    >>> [group.name for group in model.groups]
+    ['muscle', 'patient_gain', 'patient_level', 'site']
+    >>> [predictor.name for predictor in model.predictors]
+    ['naive_gain', 'naive_level']
     """
     path = Path(path)
     stated = _read_toml(path)

@@ -20,15 +20,16 @@ LEAST_BFMI = 0.3
 
 
 def diagnose(fit: xr.DataTree, derived: Mapping[str, xr.DataArray] | None = None) -> pd.DataFrame:
-    """Check the sampler and every quantity of a fit, the derived ones included.
+    """Tabulate convergence diagnostics of the sampler and of every quantity of a fit.
 
     Parameters
     ----------
     fit : DataTree
-        The fit.
+        A fit.
     derived : mapping of str to DataArray or None, optional
-        Draws of quantities computed from it, by the name to show: what is reported must be checked
-        itself, since its chains may mix worse than those of the parameters.
+        Draws (dims `chain`, `draw` and any others) of quantities computed from the fit, by the name
+        to show: what is reported must be checked itself, since its chains may mix worse than those
+        of the parameters.
 
     Returns
     -------
@@ -39,6 +40,15 @@ def diagnose(fit: xr.DataTree, derived: Mapping[str, xr.DataArray] | None = None
         afterwards from their law given the other parameters of each draw, do not move by
         themselves: they are as far from or near to the posterior as these, and are checked for
         being numbers only (`share finite`).
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> checks = mb.diagnose(fit)
+    >>> checks.drop_duplicates("check").set_index("check")["threshold"].to_dict()
+    {'divergences': 0.0, 'share at maximum tree depth': 0.0, 'e_bfmi': 0.3, 'r_hat': 1.01,
+    'ess_bulk': 400.0, 'ess_tail': 400.0, 'share finite': 1.0}
     """
     rows = _sampler_rows(fit)
     named = {str(name): draws for name, draws in fit["posterior"].data_vars.items()}
@@ -73,12 +83,22 @@ def require_converged(
     Parameters
     ----------
     fit, derived : DataTree or DataFrame, mapping of str to DataArray or None
-        As for `diagnose`; or, instead of a fit, the table that `diagnose` made of it.
+        A fit, with draws of quantities computed from it by the name to show (as `diagnose` takes
+        them); or, instead of a fit, the table that `diagnose` made of it.
 
     Raises
     ------
     NotConverged
         With each check that failed, its value and its threshold, and what to do.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml` with 80 draws, which are too few:
+
+    >>> mb.require_converged(fit)
+    Traceback (most recent call last):
+        ...
+    mmn_bayes.errors.NotConverged: The draws do not support the numbers asked of them: ...
     """
     table = fit if isinstance(fit, pd.DataFrame) else diagnose(fit, derived)
     failed = table[~table["passed"]]

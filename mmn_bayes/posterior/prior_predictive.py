@@ -65,20 +65,30 @@ def draw_prior(
 
 
 def sample_prior(fit: xr.DataTree, *, seed: int, draws: int = 1000) -> xr.DataTree:
-    """Return a fit with draws from its prior in the place of its posterior.
+    """Return a fit with draws from its prior in place of its posterior.
 
     Parameters
     ----------
     fit : DataTree
         Any fit.
     seed, draws : int, int
-        Of the draws; there is one chain.
+        Seed and number of the draws; there is one chain.
 
     Returns
     -------
     DataTree
-        Same design and attributes; `distribution` is "prior". What computes draws from parameters
-        alone (`wearing_off_curve` and its like) takes it as it takes a fit.
+        Same design and attributes; `distribution` is "prior". Functions that need parameters alone
+        (`wearing_off_curve` and the like) take it as they take a fit.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> prior = mb.sample_prior(fit, seed=1, draws=50)
+    >>> dict(prior["posterior"]["gain"].sizes)
+    {'chain': 1, 'draw': 50}
+    >>> prior.attrs["distribution"]
+    'prior'
     """
     design = fit["design"].to_dataset()
     prior = draw_prior(spec_of(fit), design, draws=draws, seed=seed)
@@ -96,13 +106,14 @@ def prior_predictive(
     draws: int = 400,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Print a model's priors as what they imply for patients like a cohort's.
+    """Summarise prior predictive quantities for new patients like those of a cohort.
 
     Parameters
     ----------
     cohort, spec : Cohort or DataFrame, ModelSpec
-        The model, and the cohort that lends its design: panels, covariates, infusions. None of its
-        grades are used. For outcome "events" the table of counts, of which none is used either.
+        The cohort, of which the design is used (panels, covariates, infusions) and no grade, and
+        the model. For outcome "events" the table of counts in place of the cohort, of which no
+        count is used either.
     historical : DataFrame or None, optional
         For a model with `[historical]`: the mixture of betas that `historical_prior` gives.
     seed, draws : int, int
@@ -125,6 +136,24 @@ def prior_predictive(
         "state": of each state after 1 and 5 years, and of having left each by then; all of new
         patients with the cohort's covariates, of states of at most 1,000 draws. Of a joint model
         those of each of its outcomes.
+
+    Raises
+    ------
+    DataError
+        When the model cannot use the cohort.
+    ValueError
+        When the outcome of the model declares no quantities of the prior.
+
+    Examples
+    --------
+    >>> cohort = mb.read_cohort("data/leger2008_cohort")
+    >>> model = mb.read_model("models/strength.toml")
+    >>> implied = mb.prior_predictive(cohort, model, seed=1, draws=50)
+    >>> implied["quantity"].to_list()[:2]
+    ['responders by chance, without any treatment',
+    'linearly weighted kappa between two stable visits']
+    >>> bool((implied["lower"] <= implied["upper"]).all())
+    True
     """
     design = make_design(cohort, spec, historical)
     prior = draw_prior(spec, design, draws=draws, seed=seed)

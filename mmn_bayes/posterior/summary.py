@@ -28,7 +28,7 @@ def summarise(
     below: float | None = None,
     within: tuple[float, float] | None = None,
 ) -> pd.DataFrame:
-    """Summarise draws.
+    """Summarise draws by mean, interval, convergence diagnostics and probabilities.
 
     Parameters
     ----------
@@ -65,6 +65,13 @@ def summarise(
     References
     ----------
     Vehtari et al., Bayesian Analysis 2021;16:667 (R-hat and effective sample size by ranks).
+
+    Examples
+    --------
+    >>> draws = xr.DataArray([np.linspace(0, 1, 1001)] * 2, dims=("chain", "draw"))
+    >>> mb.summarise(draws, above=0.75)[["estimate", "lower", "upper", "level", "p_above"]].round(3)
+       estimate  lower  upper  level  p_above
+    0       0.5  0.025  0.975   0.95     0.25
     """
     distribution = str(draws.attrs.get("distribution", "posterior"))
     _check(draws, level, interval, distribution)
@@ -130,7 +137,7 @@ def _reason(finite: xr.DataArray, defined: xr.DataArray, why: str) -> xr.DataArr
 def contrast(
     draws: xr.DataArray, between: tuple[Any, Any], kind: Contrast = "difference"
 ) -> xr.DataArray:
-    """Contrast two members of a dim, draw by draw.
+    """Compute the difference, ratio or odds ratio of two members of a dim, draw by draw.
 
     Parameters
     ----------
@@ -150,6 +157,13 @@ def contrast(
     ------
     ValueError
         When no dim, or more than one, has both members, or the kind is unknown.
+
+    Examples
+    --------
+    >>> values, groups = [[[0.8, 0.5], [0.6, 0.3]]], {"naive": [True, False]}
+    >>> draws = xr.DataArray(values, dims=("chain", "draw", "naive"), coords=groups)
+    >>> mb.contrast(draws, (True, False), "odds_ratio").round(2).to_numpy()
+    array([[4. , 3.5]])
     """
     dims = [
         dim

@@ -27,18 +27,19 @@ def compare_predictors(
     level: float = 0.95,
     certain: float = 0.95,
 ) -> pd.DataFrame:
-    """Set what models learned of the same candidates side by side.
+    """Tabulate the effects of the same candidate predictors under several models.
 
     Parameters
     ----------
     fits : sequence of DataTree
-        Of different models with candidates, on one cohort: other priors, with and without history,
-        acting on level or gain, of grades or of responses.
+        Fits of different models with candidates, on one cohort: other priors, with and without
+        historical data, acting on baseline strength or gain, of grades or of responses.
     cohort : Cohort or None, optional
-        That the fits are of: with it each candidate has frequentist rows too, one for each outcome
-        and what it acts on.
+        The cohort of the fits: with it each candidate has frequentist rows too, one for each
+        outcome and each quantity that it acts on.
     level, certain : float, default 0.95
-        As for `predictor_table`; `level` of the confidence intervals too.
+        Level of the credible and confidence intervals, and posterior probability from which a
+        candidate is called relevant or negligible.
 
     Returns
     -------
@@ -54,6 +55,17 @@ def compare_predictors(
     ValueError
         When there is no fit, two models have one name, a model has no candidates, or the fits are
         of different cohorts, or not of this one.
+
+    Examples
+    --------
+    With `candidates_fit`, a fit of `models/candidates_response.toml`:
+
+    >>> table = mb.tables.compare_predictors([candidates_fit])
+    >>> table[["source", "model", "predictor", "effect", "scale"]].head(3)
+          source                model  predictor          effect       scale
+    0  posterior  candidates_response  age_onset    per 10 years  odds_ratio
+    1  posterior  candidates_response   anti_gm1  yes against no  odds_ratio
+    2  posterior  candidates_response    atrophy  yes against no  odds_ratio
     """
     if not all("spec_toml" in getattr(fit, "attrs", ()) for fit in fits):
         raise ValueError("Give a list of fits, such as [one, another], and nothing else in it.")

@@ -64,24 +64,24 @@ def candidate_effects(spec: ModelSpec) -> list[Effect]:
 
 
 def predictor_effects(fit: xr.DataTree, scale: Scale = "odds_ratio") -> xr.DataArray:
-    """Draw the effects of the candidate predictors of a model.
+    """Compute posterior draws of the effects of the candidate predictors of a model.
 
     Parameters
     ----------
     fit : DataTree
-        Of a model with candidates: predictors with a margin.
+        A fit of a model with candidates: predictors with a margin.
     scale : Scale, default "odds_ratio"
-        "odds_ratio" of response: for the logit of a model of responses that of a patient, whatever
-        else is the same; otherwise that of the rates below. "response": change in the probability
-        of response of new patients like the whole cohort when all have the one value of the column
-        and then the other (`Predictor.meaning`), by whatever the model makes of that column.
-        "grades": effect on strength over the mean gap between cutpoints.
-        "model": as the model has it, log odds or units of strength.
+        "odds_ratio" of response: for a model of responses with a logit link the conditional one, of
+        a patient with all else the same; otherwise the marginal one, of the rates below.
+        "response": change in the probability of response of new patients like the whole cohort
+        when all have the one value of the column and then the other (`Predictor.meaning`), through
+        every effect of that column in the model. "grades": effect on strength over the mean gap
+        between cutpoints. "model": on the model's own scale, log odds or units of strength.
 
     Returns
     -------
     DataArray
-        Dims `chain`, `draw`, `predictor` (of a category one a level); of outcome "grade", changes
+        Dims `chain`, `draw`, `predictor` (one a level for a category); of outcome "grade", changes
         are of evenly spaced draws, at most 400. Attributes `synthetic`, `distribution`, `quantity`,
         `meaning`.
 
@@ -94,6 +94,16 @@ def predictor_effects(fit: xr.DataTree, scale: Scale = "odds_ratio") -> xr.DataA
     ----------
     Robins, Math Modelling 1986;7:1393 (standardisation); Daniel, Zhang and Farewell, Biom J
     2021;63:528 (conditional and marginal odds ratios).
+
+    Examples
+    --------
+    With `candidates_fit`, a fit of `models/candidates_response.toml`:
+
+    >>> effects = mb.predictor_effects(candidates_fit)
+    >>> effects.dims
+    ('chain', 'draw', 'predictor')
+    >>> effects["predictor"].to_numpy().tolist()
+    ['age_onset', 'anti_gm1', 'atrophy', 'duration', 'male']
     """
     spec = spec_of(fit)
     found: Mapping[str, Callable[[], xr.DataArray]] = {

@@ -27,18 +27,17 @@ from mmn_bayes.predictors.effects import (
 def predictor_table(
     fit: xr.DataTree, *, level: float = 0.95, certain: float = 0.95
 ) -> pd.DataFrame:
-    """Say of every candidate what was learned of its effect, in one row.
+    """Tabulate the posterior effect of every candidate predictor, with prior and verdict.
 
     Parameters
     ----------
     fit : DataTree
-        Of a model with candidates: predictors with a margin.
+        A fit of a model with candidates: predictors with a margin.
     level : float, default 0.95
         Probability of the equal-tailed credible intervals.
     certain : float, default 0.95
-        Probability from which a candidate is called relevant (its effect is beyond the margin, in
-        either direction) or negligible (within it); otherwise it is undecided: so many patients
-        could not tell.
+        Posterior probability from which a candidate is called relevant (its effect is beyond the
+        margin, in either direction) or negligible (within it); otherwise it is undecided.
 
     Returns
     -------
@@ -60,7 +59,20 @@ def predictor_table(
     Raises
     ------
     ValueError
-        As for `predictor_effects`; when `certain` is not above one half and below 1.
+        When the model has no candidates, or `certain` is not above one half and below 1.
+
+    Examples
+    --------
+    With `candidates_fit`, a fit of `models/candidates_response.toml`:
+
+    >>> table = mb.predictor_table(candidates_fit)
+    >>> table[["predictor", "effect", "scale", "margin", "n_patients"]]
+       predictor          effect       scale  margin  n_patients
+    0  age_onset    per 10 years  odds_ratio     1.5          38
+    1   anti_gm1  yes against no  odds_ratio     1.5          38
+    2    atrophy  yes against no  odds_ratio     1.5          38
+    3   duration     per 5 years  odds_ratio     1.5          38
+    4       male  yes against no  odds_ratio     1.5          38
     """
     spec = spec_of(fit)
     return table_of_effects(

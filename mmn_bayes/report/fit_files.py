@@ -51,6 +51,16 @@ def save(fit: xr.DataTree, path: str | os.PathLike[str]) -> Path:
         cannot be kept; nothing is written then.
     OSError
         In one sentence, when the disk is full or the folder not writable; an old file stays.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> path = mb.save(response_fit, "response.nc")
+    >>> path.name
+    'response.nc'
+    >>> mb.load(path)["posterior"].equals(response_fit["posterior"])
+    True
     """
     file = Path(path)
     _require_fit(fit, "The tree to be saved")
@@ -63,7 +73,7 @@ def save(fit: xr.DataTree, path: str | os.PathLike[str]) -> Path:
 
 
 def load(path: str | os.PathLike[str]) -> xr.DataTree:
-    """Read a fit that `save` wrote, and make sure that it is what was written.
+    """Read a fit that `save` wrote, and verify its checksum.
 
     Parameters
     ----------
@@ -82,6 +92,15 @@ def load(path: str | os.PathLike[str]) -> xr.DataTree:
     DataError
         When the file is not netCDF or not a fit, was changed or damaged since it was saved, or
         does not have all draws that it states.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> path = mb.save(response_fit, "response.nc")
+    >>> again = mb.load(path)
+    >>> sorted(again.children), again.attrs["spec_name"]
+    (['design', 'posterior', 'sample_stats'], 'response')
     """
     file = Path(path)
     if not file.is_file():

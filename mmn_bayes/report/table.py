@@ -9,16 +9,23 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Column:
-    """A printed column.
+    """Name a column to be printed, with its label and spanner.
 
     Attributes
     ----------
     name : str
-        Of the column, as `format_table` calls it ("estimate", "patients", ...).
+        The column's name in the formatted table ("estimate", "patients", ...).
     label : str
-        What is printed above it; its name where blank.
+        Printed above it; its name where blank.
     spanner : str
-        What stands above it and above its neighbours of the same spanner.
+        Printed once above it and above its neighbours of the same spanner.
+
+    Examples
+    --------
+    >>> mb.tables.Column("estimate", "rate", "posterior").header
+    'posterior: rate'
+    >>> mb.tables.Column("estimate").header
+    'estimate'
     """
 
     name: str

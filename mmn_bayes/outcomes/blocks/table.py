@@ -33,7 +33,7 @@ def blocks_table(
     groups: Sequence[str] = BLOCK_GROUPS,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Set what became of conduction blocks side by side, counted and as models have it.
+    """Tabulate changes of conduction blocks, observed counts beside posterior estimates.
 
     Parameters
     ----------
@@ -43,9 +43,10 @@ def blocks_table(
         Of models with blocks and one response rule; of this cohort or of some of its patients
         (`complete_cases`).
     groups : sequence of str, default BLOCK_GROUPS
-        Of `block_group`: by naive status, by response, by both.
+        Any of "naive responders", "naive", "previously treated", "responders", "non-responders"
+        and "all"; by default all six.
     level : float, default 0.95
-        Of all intervals.
+        Level of all confidence and credible intervals.
 
     Returns
     -------
@@ -59,10 +60,27 @@ def blocks_table(
     Raises
     ------
     DataError
-        As `observed_blocks`.
+        When the cohort has no blocks, or a grade that is not on the scale of the models.
     ValueError
         When there is no fit, their response rules differ, two have one name, they have no blocks or
         are not of this cohort, or no group is named.
+
+    Examples
+    --------
+    With `blocks_fit`, a fit of `models/blocks.toml` to `blocks_cohort`:
+
+    >>> table = mb.tables.blocks_table(blocks_cohort, [blocks_fit], groups=["all"])
+    >>> table["source"].unique().tolist()
+    ['observed', 'blocks, these patients', 'blocks, new patients']
+    >>> observed = table[table["source"] == "observed"]
+    >>> observed[["kind", "n", "events", "estimate", "lower", "upper"]].round(2)
+                                 kind   n  events  estimate  lower  upper
+    0                           fewer  38      11      0.29   0.15   0.46
+    1                       unchanged  38      21      0.55   0.38   0.71
+    2                            more  38       6      0.16   0.06   0.31
+    3              fewer or unchanged  38      32      0.84   0.69   0.94
+    4  fewer among those that changed  17      11      0.65   0.38   0.86
+    5                     mean change  38    <NA>     -0.13  -0.39   0.12
     """
     specs = _require_of(cohort, fits)
     if not groups:
@@ -117,7 +135,7 @@ def _of_model(
 
 
 def blocks_notes(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[str]:
-    """Return what a table of conduction blocks is to be read with.
+    """Return the notes below a table of conduction blocks.
 
     Parameters
     ----------
@@ -130,7 +148,17 @@ def blocks_notes(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[str]:
     Returns
     -------
     list of str
-        Who has no change and why, whose nerves tested differ, and how many patients each model has.
+        One sentence each: the patients without a change and the reason, those with another number
+        of nerves tested at follow-up, and the number of patients of each model.
+
+    Examples
+    --------
+    With `blocks_fit`, a fit of `models/blocks.toml` to `blocks_cohort`:
+
+    >>> notes = mb.tables.blocks_notes(blocks_cohort, [blocks_fit])
+    >>> print(notes[0])
+    In 0 patients another number of nerves was tested at follow-up: their change may be one of the
+    nerves.
     """
     changes = block_changes(cohort, _require_of(cohort, fits)[0])
     reasons = changes.loc[changes["reason"] != "", "reason"].value_counts()

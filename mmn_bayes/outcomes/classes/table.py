@@ -34,19 +34,19 @@ _KEPT += ["meaning", "synthetic"]
 def classes_table(
     cohort: Cohort, fits: Sequence[xr.DataTree], *, by: str | None = None, level: float = 0.95
 ) -> pd.DataFrame:
-    """Set the rates of long-term classes side by side, counted and as models have them.
+    """Tabulate the rates of long-term classes, observed rates beside posterior ones.
 
     Parameters
     ----------
     cohort : Cohort
         The cohort.
     fits : sequence of DataTree
-        Of outcome "class", with one set of levels; of this cohort, or of those of its patients who
-        have all covariates (`complete_cases`).
+        Fits of outcome "class", with one set of levels; of this cohort, or of those of its patients
+        who have all covariates (`complete_cases`).
     by : str or None, optional
-        As for `class_probability`; then the fits need that grouping.
+        Grouping: "naive", a yes/no predictor of every model by name, or None.
     level : float, default 0.95
-        Of all intervals.
+        Level of all confidence and credible intervals.
 
     Returns
     -------
@@ -62,6 +62,19 @@ def classes_table(
     ValueError
         When there is no fit, their levels differ, two have one name, they are not of this cohort,
         or it has no such column to group by.
+
+    Examples
+    --------
+    With `classes_fit`, a fit of `models/long_term.toml` to patients of `cohort`:
+
+    >>> table = mb.tables.classes_table(cohort, [classes_fit])
+    >>> rows = (table["class"] == "remission") & table["events"].notna()
+    >>> table.loc[rows, ["source", "n", "events", "interval", "lower", "upper"]].round(3)
+                             source   n  events              interval  lower  upper
+    8   observed, of the classified  37       8       clopper-pearson  0.098  0.382
+    9   observed, of the classified  37       8  goodman simultaneous  0.099  0.410
+    10    observed, of the enrolled  40       8       clopper-pearson  0.091  0.356
+    11    observed, of the enrolled  40       8  goodman simultaneous  0.088  0.393
     """
     classes = _require_of(cohort, fits)
     levels = classes.levels
@@ -125,21 +138,29 @@ def _since(cohort: Cohort, classes: Classes) -> Cohort:
 
 
 def classes_notes(cohort: Cohort, fits: Sequence[xr.DataTree]) -> list[str]:
-    """Return what a table of long-term classes is to be read with.
+    """Return the notes below a table of long-term classes.
 
     Parameters
     ----------
     cohort : Cohort
         The cohort.
     fits : sequence of DataTree
-        Of outcome "class", with one set of levels; of this cohort, or of those of its patients who
-        have all covariates (`complete_cases`).
+        Fits of outcome "class", with one set of levels; of this cohort, or of those of its patients
+        who have all covariates (`complete_cases`).
 
     Returns
     -------
     list of str
-        The bounds that the unclassified leave, how many patients each model has, and what the
-        intervals are of.
+        One sentence each: the bounds of each rate over all classes the unclassified may have, the
+        number of patients of each model, and the coverage of the intervals.
+
+    Examples
+    --------
+    With `classes_fit`, a fit of `models/long_term.toml` to patients of `cohort`:
+
+    >>> notes = mb.tables.classes_notes(cohort, [classes_fit])
+    >>> print(notes[1])
+    dependent: from 25 of 40 (62%) if none of the 3 unclassified is, to 28 (70%) if all are.
     """
     classes = _require_of(cohort, fits)
     bounds = class_bounds(_since(cohort, classes), levels=classes.levels)
@@ -167,29 +188,28 @@ def cohorts_table(
     disease: str | None = "MMN",
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Set the long-term classes of this cohort beside those of published ones, with follow-up.
+    """Tabulate the long-term classes of a cohort beside those of published cohorts.
 
     Parameters
     ----------
     cohort, fit : Cohort, DataTree
         The cohort, and a fit of outcome "class" (or a joint one) of it.
     evidence : DataFrame
-        The table `data/evidence/longterm_groups.csv`, with `our_class`: which of the levels a
-        category is read as; where it is blank the category is left out, and stands in `unlisted`.
-        A study with none of our classes has no row: `published_classes` has all.
+        The table `data/evidence/longterm_groups.csv`, with `our_class`: the level that a category
+        is read as; where it is blank the category is left out and counted in `unlisted`. A study
+        with none of the levels has no row (`published_classes` has all studies).
     disease : str or None, default "MMN"
         The disease whose studies are shown; None for all.
     level : float, default 0.95
-        Confidence level of one category.
+        Level of each interval, of one class at a time.
 
     Returns
     -------
     DataFrame
         One row a class and source: of this cohort the share counted among the classified and the
         rate of new patients, with `ess_bulk`, `ess_tail`, `r_hat` and `mcse`; of each study the
-        share of its patients, exact intervals. `category`
-        has the study's words, `unlisted` its patients of no class of ours, `follow_up` how long
-        patients were followed, as printed.
+        share of its patients, exact intervals. `category` has the study's words, `unlisted` its
+        patients of none of the levels, `follow_up` how long patients were followed, as printed.
 
     Raises
     ------
@@ -197,8 +217,24 @@ def cohorts_table(
         When counts do not make shares of one number of patients a study, or a category is there
         twice; each row is named.
     ValueError
-        As `published_classes`, when the evidence has no `our_class` or another class there, or the
-        fit is not of this cohort.
+        When a column is absent, the disease unknown, the level not legal, the evidence has no
+        `our_class` or another class there, or the fit is not of this cohort.
+
+    Examples
+    --------
+    With `classes_fit`, a fit of `models/long_term.toml` to patients of `cohort`:
+
+    >>> evidence = pd.read_csv("data/evidence/longterm_groups.csv")
+    >>> table = mb.tables.cohorts_table(cohort, classes_fit, evidence)
+    >>> table.loc[table["class"] == "remission", ["source", "n", "events", "follow_up"]]
+                                      source     n  events            follow_up
+    7                  this cohort, observed    37       8  mean 2.2 (SD 2.0) y
+    8   this cohort, long_term, new patients  <NA>    <NA>  mean 2.2 (SD 2.0) y
+    9                             Leger 2008    37       8  mean 2.2 (SD 2.0) y
+    10                          Delmont 2007    17       6      mean 8 y (4-18)
+    11                           Azulay 1997    18       2     mean 25.3 months
+    12                       VanDenBerg 1998     7       1                2-4 y
+    13                           Nemoto 2023     8       2            2005-2020
     """
     classes = _require_of(cohort, [fit])
     if "our_class" not in evidence:

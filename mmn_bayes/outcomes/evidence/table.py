@@ -20,22 +20,35 @@ NEXT, MEAN = "the next study", "mean of the studies"
 
 
 def evidence_table(fit: xr.DataTree, *, level: float = 0.95) -> pd.DataFrame:
-    """Set the observed rate of every study beside the one that the model of all gives it.
+    """Tabulate the observed rate of each study beside its posterior (partially pooled) rate.
 
     Parameters
     ----------
     fit : DataTree
-        Of outcome "events" with studies as units.
+        A fit of outcome "events" with studies as units.
     level : float, default 0.95
         Level of every interval: exact for the observed rates, equal-tailed for the posterior.
 
     Returns
     -------
     DataFrame
-        For each count a row "observed" and a row "model" (drawn towards the others), then the mean
-        of the studies and the next study (the predictive distribution a prior is made of):
+        For each count a row "observed" and a row "model" (shrunk towards the others), then the mean
+        of the studies and the next study (the predictive distribution that a prior is made of):
         `study`, `source`, `n`, `events`, `estimate`, `lower`, `upper`, `level`, `interval`,
         `ess_bulk`, `ess_tail`, `r_hat`, `mcse`, `synthetic`.
+
+    Examples
+    --------
+    With `evidence_fit`, a fit of `models/historical_response.toml` to published counts:
+
+    >>> table = mb.tables.evidence_table(evidence_fit)
+    >>> rows = table["source"] == "observed"
+    >>> table.loc[rows, ["study", "n", "events", "estimate", "lower", "upper"]].round(3).tail(2)
+                           study   n  events  estimate  lower  upper
+    8   NobileOrazio2017_30_days  20      15     0.750  0.509  0.913
+    10                  Posa2026  13       9     0.692  0.386  0.909
+    >>> table["study"].tolist()[-2:]
+    ['mean of the studies', 'the next study']
     """
     design = design_of(fit)
     own = summarise(unit_rates(fit), level=level, interval="eti").rename(columns={"row": "study"})

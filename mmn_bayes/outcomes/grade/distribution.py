@@ -35,7 +35,7 @@ class SiteDays(NamedTuple):
 def grade_distribution(
     fit: xr.DataTree, *, days: Sequence[float], by: str | None = "naive"
 ) -> xr.DataArray:
-    """Draw the share of the cohort's muscles at each grade on given days.
+    """Compute posterior draws of the share of muscles at each grade on given days.
 
     On each day the mean is over the patients still under observation (graded on that day or
     later), each with its own effects and its own infusions.
@@ -43,11 +43,11 @@ def grade_distribution(
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade".
+        A fit of outcome "grade".
     days : sequence of float
         Days since inclusion.
     by : str or None, default "naive"
-        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+        Grouping: "naive", a yes/no predictor of the model by name, or None for all patients.
 
     Returns
     -------
@@ -59,6 +59,16 @@ def grade_distribution(
     ------
     ValueError
         When the fit has no grades, no day is named, or `by` makes no groups.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> share = mb.grade.grade_distribution(fit, days=(0, 182))
+    >>> share.dims
+    ('chain', 'draw', 'naive', 'day', 'grade')
+    >>> bool(np.allclose(share.sum("grade"), 1))
+    True
     """
     spec, design = spec_of(fit), design_of_grades(fit)
     if len(days) == 0:

@@ -10,12 +10,13 @@ from mmn_bayes.posterior.patient_density import log_bernoulli
 
 
 def prediction_scores(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Score probabilities of response of patients left out.
+    """Compute Brier and log scores of predicted probabilities of patients left out.
 
     Parameters
     ----------
     predictions : mapping of str to DataFrame
-        What `left_out_response` gave of each model, by its name.
+        By name of the model, what `left_out_response` returned: `response`, `probability`,
+        `base_rate`, `pareto_k`, `good_k`, `synthetic`, one row a patient.
 
     Returns
     -------
@@ -31,6 +32,15 @@ def prediction_scores(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     References
     ----------
     Brier, Mon Weather Rev 1950;78:1; Gneiting and Raftery, JASA 2007;102:359.
+
+    Examples
+    --------
+    >>> predictions = pd.DataFrame({"response": [True, False], "probability": [0.8, 0.4]})
+    >>> known = {"base_rate": 0.5, "pareto_k": 0.1, "good_k": 0.7, "synthetic": True}
+    >>> scores = mb.response.prediction_scores({"a model": predictions.assign(**known)})
+    >>> scores[["model", "brier", "brier_base", "brier_gain", "log_score"]].round(3)
+         model  brier  brier_base  brier_gain  log_score
+    0  a model    0.1        0.25        0.15     -0.367
     """
     rows = []
     for model, whole in predictions.items():
@@ -70,15 +80,16 @@ def _mean(name: str, values: np.ndarray) -> dict[str, float]:
 def calibration_table(
     predictions: Mapping[str, pd.DataFrame], *, groups: int = 4, level: float = 0.95
 ) -> pd.DataFrame:
-    """Set predicted probabilities of patients left out beside how many of them responded.
+    """Tabulate calibration: predicted probabilities of patients left out against response.
 
     Parameters
     ----------
     predictions : mapping of str to DataFrame
-        What `left_out_response` gave of each model, by its name.
+        By name of the model, what `left_out_response` returned: `response`, `probability`,
+        `base_rate`, `pareto_k`, `good_k`, `synthetic`, one row a patient.
     groups : int, default 4
-        Into how many groups of about equal size patients are put by their probability, 2 or more;
-        fewer where many patients have the same one.
+        Number of groups of about equal size by predicted probability, 2 or more; fewer result
+        where many patients have the same probability.
     level : float, default 0.95
         Level of the exact confidence intervals.
 
@@ -93,6 +104,17 @@ def calibration_table(
     ------
     ValueError
         When fewer than two groups are asked for.
+
+    Examples
+    --------
+    >>> predictions = pd.DataFrame({"probability": [0.1, 0.3, 0.6, 0.8]})
+    >>> known = {"base_rate": 0.5, "pareto_k": 0.1, "good_k": 0.7, "synthetic": True}
+    >>> predictions = predictions.assign(response=[False, False, True, True], **known)
+    >>> table = mb.tables.calibration_table({"a model": predictions}, groups=2)
+    >>> table[["group", "probability", "events", "n", "estimate", "lower", "upper"]].round(3)
+       group  probability  events  n  estimate  lower  upper
+    0      1          0.2       0  2       0.0  0.000  0.842
+    1      2          0.7       2  2       1.0  0.158  1.000
     """
     if groups < 2:
         raise ValueError(f"groups is {groups}; a calibration needs two at least.")

@@ -44,18 +44,18 @@ def comparison_table(
     rate: float,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Compare the response of two groups by frequentist methods and by models, row by row.
+    """Tabulate the response of two groups, frequentist estimates beside posterior ones.
 
     Parameters
     ----------
     fits : DataTree or sequence of DataTree
         One fit, or several of different models on the same cohort.
     by : str, default "naive"
-        "naive", or the name of a yes/no predictor; both groups have patients.
+        The two groups: "naive", or a yes/no predictor by name; both groups have patients.
     rate : float
-        What each rate is compared with: the exact binomial tests, or P(rate > that).
+        Reference rate, between 0 and 1, of the exact binomial tests and of P(rate > reference).
     level : float, default 0.95
-        Level of every interval.
+        Level of every confidence and credible interval.
 
     Returns
     -------
@@ -63,8 +63,8 @@ def comparison_table(
         Rows by `measure` ("rate", "difference", "ratio", "odds ratio", "number needed to treat"),
         `group` and `source`: "observed" (rates with each kind of confidence interval, the exact one
         with the exact tests against `rate`, one-sided in `p_greater`, two-sided in `p_value`;
-        comparisons as `compare_rates`), and for each model these patients, new patients, and new
-        patients standardised over the covariates (posterior, equal-tailed). `n`, `events`,
+        comparisons as `compare_rates` makes them), and for each model these patients, new patients,
+        and new patients standardised over the covariates (posterior, equal-tailed). `n`, `events`,
         `missing`, `estimate`, `lower`, `upper`, `level`, `interval`; `above` with `p_above`, the
         posterior probability of more than it; `p_greater`, `p_value`, `test`; `ess_bulk`,
         `ess_tail`, `r_hat`, `mcse`; `why`: in words, what makes a posterior row differ from the
@@ -76,6 +76,20 @@ def comparison_table(
     ------
     ValueError
         When `by` makes no groups or only one, or one of them has nobody evaluable.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> table = mb.comparison_table(response_fit, rate=0.5)
+    >>> list(table["measure"].unique())
+    ['rate', 'difference', 'ratio', 'odds ratio', 'number needed to treat']
+    >>> rates = table[(table["measure"] == "rate") & (table["source"] == "observed")]
+    >>> rates[["group", "events", "n", "interval", "p_value"]].round(3).head(3)
+       group  events   n         interval  p_value
+    0  naive      14  20  clopper-pearson    0.115
+    1  naive      14  20           wilson      NaN
+    2  naive      14  20         jeffreys      NaN
     """
     trees = [fits] if isinstance(fits, xr.DataTree) else list(fits)
     if not trees:

@@ -49,21 +49,22 @@ def response_by_definition(
     patients: Patients,
     by: str | None = None,
 ) -> xr.DataArray:
-    """Draw the response under every definition.
+    """Compute posterior draws of the probability of response under each definition.
 
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade".
+        A fit of outcome "grade".
     definitions : sequence of Definition or None, optional
-        Those to look at; without them, `definition_grid` of the fit's specification.
+        The definitions; by default `definition_grid` of the fit's model.
     patients : Patients
-        "cohort" and "population" as for `response_probability`, on the visits that each definition
-        chooses; "chance": new patients without infusions, gain, slope or effect of exposure, whose
-        grades differ between the visits by grading noise (and by the day's examiner, where the
-        model has such effects).
+        On the visits that each definition chooses, "cohort": the patients of the fit, recorded
+        responses kept and missing grades imputed; "population": new patients with the covariates,
+        infusions and muscles of the cohort's; "chance": new patients without infusions, gain, slope
+        or effect of exposure, whose grades differ between the visits by grading noise (and by the
+        day's examiner, where the model has such effects).
     by : str or None, optional
-        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+        Grouping: "naive", a yes/no predictor of the model by name, or None for all patients.
 
     Returns
     -------
@@ -75,6 +76,15 @@ def response_by_definition(
     ValueError
         When the fit is of another outcome, two definitions have one label, or `patients`, `by` or a
         definition is not usable.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> stated, *others = mb.response.definition_grid(model)
+    >>> draws = mb.response.response_by_definition(fit, [stated, others[0]], patients="population")
+    >>> draws.dims, draws["definition"].to_numpy().tolist()
+    (('chain', 'draw', 'definition'), ['as stated', '1 grade in 1 muscle'])
     """
     spec = spec_of(fit)
     chosen = _checked(spec, definitions, patients)

@@ -33,16 +33,16 @@ def definition_table(
     by: str | None = "naive",
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Estimate the response under every definition, both ways, and by chance alone.
+    """Tabulate the response under each definition: observed, posterior, and by chance alone.
 
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade".
+        A fit of outcome "grade".
     definitions : sequence of Definition or None, optional
-        Those to look at; without them, `definition_grid` of the fit's specification.
+        The definitions; by default `definition_grid` of the fit's model.
     by : str or None, default "naive"
-        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+        Grouping: "naive", a yes/no predictor of the model by name, or None for all patients.
     level : float, default 0.95
         Level of every interval: exact for the observed rates, equal-tailed for the posterior.
 
@@ -60,6 +60,23 @@ def definition_table(
     ValueError
         When the fit is of another outcome, two definitions have one label, or `patients`, `by` or a
         definition is not usable.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> definitions = mb.response.definition_grid(model)[:2]
+    >>> table = mb.tables.definition_table(fit, definitions, by=None)
+    >>> table[["definition", "source", "n", "events", "missing"]]
+                definition           source     n  events  missing
+    0            as stated         observed    38      18        2
+    1            as stated   these patients  <NA>    <NA>     <NA>
+    2            as stated     new patients  <NA>    <NA>     <NA>
+    3            as stated  by chance alone  <NA>    <NA>     <NA>
+    4  1 grade in 1 muscle         observed    38      26        2
+    5  1 grade in 1 muscle   these patients  <NA>    <NA>     <NA>
+    6  1 grade in 1 muscle     new patients  <NA>    <NA>     <NA>
+    7  1 grade in 1 muscle  by chance alone  <NA>    <NA>     <NA>
     """
     chosen = tuple(definitions) if definitions is not None else definition_grid(spec_of(fit))
     column = "group" if by is None else by

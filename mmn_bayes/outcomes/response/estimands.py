@@ -46,7 +46,7 @@ def response_probability(
     scenario: pd.DataFrame | None = None,
     from_day: float = 0.0,
 ) -> xr.DataArray:
-    """Draw the probability of response by the rule of the fit's specification.
+    """Compute posterior draws of the probability of response by the rule of the model.
 
     Grades at baseline and follow-up are replicated from the posterior, and the rule that judges
     recorded grades judges them; a patient whom the rule cannot judge (too few affected muscles) is
@@ -55,28 +55,31 @@ def response_probability(
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade" or "response".
+        A fit of outcome "grade" or "response".
     patients : Patients
-        "cohort": the patients of the fit with their own effects. A recorded response is kept, and
-        who has none is judged on the grades that are there and the missing ones filled in: the
-        interval tells how little is unknown about *them*. A patient without any grade is in
-        neither. "population": new patients with fresh effects, and with the covariates, infusions
-        and muscles (all that were ever graded) of the cohort's, each equally often: what a next
-        cohort is to be expected to show on average.
+        "cohort": the patients of the fit with their own effects. A recorded response is kept; a
+        patient without one is judged on the recorded grades, with the missing ones imputed from
+        the posterior predictive distribution: the interval tells how little is unknown about
+        *them*. A patient without any grade is in neither numerator nor denominator. "population":
+        new patients with fresh effects, and with the covariates, infusions and muscles (all that
+        were ever graded) of the cohort's, each equally often: what a next cohort is expected to
+        show on average.
     by : str or None, optional
-        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+        Grouping: "naive", a yes/no predictor of the model by name, or None for all patients.
     standardised : bool, default False
-        Whether all groups are of the same new patients: those like the whole cohort, with what
-        makes the groups set to each in turn, and other covariates and muscles as they are. The
-        infusions too, but by "naive" those of patients of the group: who was treated before was
-        infused before. "population" with `by` only.
+        Whether to standardise over the covariates: every group consists of the same new patients,
+        like the whole cohort, with the grouping variable set to each value in turn and other
+        covariates and muscles as they are. So are infusions, except by "naive": there they are
+        those of patients of the group, since who was treated before was infused before.
+        "population" with `by` only.
     delta : float, default 0.0
         Added to the strength of every muscle at follow-up of the patients without a visit in its
         window, in the units of the model: 0 is missing at random. "cohort" and outcome "grade"
         only.
     scenario, from_day : DataFrame or None, float, optional
-        As for `trajectory`: the infusions instead of those recorded from that day on; with
-        `no_infusions()` the model's own placebo rate. "population" and outcome "grade" only.
+        Infusions, as `schedule` gives them (`day`, days since inclusion; `dose_g_per_kg`, g/kg; and
+        `patient` where patients differ), that replace the recorded ones from day `from_day` on;
+        with `no_infusions()` the model's own placebo rate. "population" and outcome "grade" only.
 
     Returns
     -------
@@ -93,6 +96,17 @@ def response_probability(
     References
     ----------
     Robins, Math Modelling 1986;7:1393 (standardisation, the g-formula).
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> probability = mb.response_probability(fit, patients="population", by="naive")
+    >>> probability.dims
+    ('chain', 'draw', 'naive')
+    >>> print(probability.attrs["meaning"])
+    probability of response of a new patient: fresh effects; covariates, muscles and infusions as in
+    this cohort
     """
     require_patients(patients)
     spec, design = spec_of(fit), design_of(fit)
@@ -153,19 +167,30 @@ def _with_design(fit: xr.DataTree, design: xr.Dataset) -> xr.DataTree:
 
 
 def replicated_response(fit: xr.DataTree, *, by: str | None = None) -> xr.DataArray:
-    """Draw the responder rate that the model predicts for the evaluable patients, graded anew.
+    """Draw the posterior predictive response rate of the evaluable patients.
 
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade" or "response".
+        A fit of outcome "grade" or "response".
     by : str or None, optional
-        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+        Grouping: "naive", a yes/no predictor of the model by name, or None for all patients.
 
     Returns
     -------
     DataArray
-        Dims `chain`, `draw` and, with `by`, that name: posterior predictive, not a probability.
+        Dims `chain`, `draw` and, with `by`, that name: in each draw the share of replicated
+        responders among the evaluable patients (posterior predictive), not a probability.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> replicated = mb.response.replicated_response(fit, by="naive")
+    >>> replicated.dims, replicated.attrs["distribution"]
+    (('chain', 'draw', 'naive'), 'predictive')
+    >>> bool(((replicated >= 0) & (replicated <= 1)).all())
+    True
     """
     spec, design = spec_of(fit), design_of(fit)
     if "patient" in design.sizes:  # otherwise `groups_of` says so
@@ -187,16 +212,16 @@ def replicated_response(fit: xr.DataTree, *, by: str | None = None) -> xr.DataAr
 def posterior_predictive_check(
     fit: xr.DataTree, *, by: str | None = None, level: float = 0.95
 ) -> pd.DataFrame:
-    """Compare the observed responder rate with what the model predicts for the same patients.
+    """Compare the observed response rate with its posterior predictive distribution.
 
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade" or "response".
+        A fit of outcome "grade" or "response".
     by : str or None, optional
-        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+        Grouping: "naive", a yes/no predictor of the model by name, or None for all patients.
     level : float, default 0.95
-        Probability of the equal-tailed predictive interval.
+        Probability of the equal-tailed posterior predictive interval.
 
     Returns
     -------
@@ -204,6 +229,16 @@ def posterior_predictive_check(
         One row a group: `observed`, `estimate`, `lower`, `upper`, `level`, `interval`,
         `distribution` ("predictive"), `covers` (missing where nobody is evaluable), `synthetic`;
         `reason` only where a row has no estimate.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> check = mb.posterior_predictive_check(fit, by="naive")
+    >>> check[["naive", "observed", "level", "interval", "distribution"]].round(3)
+       naive  observed  level interval distribution
+    0  False     0.222   0.95      eti   predictive
+    1   True     0.700   0.95      eti   predictive
     """
     table = summarise(replicated_response(fit, by=by), level=level, interval="eti")
     counts = response_counts(fit, by).values()

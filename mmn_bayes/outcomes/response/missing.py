@@ -13,24 +13,25 @@ from mmn_bayes.posterior.draws import SOME_DRAWS, require_gap, spec_of, thinned
 def delta_adjusted_response(
     fit: xr.DataTree, deltas: Sequence[float], *, by: str | None = None
 ) -> xr.DataArray:
-    """Draw the response of these patients where those who were not seen are stronger or weaker.
+    """Compute delta-adjusted response: unseen patients shifted from missing at random.
 
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade".
+        A fit of outcome "grade".
     deltas : sequence of float
         Shifts of the strength of every muscle at follow-up of the patients without a visit in its
         window, in the units of the model; 0 is missing at random.
     by : str or None, optional
-        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+        Grouping: "naive", a yes/no predictor of the model by name, or None for all patients.
 
     Returns
     -------
     DataArray
-        Dims `chain`, `draw`, `delta` and, with `by`, that name, from at most 1,000 draws; the same
-        random numbers at every delta. Coordinate `grades` (delta): the shift as a number of grades,
-        in mean gaps between the cutpoints.
+        Probability of response of the patients of the cohort: dims `chain`, `draw`, `delta` and,
+        with `by`, that name, from at most 1,000 draws; the same random numbers at every delta.
+        Coordinate `grades` (delta): the shift as a number of grades, in mean gaps between the
+        cutpoints.
 
     Raises
     ------
@@ -41,6 +42,16 @@ def delta_adjusted_response(
     References
     ----------
     Carpenter and Kenward, Multiple Imputation and its Application, 2013 (delta adjustment).
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> draws = mb.response.delta_adjusted_response(fit, (-1, 0, 1), by="naive")
+    >>> draws.dims
+    ('chain', 'draw', 'delta', 'naive')
+    >>> bool((draws.diff("delta") >= 0).all())
+    True
     """
     if not len(deltas) or not np.isfinite(np.asarray(deltas, dtype=float)).all():
         raise ValueError(f"deltas is {list(deltas)}; give finite shifts, such as (-1, 0, 1).")

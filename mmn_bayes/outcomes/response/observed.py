@@ -18,7 +18,7 @@ def observed_response(
     method: str = "clopper-pearson",
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Judge a cohort by the response rule of a specification and return the observed rates.
+    """Compute the observed response rates of a cohort with confidence intervals.
 
     Parameters
     ----------
@@ -27,14 +27,18 @@ def observed_response(
     by : str or sequence of str or None, optional
         Column of `patients`, or several, whose values make the groups; None for one row `all`.
     method : str, default "clopper-pearson"
-        `"clopper-pearson"`, `"wilson"`, `"jeffreys"`, `"agresti-coull"` or `"mid-p"`.
+        Confidence interval: `"clopper-pearson"`, `"wilson"`, `"jeffreys"`, `"agresti-coull"` or
+        `"mid-p"`.
     level : float, default 0.95
         Confidence level, strictly between 0 and 1.
 
     Returns
     -------
     DataFrame
-        The table of `rates`; `synthetic` is the cohort's.
+        One row a group, sorted, "not recorded" last: the by-columns (`group` when `by` is None),
+        `n` (evaluable), `events` (responders), `missing` (enrolled, not evaluable), `estimate`,
+        `lower`, `upper`, `level`, `interval`, `synthetic`. Estimate and limits are NaN where `n` is
+        0.
 
     Raises
     ------
@@ -46,7 +50,17 @@ def observed_response(
     Warns
     -----
     CohortWarning
-        When patients are not evaluable; the table counts them as `missing`.
+        When patients are not evaluable, who are counted as `missing`.
+
+    Examples
+    --------
+    >>> cohort = mb.read_cohort("data/leger2008_cohort")
+    >>> model = mb.read_model("models/strength.toml")
+    >>> rates = mb.observed_response(cohort, model, by="naive")
+    >>> rates[["naive", "n", "events", "missing", "estimate", "lower", "upper"]].round(3)
+       naive   n  events  missing  estimate  lower  upper
+    0  False  18       4        0     0.222  0.064  0.476
+    1   True  20      14        2     0.700  0.457  0.881
     """
     check_interval(method, level)
     by_columns(by, cohort.patients)

@@ -69,25 +69,36 @@ ResponseDraws = Mapping[tuple[str, Patients], xr.DataArray]
 def response_draws(
     fits: xr.DataTree | Sequence[xr.DataTree], by: str | None = "naive"
 ) -> dict[tuple[str, Patients], xr.DataArray]:
-    """Return the draws that stand behind the response table and its figure.
+    """Compute the posterior draws of response behind the response table and its figure.
 
     Parameters
     ----------
     fits : DataTree or sequence of DataTree
         One fit, or several of different models on the same cohort.
     by : str or None, default "naive"
-        "naive", the name of a yes/no predictor of every model, or None for all patients.
+        Grouping: "naive", a yes/no predictor of every model by name, or None for all patients.
 
     Returns
     -------
     dict of DataArray
-        By name of the model and "cohort" or "population": dims chain, draw and, with `by`, that.
+        Probability of response by name of the model and "cohort" or "population": dims `chain`,
+        `draw` and, with `by`, that name.
 
     Raises
     ------
     ValueError
         When the fits are not of one cohort, two are of one model, or `by` makes no groups or not
         the same in every fit.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> draws = mb.response.response_draws(response_fit)
+    >>> list(draws)
+    [('response', 'cohort'), ('response', 'population')]
+    >>> draws["response", "population"].dims
+    ('chain', 'draw', 'naive')
     """
     trees = _checked(fits)
     _check_groups(trees, by)
@@ -110,7 +121,7 @@ def response_table(
     published: pd.DataFrame | None = None,
     draws: ResponseDraws | None = None,
 ) -> pd.DataFrame:
-    """Return the observed response rate of each group with the posterior ones beside it.
+    """Tabulate observed response rates with the posterior probabilities of response beside them.
 
     Parameters
     ----------
@@ -118,7 +129,7 @@ def response_table(
         One fit, or several of different models on the same cohort, such as of strength and of
         response.
     by : str or None, default "naive"
-        "naive", the name of a yes/no predictor of every model, or None for all patients.
+        Grouping: "naive", a yes/no predictor of every model by name, or None for all patients.
     level : float, default 0.95
         Level of every interval: exact (Clopper-Pearson) for the observed rate, equal-tailed for
         the posterior.
@@ -126,7 +137,7 @@ def response_table(
         The `counts` table of `read_published`; the rate that it prints stands beside the observed
         one of the same group.
     draws : ResponseDraws or None, optional
-        What `response_draws` gave for the same fits and `by`, when it is at hand.
+        The result of `response_draws` for the same fits and `by`, to save computing it again.
 
     Returns
     -------
@@ -141,7 +152,22 @@ def response_table(
     Raises
     ------
     ValueError
-        As for `response_draws`, or when the level is not legal.
+        When the fits are not of one cohort, two are of one model, `by` makes no groups or not the
+        same in every fit, `draws` lacks one of the fits, or the level is not legal.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> table = mb.response_table(response_fit)
+    >>> table[["naive", "source", "n", "events"]]
+                    naive                    source     n  events
+    0               naive                  observed    20      14
+    1               naive  response: these patients    20    <NA>
+    2               naive    response: new patients  <NA>    <NA>
+    3  previously treated                  observed    18       4
+    4  previously treated  response: these patients    18    <NA>
+    5  previously treated    response: new patients  <NA>    <NA>
     """
     trees = _checked(fits)
     _check_groups(trees, by)

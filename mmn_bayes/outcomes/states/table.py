@@ -127,18 +127,18 @@ def leaving_table(
     days: Sequence[float] = _DAYS[1:],
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Set the probability of having left a state side by side, by Kaplan and Meier and the model.
+    """Tabulate the probability of having left a state, by Kaplan-Meier and by the model.
 
     Parameters
     ----------
     cohort, fit : Cohort, DataTree
         The cohort, and a fit of it with states.
     state : str or None, optional
-        The state; by default the first level.
+        The state left; by default the first level.
     days : sequence of float, default _DAYS[1:]
-        Since day 0 of the histories; by default 0, half a year, 1, 2 and 5 years.
+        Days since day 0 of the histories; by default half a year, 1, 2 and 5 years.
     level : float, default 0.95
-        Of all intervals.
+        Level of all confidence and credible intervals.
 
     Returns
     -------
@@ -149,7 +149,19 @@ def leaving_table(
     Raises
     ------
     DataError, ValueError
-        As `occupancy_table`, and when there is no such state.
+        When the cohort has no status, a state is not one of the levels, a patient has two states on
+        one day, the fit has no states or is not of this cohort, the days are not legal, or there is
+        no such state.
+
+    Examples
+    --------
+    With `states_fit`, a fit of `models/histories.toml` to `states_cohort`:
+
+    >>> table = mb.tables.leaving_table(states_cohort, states_fit, days=[365.25])
+    >>> table[["day", "state", "source", "interval"]]
+          day      state               source               interval
+    0  365.25  dependent         Kaplan-Meier  Kaplan-Meier, log-log
+    1  365.25  dependent  model, new patients                    eti
     """
     states = section_of(spec_of(fit))
     require_fit_of(fit, cohort, covariates=False)
