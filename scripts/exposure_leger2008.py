@@ -34,7 +34,7 @@ def main(folder: Path) -> None:
     mb.io.remove_manifest(folder / "manifest_exposure.json")
     mb.io.remove_manifest(folder / "manifest_first_months.json")
     written = {
-        "variants": mb.tables.variants_table(fits),
+        "variants": mb.tables.variants_table(fits, by="naive"),
         "time_and_infusions": mb.tables.identifiability_table(fit, seed=SEED, by="naive"),
         "first_months": mb.tables.identifiability_table(early, seed=SEED),
         "confounding": mb.exposure.confounding_sensitivity(fit),

@@ -33,7 +33,10 @@ def main(folder: Path) -> None:
         mb.require_converged(checks)
         mb.io.write_table(checks, folder / f"diagnostics_{fit.attrs['spec_name']}.csv")
     with_history = [without, *fits[1:]]
-    together, studies = mb.response_table(with_history), mb.tables.evidence_table(history)
+    together, studies = (
+        mb.response_table(with_history, by="naive"),
+        mb.tables.evidence_table(history),
+    )
     for name, table, caption, notes in (
         ("history", studies, STUDIES, mb.tables.question_notes(history)),
         ("response_history", together, TOGETHER, mb.tables.table_notes(with_history, together)),

@@ -35,11 +35,11 @@ def main(folder: Path) -> None:
         mb.io.write_table(checks, folder / f"diagnostics_{fit.attrs['spec_name']}.csv")
     new = {
         f"{model}: new patients": drawn
-        for (model, patients), drawn in mb.response.response_draws(fits).items()
+        for (model, patients), drawn in mb.response.response_draws(fits, by="naive").items()
         if patients == "population"
     }
     observed = mb.observed_response(cohort, rule, by="naive")
-    against = mb.tables.placebo_table(new, placebo, observed, rate=PUBLISHED, seed=SEED)
+    against = mb.tables.placebo_table(new, placebo, observed, rate=PUBLISHED, seed=SEED, by="naive")
     within = mb.tables.trial_table(by_patients, trial, treated="treated", period="second_period")
     for name, table, fit in (("placebo", against, fits[0]), ("trial", within, by_patients)):
         whole = mb.tables.Table(table, CAPTIONS[name], notes=mb.tables.question_notes(fit))

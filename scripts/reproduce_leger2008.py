@@ -20,7 +20,7 @@ def main(folder: Path, timing: Timing) -> None:
     timing.done("reading")
     fits = [fit(cohort, spec, seed=SEED) for spec in specs]
     timing.done("design, and all else of the fits", fits)
-    draws = mb.response.response_draws(fits)
+    draws = mb.response.response_draws(fits, by="naive")
     timing.done("derived draws")
     mb.io.remove_manifest(folder / "manifest.json")
     for spec, one in zip(specs, fits, strict=True):
@@ -28,7 +28,7 @@ def main(folder: Path, timing: Timing) -> None:
         mb.require_converged(checks := mb.diagnose(one, derived))
         mb.io.write_table(checks, folder / f"diagnostics_{spec.name}.csv")
     timing.done("gate")
-    table = mb.response_table(fits, published=published, draws=draws)
+    table = mb.response_table(fits, published=published, draws=draws, by="naive")
     caption, notes = f"Response at 6 months. {cohort.title}", mb.tables.table_notes(fits, table)
     whole = mb.tables.Table(table, caption, notes=notes)
     mb.io.write_report(whole, folder / "response_table")
@@ -38,8 +38,8 @@ def main(folder: Path, timing: Timing) -> None:
     placebo = float(printed["historical_placebo_rate"]) / 100.0
     drawn = mb.plots.response_figure(draws, table, placebo=placebo, title=cohort.title)
     mb.io.save_figure(drawn, folder / "response.png")
-    shares = mb.grade.grade_distribution(fits[0], days=np.arange(0.0, 449.0, 14.0))
-    seen = mb.observed.observed_grade_distribution(fits[0], (0, 15, 60, 120, 270, 500))
+    shares = mb.grade.grade_distribution(fits[0], days=np.arange(0.0, 449.0, 14.0), by="naive")
+    seen = mb.observed.observed_grade_distribution(fits[0], (0, 15, 60, 120, 270, 500), by="naive")
     drawn = mb.plots.shares_figure(shares, seen, title=cohort.title)
     mb.io.save_figure(drawn, folder / "grade_shares.png")
     timing.done("figures")

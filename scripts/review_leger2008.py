@@ -25,10 +25,10 @@ CAPTIONS = {
 def main(folder: Path) -> None:
     strength, response = stored_fits(folder, "strength", "response")
     written = {
-        "comparison": mb.comparison_table([strength, response], rate=PLACEBO),
-        "missing": mb.tables.missing_table(strength, rate=PLACEBO),
-        "tipping": mb.tables.tipping_table(strength, rate=PLACEBO),
-        "definitions": mb.tables.definition_table(strength),
+        "comparison": mb.comparison_table([strength, response], rate=PLACEBO, by="naive"),
+        "missing": mb.tables.missing_table(strength, rate=PLACEBO, by="naive"),
+        "tipping": mb.tables.tipping_table(strength, rate=PLACEBO, by="naive"),
+        "definitions": mb.tables.definition_table(strength, by="naive"),
     }
     notes = mb.tables.question_notes(strength)
     for name, table in written.items():

@@ -36,7 +36,7 @@ def main(folder: Path) -> None:
     written = {
         "trajectory": mb.tables.trajectory_table(shown),
         "schedules": mb.tables.contrast_table(shown, [(FIRST, other) for other in OTHERS]),
-        "response": mb.tables.scenario_response_table(fit, SCENARIOS, placebo=PLACEBO),
+        "response": mb.tables.scenario_response_table(fit, SCENARIOS, placebo=PLACEBO, by="naive"),
     }
     own = {"dose_response": doses, "equivalent_dose": keep}
     own["wearing_off"] = left.sel(day=[0, 28, 84])

@@ -42,7 +42,7 @@ def strength(strength_of_few):
 
 @pytest.fixture(scope="module")
 def table(responses):
-    return comparison_table(responses, rate=0.2)
+    return comparison_table(responses, rate=0.2, by="naive")
 
 
 @pytest.mark.draws
@@ -136,7 +136,7 @@ def test_posterior_rows_follow_from_the_draws(table, responses):
         assert (needed["lower"], needed["upper"]) == (1 / row["upper"], 1 / row["lower"])
     else:
         assert np.isnan(needed["lower"])
-        assert "through infinity" in needed["why"]
+        assert "through infinity" in needed["note"]
     assert table["source"].str.endswith(STANDARDISED).sum() == 2 + 4
 
 
@@ -149,14 +149,14 @@ def test_every_posterior_rate_says_why_it_differs(table, responses, cohort):
     for row in rates.to_dict("records"):
         who = naive if row["group"] == "naive" else ~naive
         events, n = int((response[who] == 1).sum()), int((response[who] >= 0).sum())
-        gap = float(row["why"].split(" ")[2])
+        gap = float(row["note"].split(" ")[2])
         assert gap == pytest.approx(100 * (row["estimate"] - events / n), abs=0.051)
-        assert f"from {events}/{n}:" in row["why"]
+        assert f"from {events}/{n}:" in row["note"]
         if row["source"].endswith("these patients") and (response[who] < 0).any():
-            assert f"the {int((response[who] < 0).sum())} missing" in row["why"]
+            assert f"the {int((response[who] < 0).sum())} missing" in row["note"]
         if "new patients" in row["source"]:
-            assert "shrinkage" in row["why"]
-            assert ("standardised" in row["why"]) == row["source"].endswith("standardised")
+            assert "shrinkage" in row["note"]
+            assert ("standardised" in row["note"]) == row["source"].endswith("standardised")
     assert table["synthetic"].all()
     text = to_markdown(table, "caption")
     assert text.count("\n|") == len(table) + 2
@@ -179,7 +179,7 @@ def test_one_group_or_nobody_evaluable_is_refused(models, cohort):
     tables["patients"] = tables["patients"][["patient", "naive"]]
     alone = fit(make_cohort(**tables, synthetic=True), plain, **SHORT)
     with pytest.raises(ValueError, match="All patients are 'naive' by 'naive'; two groups"):
-        comparison_table(alone, rate=0.2)
+        comparison_table(alone, rate=0.2, by="naive")
     gone = cohort.grades["patient"].isin(cohort.patients["patient"][~naive])
     gone &= cohort.grades["day"] > 60
     few = make_cohort(
@@ -189,6 +189,6 @@ def test_one_group_or_nobody_evaluable_is_refused(models, cohort):
         synthetic=True,
     )
     with pytest.raises(ValueError, match="Nobody of the group 'previously treated' is evaluable"):
-        comparison_table(fit(few, plain, **SHORT), rate=0.2)
+        comparison_table(fit(few, plain, **SHORT), rate=0.2, by="naive")
     with pytest.raises(ValueError, match="needs at least one fit"):
-        comparison_table([], rate=0.2)
+        comparison_table([], rate=0.2, by="naive")

@@ -218,7 +218,7 @@ def test_impossible_counts_are_refused(first, second, level, message):
 
 @counts_the_missing
 def test_a_cohort_loses_nobody(cohort, spec):
-    table = observed_contrast(cohort, spec)
+    table = observed_contrast(cohort, spec, by="naive")
     row = table.iloc[0]
     assert (row["first"], row["first_events"], row["first_n"], row["first_missing"]) == (
         "True",
@@ -233,9 +233,9 @@ def test_a_cohort_loses_nobody(cohort, spec):
         "95 % confidence interval, Newcombe"
     )
     with pytest.raises(ValueError, match="No patient has naive 'often'"):
-        observed_contrast(cohort, spec, between=("often", True))
+        observed_contrast(cohort, spec, between=("often", True), by="naive")
     with pytest.raises(ValueError, match="twice"):
-        observed_contrast(cohort, spec, between=(True, True))
+        observed_contrast(cohort, spec, between=(True, True), by="naive")
 
 
 @counts_the_missing

@@ -185,11 +185,11 @@ def test_a_limit_on_a_lattice_may_jump_by_one_patient_and_not_by_two(compared):
 
 
 def test_words_hold_to_the_numbers_of_their_row(compared):
-    table = ESTIMATES.assign(why=["", "-8.0 percentage points from 14/20: shrinkage", ""])
-    near = changed("why", 1, "-7.8 percentage points from 14/20: shrinkage", table)
+    table = ESTIMATES.assign(note=["", "-8.0 percentage points from 14/20: shrinkage", ""])
+    near = changed("note", 1, "-7.8 percentage points from 14/20: shrinkage", table)
     assert found(compared(table, near)) == []
     for other in ("-2.0 percentage points from 14/20: shrinkage", "-8.0 points from 14/20: chance"):
-        assert found(compared(table, changed("why", 1, other, table))) == [(SECOND, "why")]
+        assert found(compared(table, changed("note", 1, other, table))) == [(SECOND, "note")]
 
 
 def test_checks_agree_where_both_are_passed(compared):

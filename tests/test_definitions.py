@@ -38,7 +38,7 @@ def tree(strength_of_few):
 
 @pytest.fixture(scope="module")
 def table(tree):
-    return definition_table(tree)
+    return definition_table(tree, by="naive")
 
 
 def test_the_grid_is_the_stated_rule_and_its_neighbours(spec):

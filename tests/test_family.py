@@ -174,7 +174,7 @@ def test_it_is_fitted_summarised_and_tabulated(fitted):
     assert np.isfinite(table["estimate"]).all()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        table = mb.response_table([fitted])
+        table = mb.response_table([fitted], by="naive")
     assert len(table) > 0
     shares = mb.grade.grade_distribution(fitted, days=[0.0, 182.0], by=None)
     assert shares.sum("grade").to_numpy() == pytest.approx(1.0)

@@ -233,10 +233,10 @@ def test_replicates_are_judged_among_the_evaluable(strength, cohort, models):
 
 @pytest.mark.draws
 def test_shares_sum_to_one_and_follow_the_observed(strength):
-    shares = grade_distribution(strength, days=[0.0, 91.0, 182.0])
+    shares = grade_distribution(strength, days=[0.0, 91.0, 182.0], by="naive")
     assert np.allclose(shares.sum("grade"), 1.0)
     assert (shares >= -1e-12).all()
-    seen = observed_grade_distribution(strength, (0, 15, 120, 270))
+    seen = observed_grade_distribution(strength, (0, 15, 120, 270), by="naive")
     assert np.allclose(seen.groupby(["naive", "day"])["share"].sum(), 1.0)
     fitted = shares.mean(("chain", "draw")).sel(day=0.0, naive=True).to_numpy()
     observed = seen[seen["naive"] & (seen["day"] < 15)]["share"].to_numpy()
@@ -259,7 +259,7 @@ def test_shares_of_all_patients_are_those_of_the_groups_together(strength):
     table = observed_grade_distribution(strength, edges, by=None)
     assert list(table.columns) == ["day", "grade", "share", "n", "synthetic"]
     first = table[table["day"] == table["day"].min()]
-    both = observed_grade_distribution(strength, edges)
+    both = observed_grade_distribution(strength, edges, by="naive")
     both = both[both["day"] < 15].assign(count=lambda t: t["share"] * t["n"])
     expected = both.groupby("grade", observed=False)["count"].sum() / first["n"].iloc[0]
     assert np.allclose(first.set_index("grade")["share"], expected)

@@ -665,7 +665,7 @@ def test_a_response_with_history_is_bayes_rule(models, priors):
             make_design(cohort, spec, priors[other])
     with pytest.raises(DataError, match=r"the model has no \[historical\]"):
         make_design(cohort, plain, priors["map"])
-    table = response_table(trees)
+    table = response_table(trees, by="naive")
     assert len(table) == 2 * 7
     # With a rate of their own the naive say nothing of the others, whose rate is that of their
     # responses and the prior of the intercept, by integration.
@@ -754,7 +754,9 @@ def test_the_placebo_table_asks_both_questions(responses, spondylitis):
         by="naive",
         synthetic=True,
     )
-    table = tables.placebo_table({"made up": draws}, spondylitis, observed, rate=0.2, seed=2)
+    table = tables.placebo_table(
+        {"made up": draws}, spondylitis, observed, rate=0.2, seed=2, by="naive"
+    )
     rows = table[table["naive"] == "naive"].set_index(["measure", "source"])
     fixed = rows.loc[("rate above 0.2, taken as known", "observed")]
     assert fixed["p_value"] == pytest.approx(0.2**2)

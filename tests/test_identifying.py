@@ -92,7 +92,7 @@ def test_what_the_data_add_is_said_in_words(tree):
         assert removed == pytest.approx(1 - left, abs=5 * left * (2 / 1000) ** 0.5)
     r = np.corrcoef(gain.ravel(), tree["posterior"]["infusions"].to_numpy().ravel())[0, 1]
     assert abs(table.loc["gain", "correlation"]) >= abs(r) - 1e-12
-    assert table["says"].str.len().min() > 10
+    assert table["interpretation"].str.len().min() > 10
     parts = table[table.index.str.startswith("change by follow-up")]
     assert len(parts) == 6
     # Gains of who was treated before are over: no part of a change that neither knows of.
@@ -110,20 +110,25 @@ def test_what_cannot_be_told_apart_is_said_to_be_so(tree):
     shared = rng.normal(size=shape)
     one_thing = with_draws(tree, gain=0.3 * shared, infusions=-0.2 * shared)
     table = identifiability_table(one_thing, seed=1).set_index("quantity")
-    assert "It is not told apart from infusions (correlation -1.00)." in table.loc["gain", "says"]
-    assert table.loc["gain", "goes_along_with"] == "infusions"
+    assert (
+        "It is not told apart from infusions (correlation -1.00)."
+        in table.loc["gain", "interpretation"]
+    )
+    assert table.loc["gain", "correlates_with"] == "infusions"
     apart = with_draws(tree, gain=0.001 * shared, infusions=0.2 * rng.normal(size=shape))
     table = identifiability_table(apart, seed=1).set_index("quantity")
-    assert table.loc["gain", "says"].startswith("The data say what it is: 100 % of the prior's")
-    assert "not told apart" not in table.loc["gain", "says"]
-    assert table.loc["infusions", "says"].startswith("The data say little of it: 0 %")
+    assert table.loc["gain", "interpretation"].startswith(
+        "The data say what it is: 100 % of the prior's"
+    )
+    assert "not told apart" not in table.loc["gain", "interpretation"]
+    assert table.loc["infusions", "interpretation"].startswith("The data say little of it: 0 %")
 
 
 @pytest.mark.draws
 @pytest.mark.slow
 def test_nothing_known_is_not_told_apart(tree):
     table = identifiability_table(sample_prior(tree, seed=3, draws=300), seed=1)
-    said = table.loc[table["of"] == "both", "says"].item()
+    said = table.loc[table["component"] == "both", "interpretation"].item()
     assert "told apart" not in said
     assert "of one or both of which the data say little" in said
 

@@ -98,7 +98,7 @@ def test_what_is_learned_of_intervals_by_hand(spec):
     assert row["mean_log_width_share"] == pytest.approx(0.75)
     assert row["variance_removed"] == pytest.approx(1 - (1 + 0.25) / 2)
     assert (row["covered"], row["divergences"], row["n_grades"]) == (1, 1, 15.0)
-    assert row["says"] == "the data say something"
+    assert row["interpretation"] == "the data say something"
 
 
 def test_extra_visits_are_where_the_design_puts_them():

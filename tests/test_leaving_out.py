@@ -174,7 +174,7 @@ def test_a_response_is_predicted_for_patients_left_out(fits):
 @pytest.mark.draws
 @pytest.mark.slow
 def test_the_variants_stand_in_one_table(fits):
-    table = variants_table(fits)
+    table = variants_table(fits, by="naive")
     assert set(table["model"]) == set(NAMES)
     assert "effect of 1 g/kg/week (dose_rate), grades" in set(table["quantity"])
     rows = table[table["quantity"].str.startswith("response of new patients")]

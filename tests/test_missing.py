@@ -149,7 +149,7 @@ def test_the_curve_of_the_shift_passes_through_missing_at_random(tree):
     gap = float(tree["posterior"]["cutpoints"].diff("threshold").mean())
     assert draws["grades"].to_numpy() == pytest.approx(np.array(deltas) / gap)
     # At the ends every unseen patient whose muscles can gain fails, or responds.
-    table = missing_table(tree, rate=0.2)
+    table = missing_table(tree, rate=0.2, by="naive")
     for label in (True, False):
         name = "naive" if label else "previously treated"
         rows = table[table["naive"] == name].set_index("assumption")
@@ -171,7 +171,7 @@ def test_a_model_of_responses_has_no_strength_to_shift(models, cohort):
     other = fit(cohort, plain, seed=1, chains=1, draws=20, tune=50, progress="off")
     with pytest.raises(ValueError, match="is of outcome 'response', not of grades"):
         delta_adjusted_response(other, [0.0])
-    table = missing_table(other, rate=0.2)
+    table = missing_table(other, rate=0.2, by="naive")
     total = (table["n"] + table["missing"] + table["not_judged"]).groupby(table["naive"]).nunique()
     assert (total == 1).all()
 
@@ -179,7 +179,7 @@ def test_a_model_of_responses_has_no_strength_to_shift(models, cohort):
 @pytest.mark.draws
 @pytest.mark.slow
 def test_every_patient_is_in_every_row(tree, cohort):
-    table = missing_table(tree, rate=0.2)
+    table = missing_table(tree, rate=0.2, by="naive")
     enrolled = cohort.patients["naive"].map({True: "naive", False: "previously treated"})
     for name, rows in table.groupby("naive"):
         total = rows["n"] + rows["missing"] + rows["not_judged"]
@@ -188,7 +188,7 @@ def test_every_patient_is_in_every_row(tree, cohort):
     assert model["p_above"].between(0.0, 1.0).all()
     alone = missing_table(tree, by=None, rate=0.2)
     assert alone["group"].unique().tolist() == ["all"]
-    said = tipping_table(tree, rate=0.2)
+    said = tipping_table(tree, rate=0.2, by="naive")
     assert len(said) == 2
     assert said["synthetic"].all()
 

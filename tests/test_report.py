@@ -102,7 +102,7 @@ def both():
     fits = [make_fit("strength"), make_fit("response")]
     draws = make_draws(("strength", "response"))
     counts = read_published(ROOT / "data" / "leger2008")["counts"]
-    return fits, draws, tables.response_table(fits, published=counts, draws=draws)
+    return fits, draws, tables.response_table(fits, published=counts, draws=draws, by="naive")
 
 
 # --- store -------------------------------------------------------------------------------------
@@ -333,7 +333,9 @@ def test_the_response_table_of_all_patients_and_of_a_predictor(fit):
 def test_real_patients_are_not_called_synthetic():
     fit = make_fit(synthetic=False)
     counts = read_published(ROOT / "data" / "leger2008")["counts"]
-    table = tables.response_table(fit, published=counts, draws=make_draws(synthetic=False))
+    table = tables.response_table(
+        fit, published=counts, draws=make_draws(synthetic=False), by="naive"
+    )
     assert not table["synthetic"].any()
     assert "not published" in set(table["published"])
     assert "synthetic" not in tables.to_markdown(table, "Response").lower()
@@ -347,20 +349,20 @@ def test_what_makes_no_groups_is_refused(fit, by):
 
 def test_fits_that_do_not_belong_together_are_refused(fit):
     with pytest.raises(ValueError, match="Two fits are of the model 'strength'"):
-        tables.response_table([fit, fit])
+        tables.response_table([fit, fit], by="naive")
     with pytest.raises(ValueError, match="at least one fit"):
-        tables.response_table([])
+        tables.response_table([], by="naive")
     other = make_fit("response", changes={"response": ("patient", np.ones(40, dtype=int))})
     with pytest.raises(ValueError, match="not of the same patients"):
-        tables.response_table([fit, other])
+        tables.response_table([fit, other], by="naive")
     rule = make_fit("response")
     rule.attrs["spec_toml"] = rule.attrs["spec_toml"].replace("gain = 1", "gain = 2")
     with pytest.raises(ValueError, match="define response differently"):
-        tables.response_table([fit, rule])
+        tables.response_table([fit, rule], by="naive")
     scale = make_fit("response")
     scale.attrs["spec_toml"] += '\n[scale.collapse]\n"4+" = "4"\n'
     with pytest.raises(ValueError, match="define response differently"):
-        tables.response_table([fit, scale])
+        tables.response_table([fit, scale], by="naive")
     with pytest.raises(ValueError, match="no dim 'old'"):
         tables.response_table(fit, by="old", draws=make_draws())
 
@@ -393,7 +395,7 @@ def test_fits_that_answer_different_questions_make_no_table(fit):
     content["estimand"]["population"] = "Whoever comes."
     other.attrs["spec_toml"] = model_to_toml(parse_model(content, "response"))
     with pytest.raises(ValueError, match="state different estimands"):
-        tables.response_table([fit, other])
+        tables.response_table([fit, other], by="naive")
 
 
 def test_the_notes_state_the_rule_the_missing_and_the_origin(both):
@@ -655,7 +657,7 @@ def test_the_response_figure_bears_a_group_nobody_of_which_is_evaluable(tmp_path
     cohort = draws["strength", "cohort"]
     draws["strength", "cohort"] = cohort.where(cohort["naive"] == 0)
     fit = make_fit(changes={"response": ("patient", nobody)})
-    table = tables.response_table(fit, draws=make_draws())
+    table = tables.response_table(fit, draws=make_draws(), by="naive")
     missing = (table["naive"] == "naive") & (table["source"] == "strength: these patients")
     table.loc[missing, ["estimate", "lower", "upper"]] = np.nan
     figure = plots.response_figure(draws, table)

@@ -178,8 +178,8 @@ def test_every_variant_stands_in_the_table_with_its_prediction_of_patients_left_
 def test_time_and_infusions_are_weighed_in_words():
     for name in ("exposure_time_and_infusions", "exposure_first_months"):
         stored = pd.read_csv(RESULTS / f"{name}.csv")
-        assert {"time", "infusions", "both"} == set(stored["of"])
-        assert stored["says"].str.len().min() > 10
+        assert {"time", "infusions", "both"} == set(stored["component"])
+        assert stored["interpretation"].str.len().min() > 10
         assert (stored["level"] == 0.95).all()
     bound = pd.read_csv(RESULTS / "exposure_confounding.csv")
     assert bound.loc[0, ["grades", "correlation"]].tolist() == [0.0, 0.0]
@@ -194,6 +194,6 @@ def test_the_models_placebo_rate_stands_beside_the_published_one():
     none = stored[stored["scenario"] == "no infusion"].set_index("naive")
     # Who was treated before has had infusions.
     assert none.loc["naive", "extrapolated"]
-    assert "nothing infused so far" in none.loc["naive", "why"]
-    assert "nothing infused so far" not in str(none.loc["previously treated", "why"])
+    assert "nothing infused so far" in none.loc["naive", "note"]
+    assert "nothing infused so far" not in str(none.loc["previously treated", "note"])
     assert not stored.loc[stored["scenario"] == "as infused", "extrapolated"].any()

@@ -282,7 +282,7 @@ def test_two_grades_go_all_the_way_to_a_table(modified: Cohort) -> None:
     tree = fit(modified, spec, seed=1, chains=2, draws=60, tune=60, progress="off")
     assert tree["posterior"].sizes["threshold"] == 1
     assert tree["posterior"]["threshold"].to_numpy().tolist() == [f"{WEAK}|5"]
-    table = tables.response_table(tree)
+    table = tables.response_table(tree, by="naive")
     assert table["estimate"].between(0.0, 1.0).all()
     assert tables.table_notes(tree, table)[0].endswith(f"count as {WEAK}).")
     implied = prior_predictive(modified, spec, seed=1, draws=5)

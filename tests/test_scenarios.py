@@ -217,7 +217,7 @@ def test_what_lies_beyond_the_data_is_flagged(fitted):
     huge = schedule(**(MONTHLY | {"dose_g_per_kg": 20.0}))
     table = extrapolation_table(fitted, huge, days=[100.0]).set_index("quantity")
     assert table.loc["dose of a course (g/kg)", "extrapolated"]
-    assert "20 to 20, where the cohort had" in table.loc["dose of a course (g/kg)", "why"]
+    assert "20 to 20, where the cohort had" in table.loc["dose of a course (g/kg)", "note"]
     assert not table.loc["days between courses", "extrapolated"]
     rare = extrapolation_table(fitted, schedule(**(MONTHLY | {"every_days": 300})), days=[350.0])
     assert rare.set_index("quantity").loc["days between courses", "extrapolated"]
@@ -407,7 +407,7 @@ def test_never_infused_is_beyond_what_was_seen(fitted):
     )
     row = table.loc["day with nothing infused so far"]
     assert row["extrapolated"]
-    assert "182 to 182, where the cohort had" in row["why"]
+    assert "182 to 182, where the cohort had" in row["note"]
 
 
 # --- tables and figures ---------------------------------------------------------------------------
@@ -462,19 +462,19 @@ def test_schedules_are_contrasted_draw_by_draw(drawn):
 @pytest.mark.draws
 @pytest.mark.slow
 def test_the_models_placebo_rate_stands_beside_the_published_one(fitted):
-    table = scenario_response_table(fitted, SCENARIOS, placebo=0.2)
+    table = scenario_response_table(fitted, SCENARIOS, placebo=0.2, by="naive")
     assert len(table) == 3 * 2 + 1
     none = table[table["scenario"] == "none"].set_index("naive")
     drawn = response_probability(fitted, patients="population", by="naive", scenario=no_infusions())
     expected = drawn.sel(naive=True).mean().item()
     assert none.loc["naive", "estimate"] == pytest.approx(expected)
     assert none.loc["naive", "extrapolated"]
-    assert "day with nothing infused so far" in none.loc["naive", "why"]
-    assert "nothing infused so far" not in none.loc["previously treated", "why"]
+    assert "day with nothing infused so far" in none.loc["naive", "note"]
+    assert "nothing infused so far" not in none.loc["previously treated", "note"]
     with pytest.raises(ValueError, match="A scenario is called 'as infused'"):
-        scenario_response_table(fitted, {"as infused": no_infusions()})
+        scenario_response_table(fitted, {"as infused": no_infusions()}, by="naive")
     with pytest.raises(ValueError, match="placebo is 20; it is a rate"):
-        scenario_response_table(fitted, SCENARIOS, placebo=20)
+        scenario_response_table(fitted, SCENARIOS, placebo=20, by="naive")
     published = table.iloc[-1]
     assert (published["estimate"], published["scenario"]) == (0.2, PUBLISHED)
     assert not published["synthetic"]

@@ -86,7 +86,7 @@ def test_every_estimand_follows_from_it(fitted, tmp_path):
         assert ((draws >= 0) & (draws <= 1)).all()
         assert patients == "cohort" or draws.std() > 0
     assert len(posterior_predictive_check(kept)) == 1
-    shares = grade_distribution(kept, days=[0.0, 91.0, 200.0])
+    shares = grade_distribution(kept, days=[0.0, 91.0, 200.0], by="naive")
     assert shares.sum("grade").to_numpy() == pytest.approx(1.0)
 
 
@@ -145,7 +145,7 @@ def test_the_gain_may_act_differently_across_grades(models, cohort):
     assert posterior["relaxed_z"].dims[2:] == ("relaxed", "gap")
     assert posterior["relaxed"].to_numpy().tolist() == ["gain"]
     # What relaxing does is said of the response, beside the same of proportional odds.
-    table = response_table(fits)
+    table = response_table(fits, by="naive")
     for spec in (relaxed, plain):
         assert table["source"].str.startswith(spec.name).any(), table["source"].tolist()
     # Without any change of strength the cutpoints of all visits are the common ones.

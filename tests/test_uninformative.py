@@ -59,7 +59,7 @@ def test_nobody_affected_is_said_at_the_fit_and_in_the_tables(models):
     )
     draws = response_probability(tree, patients="population", by="naive")
     n_blank = np.isnan(draws).sum(("chain", "draw")).to_numpy()
-    table = response_table(tree)
+    table = response_table(tree, by="naive")
     rows = table[table["source"].str.endswith("these patients")]
     assert rows["estimate"].isna().all()
     assert rows["reason"].str.endswith(JUDGED).all()
@@ -71,8 +71,8 @@ def test_nobody_affected_is_said_at_the_fit_and_in_the_tables(models):
     assert (observed == "nobody evaluable").all()
     assert format_table(table)["reason"].str.contains("of 120 draws have a value").any()
     with pytest.raises(ValueError, match="Nobody was judged"):
-        tipping_table(tree, rate=0.2)
-    own = missing_table(tree, rate=0.2)
+        tipping_table(tree, rate=0.2, by="naive")
+    own = missing_table(tree, rate=0.2, by="naive")
     filled = own[own["assumption"] == "filled in by the model"]
     assert (filled["reason"] != "").equals(filled["estimate"].isna())
 
@@ -140,12 +140,12 @@ def test_draws_that_are_not_numbers_are_never_a_rate(models, model):
         assert np.isnan(draws[1, 50:]).all()
         assert np.isfinite(draws[0]).all()
     tables = {
-        "response": response_table(broken),
-        "missing": missing_table(broken, rate=0.2),
-        "groups": comparison_table(broken, rate=0.2).rename(columns={"why": "reason"}),
+        "response": response_table(broken, by="naive"),
+        "missing": missing_table(broken, rate=0.2, by="naive"),
+        "groups": comparison_table(broken, rate=0.2, by="naive").rename(columns={"note": "reason"}),
     }
     if model != "response":
-        tables["definitions"] = definition_table(broken)
+        tables["definitions"] = definition_table(broken, by="naive")
         assert np.isnan(response_by_definition(broken, patients="chance")[1, 50:]).all()
     for name, table in tables.items():
         of_draws = table["interval"] == "eti"

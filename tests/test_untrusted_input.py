@@ -456,7 +456,7 @@ def test_no_message_of_a_comparison_or_a_model_names_a_patient(models):
     cohort = make_cohort(**given, synthetic=True)
     spec = read_model(models / "response.toml")
     with pytest.raises(ValueError, match="No patient has naive no; the column holds yes"):
-        observed_contrast(cohort, spec)
+        observed_contrast(cohort, spec, by="naive")
     content = spec.resolved
     prior = {"distribution": "normal", "mean": 0, "sd": 1, "why": "x"}
     content["predictor"]["age"] = {

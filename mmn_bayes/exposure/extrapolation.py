@@ -37,7 +37,7 @@ def extrapolation_table(
         One row for each of: dose of a course, days between courses, days since the last infusion,
         day of a patient never infused before (both on the days asked for; of the cohort, at graded
         visits), day: `quantity`, `lower` and
-        `upper` of the scenario, `observed_lower`, `observed_upper`, `extrapolated`, `why` (a
+        `upper` of the scenario, `observed_lower`, `observed_upper`, `extrapolated`, `note` (a
         sentence where it is), `synthetic`.
 
     Raises
@@ -126,7 +126,7 @@ def _ranges(
             why = f"{name}: {low:g} to {high:g}, of which the cohort had none."
         rows.append((name, low, high, lowest, highest, out, why if out else ""))
     columns = ["quantity", "lower", "upper", "observed_lower", "observed_upper"]
-    return pd.DataFrame(rows, columns=[*columns, "extrapolated", "why"])
+    return pd.DataFrame(rows, columns=[*columns, "extrapolated", "note"])
 
 
 def _since(infusions: pd.DataFrame, who: np.ndarray, day: np.ndarray) -> pd.Series:

@@ -105,9 +105,9 @@ def identifiability_table(
         group: `quantity`, `of` ("time", "infusions" or "both"), `estimate`, `lower`, `upper`,
         `level`, `interval` (posterior), `prior_lower`, `prior_upper` (same level and kind),
         `variance_removed` (contraction: 1 less the variance of the posterior over that of the
-        prior; of logarithms, where a parameter is positive), `goes_along_with` and `correlation`
-        (the parameter of the other kind with the largest posterior correlation), `says` (the
-        interpretation, a sentence), `synthetic`.
+        prior; of logarithms, where a parameter is positive), `correlates_with` and `correlation`
+        (the parameter of the other kind with the largest posterior correlation), `interpretation`
+        (the interpretation, a sentence), `synthetic`.
 
     Raises
     ------
@@ -144,8 +144,8 @@ def identifiability_table(
             partners = {n: r for n, r in partners.items() if np.isfinite(r)}
             if partners:
                 along = max(partners, key=lambda n: abs(partners[n]))
-                row |= {"goes_along_with": along, "correlation": partners[along]}
-            rows.append(row | {"says": _parameter_says(row)})
+                row |= {"correlates_with": along, "correlation": partners[along]}
+            rows.append(row | {"interpretation": _parameter_says(row)})
     change, before_change = (change_by_part(tree, by=by) for tree in (fit, prior_fit))
     rows += _part_rows(change, before_change, by, level)
     return pd.DataFrame(rows).assign(synthetic=bool(fit.attrs["synthetic"]))
@@ -185,12 +185,12 @@ def _row(
     own, known = (float(d.var(ddof=1)) for d in scales)
     return {
         "quantity": name,
-        "of": of,
+        "component": of,
         **{key: after[key] for key in ("estimate", "lower", "upper", "level", "interval")},
         "prior_lower": before["lower"],
         "prior_upper": before["upper"],
         "variance_removed": 1.0 - own / known if known > 0 else np.nan,
-        "goes_along_with": "",
+        "correlates_with": "",
         "correlation": np.nan,
     }
 
@@ -211,7 +211,7 @@ def _parameter_says(row: dict[str, object]) -> str:
     else:
         says = f"The data say what it is: {percent}."
     if abs(r) > ALONG:
-        says += f" It is not told apart from {row['goes_along_with']} (correlation {r:.2f})."
+        says += f" It is not told apart from {row['correlates_with']} (correlation {r:.2f})."
     return says
 
 
@@ -231,12 +231,12 @@ def _part_rows(
             row = _row(name, part, own.sel(part=part), before.sel(part=part), level)
             if part != BOTH:
                 other = INFUSIONS if part == TIME else TIME
-                row |= {"goes_along_with": other, "correlation": r}
+                row |= {"correlates_with": other, "correlation": r}
             removed = [
                 _row(p, p, own.sel(part=p), before.sel(part=p), level)["variance_removed"]
                 for p in (TIME, INFUSIONS)
             ]
-            yield row | {"says": _part_says(part, own, r, removed)}
+            yield row | {"interpretation": _part_says(part, own, r, removed)}
 
 
 def _part_says(part: str, own: xr.DataArray, r: float, removed: list[Any]) -> str:

@@ -70,7 +70,7 @@ def scenario_response_table(
     fit: xr.DataTree,
     scenarios: Mapping[str, pd.DataFrame],
     *,
-    by: str | None = "naive",
+    by: str | None = None,
     level: float = 0.95,
     placebo: float | None = None,
 ) -> pd.DataFrame:
@@ -83,7 +83,7 @@ def scenario_response_table(
     scenarios : mapping of str to DataFrame
         Infusions from day 0 on, by name, as for `trajectory`; with `no_infusions()` the model's own
         placebo rate.
-    by : str or None, default "naive"
+    by : str or None, optional
         "naive", the name of a yes/no predictor of every model, or None for all patients.
     level : float, default 0.95
         Level of every interval: exact (Clopper-Pearson) for the observed rate, equal-tailed for
@@ -97,7 +97,7 @@ def scenario_response_table(
     DataFrame
         One row a scenario and group, the infusions as they were first: the group, `scenario`,
         `estimate`, `lower`, `upper`, `level`, `interval`, `ess_bulk`, `ess_tail`, `r_hat`, `mcse`,
-        `extrapolated` and `why` (what of the schedule no patient of the cohort had), `synthetic`.
+        `extrapolated` and `note` (what of the schedule no patient of the cohort had), `synthetic`.
 
     Raises
     ------
@@ -127,15 +127,15 @@ def scenario_response_table(
                 )
                 for member in groups.members.values()
             ]
-            why = [" ".join(table["why"][table["extrapolated"]]) for table in found]
-        rows = rows.assign(**{column: labels}, scenario=name, why=why)
+            note = [" ".join(table["note"][table["extrapolated"]]) for table in found]
+        rows = rows.assign(**{column: labels}, scenario=name, note=note)
         parts.append(rows.assign(extrapolated=[bool(text) for text in why]))
     if placebo is not None:
         row = {column: "all published", "scenario": PUBLISHED, "estimate": placebo}
-        row |= {"extrapolated": False, "why": "", "synthetic": False, "interval": ""}
+        row |= {"extrapolated": False, "note": "", "synthetic": False, "interval": ""}
         parts.append(pd.DataFrame([row]))
     columns = [column, "scenario", "estimate", "lower", "upper", "level", "interval"]
-    columns += ["ess_bulk", "ess_tail", "r_hat", "mcse", "extrapolated", "why", "synthetic"]
+    columns += ["ess_bulk", "ess_tail", "r_hat", "mcse", "extrapolated", "note", "synthetic"]
     return side_by_side(parts, columns)
 
 

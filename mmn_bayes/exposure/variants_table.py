@@ -17,16 +17,14 @@ OF_MODEL = (
 )
 
 
-def variants_table(
-    fits: Sequence[xr.DataTree], *, by: str = "naive", level: float = 0.95
-) -> pd.DataFrame:
+def variants_table(fits: Sequence[xr.DataTree], *, by: str, level: float = 0.95) -> pd.DataFrame:
     """Set models of one cohort side by side.
 
     Parameters
     ----------
     fits : sequence of DataTree
         Of outcome "grade", different models on the same cohort.
-    by : str, default "naive"
+    by : str
         As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
     level : float, default 0.95
         Probability of the equal-tailed intervals.

@@ -119,7 +119,7 @@ def _count(table: pd.DataFrame, rows: RowDraws, name: str) -> np.ndarray:
 RULES: tuple[tuple[str, set[str], _Rule], ...] = (
     ("p_above|p_below|p_within|prior_p_within", {"interval"}, _binomial),
     ("variance_removed|shrinkage", {"interval"}, _removed),
-    ("correlation", {"goes_along_with"}, _correlation),
+    ("correlation", {"correlates_with"}, _correlation),
     ("elpd|exact_elpd|se|difference|se_difference", {"elpd", "good_k"}, _log_density),
     ("(added|removed)(_se)?", {"good_k"}, _log_density),
     ("probability", {"pareto_k"}, _left_out_probability),

@@ -9,11 +9,11 @@ import pandas as pd
 from mmn_bayes.studies.monte_carlo import errors_of, is_mixture, mixture_as_estimates
 
 # Columns of words that may have numbers of their row in them.
-WORDS = r"why|says|in_words|published"
+WORDS = r"note|interpretation|in_words|published"
 # What never tells rows apart: what is estimated, and what is said of the draws.
 _NO_KEY = (
     r"estimate|lower|upper|sd|\w*mcse\w*|\w*r_hat|\w*ess_\w+|value|p_\w+|variance_removed|elpd|"
-    rf"seconds\w*|versions?|covers|false|verdict|passed|goes_along_with|test|{WORDS}"
+    rf"seconds\w*|versions?|covers|false|verdict|passed|correlates_with|test|{WORDS}"
 )
 # Only where nothing else does: another count shall be another count, not another row.
 _COUNTS = r"n|events|missing|n_\w+|observed|enters|reason"
@@ -107,7 +107,7 @@ class TablePair:
             other. None where it turns on nothing that is drawn.
         """
         sides = (0, 1)
-        if column == "goes_along_with" and "correlation" in self.columns:
+        if column == "correlates_with" and "correlation" in self.columns:
             # The largest of several correlations: another one when two are nearly as large.
             sizes = [abs(float(self.cells["correlation"][side][place])) for side in sides]
             return sizes[0], sizes[1], float(self.error["correlation"][place]), 0.0

@@ -90,8 +90,8 @@ def learned(spec: ModelSpec, fits: pd.DataFrame, intervals: pd.DataFrame) -> pd.
         truth), `truth_days`, `credible_level`, `credible_interval`, `mean_width_days` and
         `prior_width_days` (of the intervals), `mean_log_width_share` (of the prior's, on the scale
         of logarithms), `variance_removed` (1 less the mean square of that share, as if both were
-        normal), `says`, `divergences`, `worst_r_hat` and `least_ess_tail` (of the half-life),
-        `synthetic`.
+        normal), `interpretation`, `divergences`, `worst_r_hat` and `least_ess_tail` (of the
+        half-life), `synthetic`.
     """
     own = intervals[intervals["parameter"] == PARAMETER]
     prior, level = spec.priors[PARAMETER], float(own["level"].iloc[0])
@@ -113,7 +113,7 @@ def learned(spec: ModelSpec, fits: pd.DataFrame, intervals: pd.DataFrame) -> pd.
             "prior_width_days": [float(high - low)],
             "mean_log_width_share": [float(share.mean())],
             "variance_removed": [removed],
-            "says": [f"the data say {words}"],
+            "interpretation": [f"the data say {words}"],
             "divergences": [int(fits["divergences"].sum())],
             "worst_r_hat": [float(own["r_hat"].max())],
             "least_ess_tail": [float(own["ess_tail"].min())],

@@ -95,7 +95,7 @@ def placebo_table(
     observed: pd.DataFrame,
     *,
     rate: float,
-    by: str = "naive",
+    by: str,
     level: float = 0.95,
     seed: int,
 ) -> pd.DataFrame:

@@ -33,7 +33,7 @@ class SiteDays(NamedTuple):
 
 
 def grade_distribution(
-    fit: xr.DataTree, *, days: Sequence[float], by: str | None = "naive"
+    fit: xr.DataTree, *, days: Sequence[float], by: str | None = None
 ) -> xr.DataArray:
     """Compute posterior draws of the share of muscles at each grade on given days.
 
@@ -46,7 +46,7 @@ def grade_distribution(
         A fit of outcome "grade".
     days : sequence of float
         Days since inclusion.
-    by : str or None, default "naive"
+    by : str or None, optional
         Grouping: "naive", a yes/no predictor of the model by name, or None for all patients.
 
     Returns
@@ -64,7 +64,7 @@ def grade_distribution(
     --------
     With `fit`, a fit of `models/strength.toml`:
 
-    >>> share = mb.grade.grade_distribution(fit, days=(0, 182))
+    >>> share = mb.grade.grade_distribution(fit, days=(0, 182), by="naive")
     >>> share.dims
     ('chain', 'draw', 'naive', 'day', 'grade')
     >>> bool(np.allclose(share.sum("grade"), 1))
@@ -93,7 +93,7 @@ def grade_distribution(
 
 
 def observed_grade_distribution(
-    fit: xr.DataTree, edges: Sequence[float], *, by: str | None = "naive"
+    fit: xr.DataTree, edges: Sequence[float], *, by: str | None = None
 ) -> pd.DataFrame:
     """Count the graded muscles at each grade, by bins of days.
 
@@ -103,7 +103,7 @@ def observed_grade_distribution(
         Of outcome "grade": its design holds every grade.
     edges : sequence of float
         Edges of the bins, in days, each from its first up to and without its second.
-    by : str or None, default "naive"
+    by : str or None, optional
         As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
 
     Returns

@@ -33,14 +33,14 @@ NEEDED = "number needed to treat"
 _COLUMNS = (
     *("measure", "group", "source", "n", "events", "missing"),
     *("estimate", "lower", "upper", "level", "interval", "above", "p_above"),
-    *("p_greater", "p_value", "test", "ess_bulk", "ess_tail", "r_hat", "mcse", "why", "synthetic"),
+    *("p_greater", "p_value", "test", "ess_bulk", "ess_tail", "r_hat", "mcse", "note", "synthetic"),
 )
 
 
 def comparison_table(
     fits: xr.DataTree | Sequence[xr.DataTree],
     *,
-    by: str = "naive",
+    by: str,
     rate: float,
     level: float = 0.95,
 ) -> pd.DataFrame:
@@ -50,7 +50,7 @@ def comparison_table(
     ----------
     fits : DataTree or sequence of DataTree
         One fit, or several of different models on the same cohort.
-    by : str, default "naive"
+    by : str
         The two groups: "naive", or a yes/no predictor by name; both groups have patients.
     rate : float
         Reference rate, between 0 and 1, of the exact binomial tests and of P(rate > reference).
@@ -67,7 +67,7 @@ def comparison_table(
         and new patients standardised over the covariates (posterior, equal-tailed). `n`, `events`,
         `missing`, `estimate`, `lower`, `upper`, `level`, `interval`; `above` with `p_above`, the
         posterior probability of more than it; `p_greater`, `p_value`, `test`; `ess_bulk`,
-        `ess_tail`, `r_hat`, `mcse`; `why`: in words, what makes a posterior row differ from the
+        `ess_tail`, `r_hat`, `mcse`; `note`: in words, what makes a posterior row differ from the
         observed one; `synthetic`.
         The number needed to treat is 1 / difference, of the posterior too, with limits only where
         the interval of the difference does not hold 0.
@@ -81,7 +81,7 @@ def comparison_table(
     --------
     With `response_fit`, a fit of `models/response.toml`:
 
-    >>> table = mb.comparison_table(response_fit, rate=0.5)
+    >>> table = mb.comparison_table(response_fit, rate=0.5, by="naive")
     >>> list(table["measure"].unique())
     ['rate', 'difference', 'ratio', 'odds ratio', 'number needed to treat']
     >>> rates = table[(table["measure"] == "rate") & (table["source"] == "observed")]
@@ -104,7 +104,7 @@ def comparison_table(
     order = {"measure": ["rate", *_CONTRASTS, NEEDED], "group": [*counts, _between(counts)]}
     table = side_by_side(parts, _COLUMNS, order=order, reasons=False)
     synthetic = bool(trees[0].attrs["synthetic"])
-    text = {name: table[name].fillna("") for name in ("test", "why")}
+    text = {name: table[name].fillna("") for name in ("test", "note")}
     return table.assign(**text, synthetic=synthetic)
 
 
@@ -147,7 +147,7 @@ def _observed(
     (_, a, n, _), (_, b, m, _) = counts.values()
     compared = compare_rates((a, n), (b, m), level=level)
     kept = compared[["measure", "estimate", "lower", "upper", "interval", "p_value", "test"]]
-    kept = kept.assign(group=_between(counts), why=compared["note"])
+    kept = kept.assign(group=_between(counts), note=compared["note"])
     return pd.concat([pd.DataFrame(rows), kept]).assign(source=OBSERVED, level=level)
 
 
@@ -182,7 +182,7 @@ def _modelled(
             reasons.append(row["reason"])
             continue
         reasons.append(_why(fit, source, row["estimate"], events, n, missing))
-    parts = [rates.assign(why=reasons)]
+    parts = [rates.assign(note=reasons)]
     between = tuple(values.values())
     for measure, (kind, above) in _CONTRASTS.items():
         compared = contrast(draws, between=(between[0], between[1]), kind=kind)
@@ -195,7 +195,7 @@ def _modelled(
             else part["reason"].iloc[0]
         )
         parts.append(
-            part.assign(measure=measure, group=_between(counts), above=above, why=undefined)
+            part.assign(measure=measure, group=_between(counts), above=above, note=undefined)
         )
     parts.append(_needed(parts[1]))
     return pd.concat(parts, ignore_index=True).assign(source=source)
@@ -224,7 +224,7 @@ def _needed(difference: pd.DataFrame) -> pd.DataFrame:
         above=np.nan,
         p_above=np.nan,
         mcse=np.nan,
-        why=note,
+        note=note,
     )
 
 

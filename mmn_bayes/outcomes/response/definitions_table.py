@@ -30,7 +30,7 @@ def definition_table(
     fit: xr.DataTree,
     definitions: Sequence[Definition] | None = None,
     *,
-    by: str | None = "naive",
+    by: str | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
     """Tabulate the response under each definition: observed, posterior, and by chance alone.
@@ -41,7 +41,7 @@ def definition_table(
         A fit of outcome "grade".
     definitions : sequence of Definition or None, optional
         The definitions; by default `definition_grid` of the fit's model.
-    by : str or None, default "naive"
+    by : str or None, optional
         Grouping: "naive", a yes/no predictor of the model by name, or None for all patients.
     level : float, default 0.95
         Level of every interval: exact for the observed rates, equal-tailed for the posterior.

@@ -16,7 +16,7 @@ FILLED_IN = "filled in by the model"
 def missing_table(
     fit: xr.DataTree,
     *,
-    by: str | None = "naive",
+    by: str | None = None,
     rate: float,
     level: float = 0.95,
     draws: xr.DataArray | None = None,
@@ -27,7 +27,7 @@ def missing_table(
     ----------
     fit : DataTree
         Of outcome "grade" or "response".
-    by : str or None, default "naive"
+    by : str or None, optional
         As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
     rate : float
         What each row is compared with: the exact test, or the posterior probability of more.
@@ -86,7 +86,7 @@ def missing_table(
 
 
 def tipping_table(
-    fit: xr.DataTree, *, by: str | None = "naive", rate: float, level: float = 0.95
+    fit: xr.DataTree, *, by: str | None = None, rate: float, level: float = 0.95
 ) -> pd.DataFrame:
     """Say for each group which number of responders among the missing changes the conclusion.
 
@@ -94,7 +94,7 @@ def tipping_table(
     ----------
     fit : DataTree
         Of outcome "grade" or "response".
-    by : str or None, default "naive"
+    by : str or None, optional
         As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
     rate : float
         What each row is compared with: the exact test, or the posterior probability of more.

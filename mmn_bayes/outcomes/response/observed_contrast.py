@@ -95,7 +95,7 @@ def observed_contrast(
     cohort: Cohort,
     spec: HasResponseRule,
     *,
-    by: str = "naive",
+    by: str,
     between: tuple[Any, Any] = (True, False),
     level: float = 0.95,
 ) -> pd.DataFrame:

@@ -67,7 +67,7 @@ ResponseDraws = Mapping[tuple[str, Patients], xr.DataArray]
 
 
 def response_draws(
-    fits: xr.DataTree | Sequence[xr.DataTree], by: str | None = "naive"
+    fits: xr.DataTree | Sequence[xr.DataTree], *, by: str | None = None
 ) -> dict[tuple[str, Patients], xr.DataArray]:
     """Compute the posterior draws of response behind the response table and its figure.
 
@@ -75,7 +75,7 @@ def response_draws(
     ----------
     fits : DataTree or sequence of DataTree
         One fit, or several of different models on the same cohort.
-    by : str or None, default "naive"
+    by : str or None, optional
         Grouping: "naive", a yes/no predictor of every model by name, or None for all patients.
 
     Returns
@@ -94,7 +94,7 @@ def response_draws(
     --------
     With `response_fit`, a fit of `models/response.toml`:
 
-    >>> draws = mb.response.response_draws(response_fit)
+    >>> draws = mb.response.response_draws(response_fit, by="naive")
     >>> list(draws)
     [('response', 'cohort'), ('response', 'population')]
     >>> draws["response", "population"].dims
@@ -116,7 +116,7 @@ def _drawn(fits: Sequence[xr.DataTree], by: str | None) -> dict[tuple[str, Patie
 def response_table(
     fits: xr.DataTree | Sequence[xr.DataTree],
     *,
-    by: str | None = "naive",
+    by: str | None = None,
     level: float = 0.95,
     published: pd.DataFrame | None = None,
     draws: ResponseDraws | None = None,
@@ -128,7 +128,7 @@ def response_table(
     fits : DataTree or sequence of DataTree
         One fit, or several of different models on the same cohort, such as of strength and of
         response.
-    by : str or None, default "naive"
+    by : str or None, optional
         Grouping: "naive", a yes/no predictor of every model by name, or None for all patients.
     level : float, default 0.95
         Level of every interval: exact (Clopper-Pearson) for the observed rate, equal-tailed for
@@ -159,7 +159,7 @@ def response_table(
     --------
     With `response_fit`, a fit of `models/response.toml`:
 
-    >>> table = mb.response_table(response_fit)
+    >>> table = mb.response_table(response_fit, by="naive")
     >>> table[["naive", "source", "n", "events"]]
                     naive                    source     n  events
     0               naive                  observed    20      14
