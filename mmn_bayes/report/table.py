@@ -49,10 +49,10 @@ class Table:
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> table = Table(pd.DataFrame({"n": [40]}), "Patients", notes=["Synthetic."])
-    >>> table.title
-    'Patients'
+    >>> frame = pd.DataFrame({"group": ["naive", "previously treated"], "patients": [22, 18]})
+    >>> table = mb.tables.Table(frame, "Patients of the cohort", notes=["Synthetic patients."])
+    >>> table.title, list(table.frame.columns), table.notes
+    ('Patients of the cohort', ['group', 'patients'], ['Synthetic patients.'])
     """
 
     frame: pd.DataFrame
