@@ -112,9 +112,10 @@ def scenario_response_table(
     Returns
     -------
     DataFrame
-        One row a scenario and group, the infusions as they were first: the group, `scenario`,
-        `estimate`, `lower`, `upper`, `level`, `interval`, `ess_bulk`, `ess_tail`, `r_hat`, `mcse`,
-        `extrapolated` and `why` (what of the schedule no patient of the cohort had), `synthetic`.
+        One row a scenario and group, first the recorded infusions ("as infused"): the group,
+        `scenario`, `estimate`, `lower`, `upper`, `level`, `interval`, `ess_bulk`, `ess_tail`,
+        `r_hat`, `mcse`, `extrapolated` and `why` (what of the schedule no patient of the cohort
+        had), `synthetic`.
 
     Raises
     ------

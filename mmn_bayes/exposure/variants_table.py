@@ -38,8 +38,7 @@ def variants_table(
         group and for the effect of each exposure (in grades a unit of its measure; with half_effect
         the largest): `model`, `quantity`, the columns of `summarise` with `p_above` (of an effect:
         above 0), then of `compare_elpd` (the same in every row of a model) `elpd`, `se`,
-        `difference`, `se_difference`, `worst_pareto_k`, `good_k`,
-        `n_above_good_k`, and `synthetic`.
+        `difference`, `se_difference`, `worst_pareto_k`, `good_k`, `n_above_good_k` and `synthetic`.
 
     Raises
     ------

@@ -73,9 +73,9 @@ def observed_effects(cohort: Cohort, spec: ModelSpec, *, level: float = 0.95) ->
     one on the slope, candidate x years since inclusion (an odds ratio a year), beside these and
     `after`. A predictor that is adjusted for enters in the same way, by what it acts on. These are
     odds ratios of a population, nearer to 1 than those of one patient or muscle that a hierarchical
-    model has. The sandwich takes the grades of a patient as dependent in whatever way; with few
-    patients (below 40 or so) it is too narrow, less so with the reduction of its bias that is used
-    here, but intervals and p-values still lean on the normal distribution.
+    model has. The sandwich variance allows any dependence between the grades of a patient; with few
+    patients (below 40 or so) it is too small, less so with the bias reduction that is used here,
+    but intervals and p-values still rely on the normal distribution.
 
     Parameters
     ----------

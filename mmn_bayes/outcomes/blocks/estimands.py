@@ -280,8 +280,8 @@ def block_effect_ratios(fit: xr.DataTree) -> xr.DataArray:
     -------
     DataArray
         Dims `chain`, `draw`, `predictor` (in a joint model also shared effects, by one sd of the
-        patient's effect), `fate`: odds ratios that a block "stays" and that one "appears";
-        in a model of counts the latter are ratios of expected numbers.
+        patient's effect), `fate`: odds ratios that a block "stays" and that one "appears"; in a
+        model of counts the latter are ratios of expected numbers.
 
     Raises
     ------

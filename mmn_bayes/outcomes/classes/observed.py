@@ -53,8 +53,8 @@ def observed_classes(
         Two rows a denominator, group and class: `denominator` ("classified", "enrolled"), the
         by-columns (`group` when `by` is None), `class`, `n`, `events`, `missing` (unclassified),
         `estimate`, `lower`, `upper`, `level`, `interval`, `synthetic`. Limits and estimate are NaN
-        where `n` is 0. Among the enrolled the unclassified are of no class;
-        `class_bounds` gives the bounds of what they may be.
+        where `n` is 0. Among the enrolled the unclassified are of no class; `class_bounds`
+        gives the bounds of what they may be.
 
     Raises
     ------

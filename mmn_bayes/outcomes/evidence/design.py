@@ -23,7 +23,7 @@ def select_evidence(evidence: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     Parameters
     ----------
     evidence : DataFrame
-        What `read_evidence` gave, or a table with the columns `study`, `n` and `responders`; then
+        The table of `read_evidence`, or one with the columns `study`, `n` and `responders`; then
         the model has no `[evidence]` and all rows enter.
     spec : ModelSpec
         A model of outcome "events" whose units are studies.

@@ -123,7 +123,7 @@ def denominators_that_agree(
 
 
 def check_published(counts: pd.DataFrame) -> pd.DataFrame:
-    """Check what a paper prints against what its own counts give.
+    """Check the printed figures of a paper against its own counts.
 
     Percentages are checked under every denominator of their group, intervals against
     Clopper-Pearson's, the p-value against the exact upper tail at the historical rate, and counts

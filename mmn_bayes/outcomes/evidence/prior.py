@@ -129,7 +129,7 @@ def check_mixture(fit: xr.DataTree, mixture: pd.DataFrame, *, level: float = 0.9
     Parameters
     ----------
     fit, mixture : DataTree, DataFrame
-        The model of studies, and what `historical_prior(fit, "map")` made of it.
+        The fit of a model of studies, and its mixture, of `historical_prior(fit, "map")`.
     level : float, default 0.95
         Probability of the interval whose limits are compared.
 
@@ -138,11 +138,16 @@ def check_mixture(fit: xr.DataTree, mixture: pd.DataFrame, *, level: float = 0.9
     DataFrame
         One row a quantity: `quantity`, `draws`, `mixture`, `difference`, `threshold` and `passed`.
         Mean, sd, median and the limits of the equal-tailed interval have no threshold. The largest
-        distance between the two distribution functions is at most 0.02, and at most what chance
-        makes of so many independent draws in 1 of 20 times. The component that is narrowest beside
+        distance between the two distribution functions is at most 0.02, and at most what as many
+        independent draws exceed by chance in 1 of 20 times. The component that is narrowest beside
         what the draws resolve (sds of log odds) is not narrower than that, and the lightest one
-        holds at least 50 independent draws: anything else is a bump that chance made, which would
-        be worth patients.
+        holds at least 50 independent draws; otherwise a component could be Monte Carlo error, and
+        would add to the effective sample size.
+
+    Raises
+    ------
+    ValueError
+        When the fit is not of outcome "events" or has predictors, or draws are no rates.
 
     Examples
     --------
@@ -218,9 +223,10 @@ def prior_data_conflict(
     -------
     DataFrame
         One row a prior and number of events 0..n: `prior`, `events`, `n`, `observed` (whether it
-        is what was observed), `probability` (prior predictive), `tail` (probability of a number
-        that is no likelier: small means conflict), `estimate`, `sd` (of the rate afterwards),
-        `vague_weight` (of the vague component afterwards; missing without one).
+        is what was observed), `probability` (prior predictive), `tail` (prior predictive
+        probability of a number no likelier: small means conflict), `estimate`, `sd` (posterior mean
+        and sd of the rate), `vague_weight` (posterior weight of the vague component; missing
+        without one), `synthetic`.
 
     Raises
     ------
@@ -286,8 +292,13 @@ def difference_from_placebo(
     -------
     DataArray
         Dims `chain`, `draw`, `measure` ("treated", "placebo", "difference") and the others of
-        `draws`. The share
-        of differences above 0 is P(treated > placebo). No ratio: that to a rate near 0 has no mean.
+        `draws`. The share of differences above 0 is P(treated > placebo). There is no ratio: that
+        to a rate near 0 has no mean.
+
+    Raises
+    ------
+    ValueError
+        When `placebo` is not of outcome "events", or has predictors.
 
     Examples
     --------

@@ -110,11 +110,12 @@ def placebo_table(
     Returns
     -------
     DataFrame
-        One row a group, source and question: `measure` ("rate above <rate>": the exact binomial
-        test or the posterior probability `p_above` of exceeding it; "placebo": the uncertain rate;
-        "difference from placebo" with `p_above` the probability of exceeding 0), the group,
-        `source`, `n`, `events`, `estimate`, `lower`, `upper`, `level`, `interval`, `above`,
-        `p_above`, `p_value`, `test`, `ess_bulk`, `ess_tail`, `r_hat`, `mcse`, `synthetic`.
+        One row a group, source and question: `measure` ("rate above <rate>, taken as known": the
+        exact binomial test or the posterior probability `p_above` of exceeding it; "placebo rate of
+        the next trial": the uncertain one; "difference from placebo" with `p_above` the probability
+        of exceeding 0), the group, `source`, `n`, `events`, `estimate`, `lower`, `upper`, `level`,
+        `interval`, `above`, `p_above`, `p_value`, `test`, `ess_bulk`, `ess_tail`, `r_hat`, `mcse`,
+        `synthetic`.
 
     Examples
     --------

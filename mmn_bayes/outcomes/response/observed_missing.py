@@ -105,7 +105,7 @@ def tipping_point(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table : DataFrame
-        What `assumed_missing` gave.
+        Of `assumed_missing`: a row an assumption about the missing.
 
     Returns
     -------

@@ -114,8 +114,8 @@ def expected_sojourn(
     Returns
     -------
     DataArray
-        Dims `chain`, `draw`, `by` where it is given, `year`, `state`; in years; over the
-        states they add up to `year`.
+        Dims `chain`, `draw`, `by` where it is given, `year`, `state`; in years, which
+        over the states add up to `year`.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def cumulative_incidence_of_leaving(
     state: str | None = None,
     by: str | None = None,
 ) -> xr.DataArray:
-    """Return posterior draws of the probability of having left a state, for new patients in it.
+    """Return posterior draws of the probability of having left a state by each day.
 
     Parameters
     ----------
@@ -165,8 +165,8 @@ def cumulative_incidence_of_leaving(
     Returns
     -------
     DataArray
-        Dims `chain`, `draw`, `by` where it is given, `day`: the probability that a patient in the
-        state on day 0 has left it, once or more.
+        Dims `chain`, `draw`, `by` where it is given, `day`: the probability that a new patient, in
+        the state on day 0, has left it once or more.
 
     Raises
     ------
@@ -383,10 +383,10 @@ def _drawn(
 
 
 def state_odds_ratios(fit: xr.DataTree) -> xr.DataArray:
-    """Return posterior draws of the odds ratios of predictors in a step, each state by the first.
+    """Return posterior draws of the odds ratios of predictors for the state of the next step.
 
-    The odds are those of each state against the first at the next step. Where effects vary by the
-    previous state, the ratio is that of an average one.
+    The odds are those of each state against the first. Where effects vary by the previous state,
+    the ratio is that of an average one.
 
     Parameters
     ----------

@@ -81,8 +81,8 @@ def empirical_occupancy(
     """Tabulate the observed share in each state on given days, of those under observation.
 
     A patient is under observation from the first to the last row, both included, and in the state
-    of the latest row so far. Where leaving depends on the state, these shares are biased; those of
-    `aalen_johansen` are not, provided that what comes next depends on the state alone.
+    of the latest row so far. Where loss to follow-up depends on the state, these shares are biased;
+    those of `aalen_johansen` are not, if the process is Markov.
 
     Parameters
     ----------
@@ -108,8 +108,7 @@ def empirical_occupancy(
         When the cohort has no status, a state is not one of the levels, or a patient has two states
         on one day; each row is named.
     ValueError
-        When `levels` is empty or names a level twice, or the days or the level are not
-        legal.
+        When `levels` is empty or names a level twice, or days or level are not legal.
 
     References
     ----------
@@ -148,9 +147,8 @@ def empirical_occupancy(
 def aalen_johansen(cohort: Cohort, *, levels: Sequence[str], days: Sequence[float]) -> pd.DataFrame:
     """Estimate the probability of each state at each day by the Aalen-Johansen estimator.
 
-    The shares of the first states are carried on by what those at risk did on each day of a
-    transition: the product of the matrices I + dA, where dA holds the transitions of the day over
-    the patients who were in the state they left.
+    The shares of the first states are multiplied by a matrix I + dA for each day of a transition,
+    where dA has the transitions of the day over the patients at risk in the state that they left.
 
     Parameters
     ----------
@@ -180,8 +178,8 @@ def aalen_johansen(cohort: Cohort, *, levels: Sequence[str], days: Sequence[floa
     -----
     Everybody with a row counts in the shares of the first states, whatever its day: where first
     days differ, those shares are taken for the ones on the earliest, and the others enter late. The
-    estimate also holds where what comes next depends on more than the state, if leaving observation
-    depends on nothing that has to do with the states.
+    estimate is also consistent where the process is not Markov, if censoring is independent of the
+    states.
 
     References
     ----------
@@ -239,9 +237,9 @@ def observed_leaving(
 ) -> pd.DataFrame:
     """Estimate the probability of having left a state by each day (Kaplan-Meier).
 
-    Of the patients whose first row is in the state, from that row on; a patient has left it on the
-    day of the first row in another, and is censored at the last row otherwise. A state left and
-    entered again between two rows is not seen.
+    Of the patients whose first row is in the state, from that row on: a patient leaves it on the
+    day of the first row in another, and is censored at the last row otherwise. Leaving and coming
+    back between two rows is not observed.
 
     Parameters
     ----------
