@@ -50,6 +50,11 @@ def evidence() -> pd.DataFrame:
 
 
 @functools.cache
+def trial() -> pd.DataFrame:
+    return mb.evidence.read_trial(ROOT / "data" / "evidence" / "leger2001_patient_visits.csv")
+
+
+@functools.cache
 def fit_of(name: str) -> xr.DataTree:
     """A fit far too short to be used, which has everything that a fit has."""
     data: Mapping[str, Callable[[], Any]] = {
@@ -57,6 +62,8 @@ def fit_of(name: str) -> xr.DataTree:
         "long_term": complete,
         "histories": paths,
         "historical_response": evidence,
+        "historical_placebo": evidence,
+        "trial_leger2001": trial,
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", mb.CohortWarning)
@@ -81,6 +88,9 @@ GIVEN: Mapping[str, Callable[[], Any]] = {
     "states_cohort": paths,
     "evidence": evidence,
     "evidence_fit": lambda: fit_of("historical_response"),
+    "placebo_fit": lambda: fit_of("historical_placebo"),
+    "trial": trial,
+    "trial_fit": lambda: fit_of("trial_leger2001"),
     "candidates_fit": lambda: fit_of("candidates_response"),
     "joint_fit": lambda: fit_of("joint"),
 }

@@ -51,6 +51,17 @@ def read_published(folder: str | Path) -> dict[str, pd.DataFrame]:
     ------
     DataError
         When a file or a column is missing or a cell is not legal; all defects at once.
+
+    Examples
+    --------
+    >>> published = mb.evidence.read_published("data/leger2008")
+    >>> sorted(published)
+    ['counts', 'measurements']
+    >>> published["counts"][["quantity", "group", "events", "n", "n_kind"]].head(3)
+                 quantity group  events   n    n_kind
+    0            enrolled   all      40  40  enrolled
+    1               naive   all      22  40  enrolled
+    2  previously_treated   all      18  40  enrolled
     """
     root = Path(folder)
     defects: list[str] = []
@@ -87,6 +98,15 @@ def read_evidence(path: str | Path) -> pd.DataFrame:
     ------
     DataError
         When the file or a column is missing or a cell is not legal; all defects at once.
+
+    Examples
+    --------
+    >>> evidence = mb.evidence.read_evidence("data/evidence/response_counts.csv")
+    >>> evidence[["row", "n", "responders", "treatment"]].head(3)
+                           row   n  responders treatment
+    0                Leger2008  20          14      ivig
+    1     Leger2001_naive_ivig   4           2      ivig
+    2  Leger2001_naive_placebo   5           2   placebo
     """
     file, name = Path(path), Path(path).stem
     defects: list[str] = []
@@ -125,6 +145,15 @@ def read_trial(path: str | Path) -> pd.DataFrame:
     ------
     DataError
         When the file or a column is missing or a cell is not legal; all defects at once.
+
+    Examples
+    --------
+    >>> trial = mb.evidence.read_trial("data/evidence/leger2001_patient_visits.csv")
+    >>> trial.groupby("treated")["responder"].agg(["sum", "size"])
+             sum  size
+    treated
+    0.0        4    13
+    1.0       19    23
     """
     file, name = Path(path), Path(path).stem
     defects: list[str] = []

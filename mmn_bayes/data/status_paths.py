@@ -83,20 +83,38 @@ def days_zero(cohort: Cohort, since: str) -> pd.Series:
 
 
 def on_clock(cohort: Cohort, since: str) -> Cohort:
-    """Count the days of `status` from each patient's day 0, as models of histories do.
+    """Count the days of `status` from each patient's first infusion, or from inclusion.
 
     Parameters
     ----------
     cohort : Cohort
-        The cohort.
+        A cohort with `status`; one without is returned as it is.
     since : str
         "first_infusion", or "inclusion", which is day 0.
 
     Returns
     -------
     Cohort
-        `status` has the rows from day 0 on, their days counted from it; who has no day 0 has none.
-        The days of the other tables are as they were.
+        `status` has the rows from day 0 on, in days since day 0, and none of a patient without
+        day 0. The days of the other tables are as they were.
+
+    Raises
+    ------
+    ValueError
+        When `since` is neither.
+
+    Examples
+    --------
+    With `states_cohort`, whose first patient was infused before inclusion:
+
+    >>> states_cohort.status.head(2)
+      patient    day     status
+    0     P01 -604.0  dependent
+    1     P01 -423.0  dependent
+    >>> mb.states.on_clock(states_cohort, "first_infusion").status.head(2)
+      patient    day     status
+    0     P01    0.0  dependent
+    1     P01  181.0  dependent
     """
     if cohort.status is None:
         return cohort

@@ -102,7 +102,7 @@ def identifiability_table(
     -------
     DataFrame
         One row a parameter of time or of an exposure, then one a part of `change_by_part` and
-        group: `quantity`, `of` ("time", "infusions" or "both"), `estimate`, `lower`, `upper`,
+        group: `quantity`, `component` ("time", "infusions" or "both"), `estimate`, `lower`, `upper`,
         `level`, `interval` (posterior), `prior_lower`, `prior_upper` (same level and kind),
         `variance_removed` (contraction: 1 less the variance of the posterior over that of the
         prior; of logarithms, where a parameter is positive), `correlates_with` and `correlation`

@@ -26,19 +26,19 @@ def trajectory_table(
     above: float | None = None,
     below: float | None = None,
 ) -> pd.DataFrame:
-    """Summarise a trajectory day by day, and say which days are extrapolated.
+    """Summarise a trajectory day by day, with a flag where it is extrapolated.
 
     Parameters
     ----------
     drawn : Dataset
-        What `trajectory` gave.
+        Posterior draws of strength over time, from `trajectory`.
     quantity : str, default "expected_sum"
         One of its variables: "grade_share", "at_least", "expected_grade", "expected_sum".
     level : float, default 0.95
         Probability of the equal-tailed intervals.
     above, below : float or None, optional
-        Margins: the probability of lying above, below, or between is added as `p_above`,
-        `p_below`, `p_within`. They lie where the quantity can.
+        Margins, in the units of the quantity and within its range: the probability of lying above,
+        below, or between is added as `p_above`, `p_below`, `p_within`.
 
     Returns
     -------
@@ -50,6 +50,25 @@ def trajectory_table(
     ------
     ValueError
         When there is no such quantity.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> usual = mb.exposure.schedule(dose_g_per_kg=2, every_days=28, from_day=0, until_day=364)
+    >>> scenarios = {"every 4 weeks": usual, "no infusion": mb.exposure.no_infusions()}
+    >>> drawn = mb.exposure.trajectory(
+    ...     fit, scenario=scenarios, patients="cohort", days=[0, 182, 364]
+    ... )
+    >>> table = mb.tables.trajectory_table(drawn, "expected_grade")
+    >>> table[["scenario", "day", "extrapolated"]]
+            scenario    day  extrapolated
+    0  every 4 weeks    0.0         False
+    1    no infusion    0.0         False
+    2  every 4 weeks  182.0         False
+    3    no infusion  182.0          True
+    4  every 4 weeks  364.0         False
+    5    no infusion  364.0          True
     """
     _require_quantity(drawn, quantity)
     table = summarise(drawn[quantity], level=level, interval="eti", above=above, below=below)
@@ -74,36 +93,49 @@ def scenario_response_table(
     level: float = 0.95,
     placebo: float | None = None,
 ) -> pd.DataFrame:
-    """Return the response of new patients under several schedules, beside a published placebo rate.
+    """Tabulate the response probability of new patients under several infusion schedules.
 
     Parameters
     ----------
     fit : DataTree
         Of outcome "grade".
     scenarios : mapping of str to DataFrame
-        Infusions from day 0 on, by name, as for `trajectory`; with `no_infusions()` the model's own
-        placebo rate.
+        Infusions from day 0 on, by name: tables of `schedule`, or any with `day`, `dose_g_per_kg`
+        (and `patient`); `no_infusions()` gives the model's own placebo rate.
     by : str or None, optional
         "naive", the name of a yes/no predictor of every model, or None for all patients.
     level : float, default 0.95
-        Level of every interval: exact (Clopper-Pearson) for the observed rate, equal-tailed for
-        the posterior.
+        Probability of the equal-tailed credible intervals.
     placebo : float or None, optional
-        The published rate, which then has a row of its own: without interval, since none was
-        printed.
+        A published placebo rate, which then has a row of its own, without interval.
 
     Returns
     -------
     DataFrame
-        One row a scenario and group, the infusions as they were first: the group, `scenario`,
-        `estimate`, `lower`, `upper`, `level`, `interval`, `ess_bulk`, `ess_tail`, `r_hat`, `mcse`,
-        `extrapolated` and `note` (what of the schedule no patient of the cohort had), `synthetic`.
+        One row a scenario and group, first the recorded infusions ("as infused"): the group,
+        `scenario`, `estimate`, `lower`, `upper`, `level`, `interval`, `ess_bulk`, `ess_tail`,
+        `r_hat`, `mcse`, `extrapolated` and `note` (what of the schedule no patient of the cohort
+        had), `synthetic`.
 
     Raises
     ------
     ValueError
-        As for `response_probability`; when a scenario has the name of the infusions recorded, or
-        `placebo` is no rate.
+        When the fit has no grades, `by` makes no groups, a scenario is not usable or is called "as
+        infused", or `placebo` is no rate.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> scenarios = {"no infusion": mb.exposure.no_infusions()}
+    >>> table = mb.tables.scenario_response_table(fit, scenarios, placebo=0.2)
+    >>> table[["naive", "scenario", "extrapolated"]]
+                    naive                       scenario  extrapolated
+    0  previously treated                     as infused         False
+    1               naive                     as infused         False
+    2  previously treated                    no infusion         False
+    3               naive                    no infusion          True
+    4       all published  published: historical placebo         False
     """
     if AS_INFUSED in scenarios:
         raise ValueError(f"A scenario is called '{AS_INFUSED}', as the infusions recorded are.")
@@ -146,14 +178,14 @@ def yearly_change_table(
     *,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Return how much strength changes a year between two days, with the probability of a loss.
+    """Tabulate the yearly change in strength between two days, with the probability of a loss.
 
     Parameters
     ----------
     drawn : Dataset
-        What `trajectory` gave.
+        Posterior draws of strength over time, from `trajectory`.
     periods : sequence of tuple of (float, float)
-        Pairs of its days, the earlier first.
+        Pairs of days of the trajectory, the earlier first.
     quantity : str, default "expected_sum"
         One of its variables: "grade_share", "at_least", "expected_grade", "expected_sum".
     level : float, default 0.95
@@ -169,6 +201,23 @@ def yearly_change_table(
     ------
     ValueError
         When the quantity or a day is not there, or a period does not last.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> usual = mb.exposure.schedule(dose_g_per_kg=2, every_days=28, from_day=0, until_day=364)
+    >>> scenarios = {"every 4 weeks": usual, "no infusion": mb.exposure.no_infusions()}
+    >>> drawn = mb.exposure.trajectory(
+    ...     fit, scenario=scenarios, patients="cohort", days=[0, 182, 364]
+    ... )
+    >>> table = mb.tables.yearly_change_table(drawn, [(0, 182), (182, 364)])
+    >>> table[["scenario", "from_day", "to_day", "extrapolated"]]
+            scenario  from_day  to_day  extrapolated
+    0  every 4 weeks         0     182         False
+    1    no infusion         0     182          True
+    2  every 4 weeks       182     364         False
+    3    no infusion       182     364          True
     """
     _require_quantity(drawn, quantity)
     days = drawn["day"].to_numpy().tolist()

@@ -18,31 +18,42 @@ OF_MODEL = (
 
 
 def variants_table(fits: Sequence[xr.DataTree], *, by: str, level: float = 0.95) -> pd.DataFrame:
-    """Set models of one cohort side by side.
+    """Compare models of one cohort: response, exposure effects and predictive accuracy.
 
     Parameters
     ----------
     fits : sequence of DataTree
         Of outcome "grade", different models on the same cohort.
     by : str
-        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+        "naive", or the name of a yes/no predictor of every model.
     level : float, default 0.95
         Probability of the equal-tailed intervals.
 
     Returns
     -------
     DataFrame
-        For each model, the best predictor first, a row for the response of new patients of each
+        For each model, the best elpd first, a row for the response of new patients of each
         group and for the effect of each exposure (in grades a unit of its measure; with half_effect
         the largest): `model`, `quantity`, the columns of `summarise` with `p_above` (of an effect:
         above 0), then of `compare_elpd` (the same in every row of a model) `elpd`, `se`,
-        `difference`, `se_difference`, `worst_pareto_k`, `good_k`,
-        `n_above_good_k`, and `synthetic`.
+        `difference`, `se_difference`, `worst_pareto_k`, `good_k`, `n_above_good_k` and `synthetic`.
 
     Raises
     ------
     ValueError
-        As for `compare_elpd` and `response_probability`.
+        When it is no list of fits of outcome "grade", two models have one name, the fits are of
+        different grades, a model has effects that are not integrated out, or `by` makes no groups.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> table = mb.tables.variants_table([fit])
+    >>> table[["model", "quantity"]]
+          model                                        quantity
+    0  strength    response of new patients, previously treated
+    1  strength                 response of new patients, naive
+    2  strength  effect of 1 g/kg in effect (infusions), grades
     """
     worth = compare_elpd(fits).set_index("model")
     of_name = {str(fit.attrs["spec_name"]): fit for fit in fits}

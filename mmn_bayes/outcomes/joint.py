@@ -10,7 +10,7 @@ _SHARED = ("title", "link", "scale", "response", "estimand")
 
 
 def without_shared_effects(spec: ModelSpec, name: str) -> ModelSpec:
-    """Return a joint model whose outcomes have nothing to do with each other.
+    """Return a joint model without its shared effects, so that its outcomes are independent.
 
     Parameters
     ----------
@@ -20,12 +20,21 @@ def without_shared_effects(spec: ModelSpec, name: str) -> ModelSpec:
     Returns
     -------
     ModelSpec
-        Each outcome has the posterior that it has by itself.
+        The model; each outcome has the posterior that it has by itself.
 
     Raises
     ------
     ValueError
         When the model shares nothing.
+
+    Examples
+    --------
+    >>> joint = mb.read_model("models/joint.toml")
+    >>> [shared.name for shared in joint.sharing]
+    ['gain_on_blocks', 'gain_on_class']
+    >>> apart = mb.joint.without_shared_effects(joint, "apart")
+    >>> apart.outcomes, apart.sharing
+    (('grade', 'class', 'blocks'), ())
     """
     if not spec.sharing:
         raise ValueError(f"The model '{spec.name}' shares nothing between outcomes.")
@@ -43,18 +52,25 @@ def submodel(spec: ModelSpec, outcome: str, name: str) -> ModelSpec:
     outcome : str
         "grade", "class", "blocks" or "state".
     name : str
-        Of the new model.
+        Name of the new model.
 
     Returns
     -------
     ModelSpec
-        With the priors of the joint model, its parameters by the same names, and none of what is
-        shared.
+        With the priors of the joint model, its parameters by the same names, and without shared
+        effects.
 
     Raises
     ------
     ValueError
         When the model is no joint one, or has no such outcome.
+
+    Examples
+    --------
+    >>> joint = mb.read_model("models/joint.toml")
+    >>> alone = mb.joint.submodel(joint, "blocks", "blocks_alone")
+    >>> alone.outcome, sorted(alone.priors)
+    ('blocks', ['block_appears', 'block_stays', 'naive_blocks'])
     """
     if len(spec.outcomes) < 2:
         raise ValueError(f"The model '{spec.name}' is of '{spec.outcome}' alone: it has no parts.")

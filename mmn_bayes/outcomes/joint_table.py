@@ -20,7 +20,7 @@ _KEPT = ["estimate", "lower", "upper", "level", "interval", "ess_bulk", "r_hat",
 def margins_table(
     parts: Sequence[xr.DataTree], apart: xr.DataTree, joint: xr.DataTree, *, level: float = 0.95
 ) -> pd.DataFrame:
-    """Set every parameter side by side: of each outcome alone, together, and with sharing.
+    """Compare the margins of every parameter: outcome alone, jointly without sharing, with sharing.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def margins_table(
     apart, joint : DataTree
         Fits of the joint model `without_shared_effects`, and with it.
     level : float, default 0.95
-        Of the equal-tailed credible intervals.
+        Probability of the equal-tailed credible intervals.
 
     Returns
     -------
@@ -37,13 +37,27 @@ def margins_table(
         One row a parameter and member: `parameter`, `member`, `part` (the model alone), of each
         of the three `mean_...`, `sd_...`, `lower_...`, `upper_...`, `mcse_...`, with "alone",
         "apart" and "joint"; `level`, `interval`; `difference_mcse` (apart less alone, over the
-        Monte Carlo standard error of both: of the size of 1 where they are the same posterior), and
+        Monte Carlo standard error of both: of order 1 where they are the same posterior), and
         `moved_sd` (joint less apart, in posterior sds of apart), and `synthetic`.
 
     Raises
     ------
     ValueError
-        When two of the parts have a parameter of one name, or apart lacks one of theirs.
+        When no fit of an outcome alone is given, two of them have a parameter of one name, or a
+        joint fit lacks one of theirs.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`, and `joint_fit`, one of `models/joint.toml`, which
+    here also takes the place of the fit without sharing:
+
+    >>> table = mb.tables.margins_table([fit], joint_fit, joint_fit)
+    >>> table[["parameter", "member", "part"]].head(2)
+               parameter member   part
+    0              noise         grade
+    1  grade_probability      0  grade
+    >>> bool((table["moved_sd"] == 0).all())
+    True
     """
     if not parts or not all("spec_toml" in getattr(part, "attrs", ()) for part in parts):
         raise ValueError("Give a list of the fits of the outcomes alone, one at least.")
@@ -91,28 +105,39 @@ def _beside(
 def shared_effects_table(
     fits: Mapping[str, xr.DataTree], *, level: float = 0.95, days: Sequence[float] = ()
 ) -> pd.DataFrame:
-    """Set what the outcomes are asked for side by side, by how much is shared.
+    """Tabulate the estimands of joint models that share more and less.
 
     Parameters
     ----------
     fits : mapping of str to DataTree
-        Of joint models of one cohort, by what they are called; the first is compared with.
+        Fits of joint models of one cohort, by name; the first is the reference.
     level : float, default 0.95
-        Of all intervals.
+        Probability of the equal-tailed credible intervals.
     days : sequence of float, default ()
-        Of joint models with states: since their day 0, on which their shares are wanted.
+        For joint models with states: days since day 0 on which occupancy is tabulated.
 
     Returns
     -------
     DataFrame
-        `quantity`, `patients`, `group`, `source` (what the fit is called), the estimate with its
-        interval, `change` (of the estimate, less that of the first fit, missing where that has
-        none), `synthetic`.
+        One row a quantity, group and fit: `quantity`, `patients`, `group`, `source` (name of the
+        fit), the estimate with its interval, `change` (of the estimate, less that of the first fit,
+        missing where that has none), `synthetic`.
 
     Raises
     ------
     ValueError
         When there is no fit.
+
+    Examples
+    --------
+    With `joint_fit`, a fit of `models/joint.toml`:
+
+    >>> table = mb.tables.shared_effects_table({"shared": joint_fit})
+    >>> table[["quantity", "patients", "group"]].head(3)
+              quantity        patients               group
+    0         response  these patients  previously treated
+    1         response  these patients               naive
+    2  class dependent  these patients                 all
     """
     if not fits:
         raise ValueError("Give the fits of joint models, by what they are called.")
@@ -148,26 +173,38 @@ def _asked(fit: xr.DataTree, days: Sequence[float]) -> dict[tuple[str, str, str]
 
 
 def relation_table(fit: xr.DataTree, *, level: float = 0.95) -> pd.DataFrame:
-    """Print what the strength of patients and their blocks and classes have to do with each other.
+    """Tabulate the odds or rate ratio of one sd of each shared patient effect.
 
     Parameters
     ----------
     fit : DataTree
-        Of a joint model with sharing.
+        Of a joint model with shared effects.
     level : float, default 0.95
-        Of the equal-tailed credible intervals.
+        Probability of the equal-tailed credible intervals.
 
     Returns
     -------
     DataFrame
-        One row a sharing and member: `sharing`, `group` (whose sd), `acts_on`, `member`, `ratio`
-        ("odds ratio" or "rate ratio" of one sd of the patient's effect), its median as `estimate`
-        and its interval, `p_above` (that it is above 1), `synthetic`.
+        One row a shared effect and member: `sharing`, `group` (whose sd), `acts_on`, `member`,
+        `ratio` ("odds ratio" or "rate ratio" of one sd of the patient's effect), its median as
+        `estimate` and its interval, `p_above` (probability that it is above 1), `synthetic`.
 
     Raises
     ------
     ValueError
         When the model shares nothing.
+
+    Examples
+    --------
+    With `joint_fit`, a fit of `models/joint.toml`:
+
+    >>> table = mb.tables.relation_table(joint_fit)
+    >>> table[["sharing", "group", "acts_on", "member", "ratio"]]
+              sharing         group acts_on     member       ratio
+    0  gain_on_blocks  patient_gain  blocks      stays  odds ratio
+    1  gain_on_blocks  patient_gain  blocks    appears  odds ratio
+    2   gain_on_class  patient_gain   class  remission  odds ratio
+    3   gain_on_class  patient_gain   class      other  odds ratio
     """
     spec = spec_of(fit)
     if not spec.sharing:

@@ -161,6 +161,15 @@ def exact_test(
     ------
     ValueError
         When the counts do not make a proportion, or the rate or the alternative is not legal.
+
+    Examples
+    --------
+    Did 14 of 20 responders exceed a rate of 50 %?
+
+    >>> table = mb.observed.exact_test(14, 20, rate=0.5, alternative="greater")
+    >>> table[["events", "n", "estimate", "rate", "p_value"]].round(3)
+       events   n  estimate  rate  p_value
+    0      14  20       0.7   0.5    0.058
     """
     check_counts(events, n)
     if not 0 <= rate <= 1:

@@ -132,18 +132,27 @@ def with_source(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def predictor_notes(table: pd.DataFrame, fits: Sequence[xr.DataTree]) -> list[str]:
-    """Return what a table of candidates is to be read with.
+    """Return the notes of a table of candidate predictors.
 
     Parameters
     ----------
     table, fits : DataFrame, sequence of DataTree
-        What `compare_predictors` or `predictor_table` gave, and of which fits.
+        The table of `compare_predictors` or `predictor_table`, and the fits that it is of.
 
     Returns
     -------
     list of str
-        The margins with their reasons, what the verdicts mean and how many there are of each, what
-        the frequentist rows are, and who was left out of them.
+        The margins with their reasons, the meaning and number of the verdicts, variance removed and
+        shrinkage; of frequentist rows their methods and who was left out.
+
+    Examples
+    --------
+    With `candidates_fit`, a fit of `models/candidates_response.toml`:
+
+    >>> table = mb.predictor_table(candidates_fit)
+    >>> notes = mb.tables.predictor_notes(table, [candidates_fit])
+    >>> [note.split(":")[0] for note in notes]
+    ['Margin, odds ratio 1.5', 'Of 5 effects', 'Variance removed']
     """
     table = with_source(table)
     notes = []

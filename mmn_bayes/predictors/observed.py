@@ -50,7 +50,7 @@ class Regression(NamedTuple):
 
 
 def observed_effects(cohort: Cohort, spec: ModelSpec, *, level: float = 0.95) -> pd.DataFrame:
-    """Estimate the effect of each candidate predictor of a model by itself, without priors.
+    """Estimate the odds ratio of each candidate predictor by a univariable regression.
 
     The candidates are the predictors with a margin. Each has a regression of its own (univariable):
     without the other candidates, but with the yes/no and number predictors of the model that are
@@ -73,9 +73,9 @@ def observed_effects(cohort: Cohort, spec: ModelSpec, *, level: float = 0.95) ->
     one on the slope, candidate x years since inclusion (an odds ratio a year), beside these and
     `after`. A predictor that is adjusted for enters in the same way, by what it acts on. These are
     odds ratios of a population, nearer to 1 than those of one patient or muscle that a hierarchical
-    model has. The sandwich takes the grades of a patient as dependent in whatever way; with few
-    patients (below 40 or so) it is too narrow, less so with the reduction of its bias that is used
-    here, but intervals and p-values still lean on the normal distribution.
+    model has. The sandwich variance allows any dependence between the grades of a patient; with few
+    patients (below 40 or so) it is too small, less so with the bias reduction that is used here,
+    but intervals and p-values still rely on the normal distribution.
 
     Parameters
     ----------
@@ -115,6 +115,20 @@ def observed_effects(cohort: Cohort, spec: ModelSpec, *, level: float = 0.95) ->
     Firth D. Biometrika 1993;80:27. Heinze G, Schemper M. Stat Med 2002;21:2409 (separation, profile
     intervals). Lipsitz SR, Kim K, Zhao L. Stat Med 1994;13:1149 (ordinal GEE). Mancl LA, DeRouen
     TA. Biometrics 2001;57:126 (bias of the sandwich). Holm S. Scand J Stat 1979;6:65.
+
+    Examples
+    --------
+    With `cohort` of `data/leger2008_cohort`:
+
+    >>> candidates = mb.read_model("models/candidates_response.toml")
+    >>> table = mb.observed.observed_effects(cohort, candidates)
+    >>> table[["predictor", "estimate", "lower", "upper", "n"]].round(2)
+       predictor  estimate  lower  upper   n
+    0  age_onset      1.49   0.83   2.89  38
+    1   anti_gm1      3.07   0.74  14.84  38
+    2    atrophy      1.22   0.29   5.11  38
+    3   duration      1.22   0.74   2.57  38
+    4       male      1.65   0.31   9.92  38
     """
     check_level(level)
     if spec.outcome not in REGRESSIONS:

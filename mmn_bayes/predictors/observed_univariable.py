@@ -42,7 +42,9 @@ class Result(NamedTuple):
 def observed_predictors(
     cohort: Cohort, spec: HasResponseRule, *, naive: bool | None = None, level: float = 0.95
 ) -> pd.DataFrame:
-    """Test every candidate predictor of a cohort by itself, by the response rule of a model.
+    """Test every candidate predictor of a cohort for response, one at a time.
+
+    Response is judged by the rule of the model; the tests are those of `univariable_tests`.
 
     Parameters
     ----------
@@ -63,8 +65,28 @@ def observed_predictors(
 
     Raises
     ------
-    DataError, ValueError
-        As `judge_responses` and `univariable_tests`.
+    DataError
+        When the cohort holds a grade that is not on the specification's scale.
+    ValueError
+        When the level is not strictly between 0 and 1.
+
+    Warns
+    -----
+    CohortWarning
+        When patients are not evaluable, with the count of each reason.
+
+    Examples
+    --------
+    With `cohort` of `data/leger2008_cohort` and `model` of `models/strength.toml`:
+
+    >>> table = mb.observed.observed_predictors(cohort, model)
+    >>> table[["predictor", "kind", "n", "p_value", "p_holm"]].round(2)
+                    predictor    kind   n  p_value  p_holm
+    0         age_onset_years  number  38     0.90    1.00
+    1  disease_duration_years  number  38     0.48    1.00
+    2                    male  yes/no  38     0.70    1.00
+    3                anti_gm1  yes/no  38     0.19    0.94
+    4                 atrophy  yes/no  38     0.74    1.00
     """
     judged, patients = judge_responses(cohort, spec), cohort.patients
     if naive is not None:
@@ -124,6 +146,19 @@ def univariable_tests(
     ----------
     Freeman GH, Halton JH. Biometrika 1951;38:141. Mann HB, Whitney DR. Ann Math Stat 1947;18:50.
     Holm S. Scand J Stat 1979;6:65.
+
+    Examples
+    --------
+    With `cohort` of `data/leger2008_cohort` and `model` of `models/strength.toml`:
+
+    >>> responses = mb.judge_responses(cohort, model)
+    >>> table = mb.observed.univariable_tests(
+    ...     responses, cohort.patients, ["naive", "anti_gm1"], synthetic=cohort.synthetic
+    ... )
+    >>> table[["predictor", "test", "n", "p_value", "p_holm"]].round(3)
+      predictor            test   n  p_value  p_holm
+    0     naive  Fisher's exact  38    0.004   0.009
+    1  anti_gm1  Fisher's exact  38    0.188   0.188
     """
     if not 0 < level < 1:
         raise ValueError(f"The level is {level}; give a share strictly between 0 and 1.")

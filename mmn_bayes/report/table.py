@@ -41,25 +41,25 @@ class Column:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table with all that it is read with; notes travel with it.
+    """A table with its title, printed columns and notes.
 
     Attributes
     ----------
     frame : DataFrame
-        Its numbers, as a verb returned them: every digit, for machines too.
+        The numbers at full precision, as a verb returned them.
     title : str
-        What stands above.
+        The title above the table.
     columns : sequence of Column
-        What is printed of it, in this order; empty for every column by its name.
+        The printed columns, in this order; empty for every column by its name.
     notes : sequence of str
-        The lines below.
+        The lines below the table.
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> table = Table(pd.DataFrame({"n": [40]}), "Patients", notes=["Synthetic."])
-    >>> table.title
-    'Patients'
+    >>> frame = pd.DataFrame({"group": ["naive", "previously treated"], "patients": [22, 18]})
+    >>> table = mb.tables.Table(frame, "Patients of the cohort", notes=["Synthetic patients."])
+    >>> table.title, list(table.frame.columns), table.notes
+    ('Patients of the cohort', ['group', 'patients'], ['Synthetic patients.'])
     """
 
     frame: pd.DataFrame

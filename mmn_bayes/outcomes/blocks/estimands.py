@@ -31,15 +31,15 @@ MEANINGS = {
 
 
 def block_kinds(fit: xr.DataTree, *, patients: Patients, group: str = "all") -> xr.DataArray:
-    """Draw the shares of patients with fewer, as many and more blocks at follow-up.
+    """Return posterior draws of the shares of patients with fewer, as many and more blocks.
 
     Parameters
     ----------
     fit : DataTree
         Of outcome "blocks", or of a joint model that has blocks.
     patients : Patients
-        "cohort": of the patients of the fit who have a count at baseline; a change that was seen is
-        kept, the others are filled in as if missing at random given covariates and baseline.
+        "cohort": of the patients of the fit who have a count at baseline; an observed change is
+        kept, the others are imputed as missing at random given covariates and baseline.
         "population": of new patients, with the covariates, blocks and nerves of these at baseline.
     group : str, default "all"
         "naive responders", "naive", "previously treated", "responders", "non-responders" (of those
@@ -48,15 +48,25 @@ def block_kinds(fit: xr.DataTree, *, patients: Patients, group: str = "all") -> 
     Returns
     -------
     DataArray
-        Dims `chain`, `draw`, `kind` ("fewer", "unchanged", "more"); missing where nobody is of the
-        group. `attrs` say how many patients it is of (`n`), and how many of them were `seen`.
+        Dims `chain`, `draw`, `kind` ("fewer", "unchanged", "more"); shares at follow-up, missing
+        where nobody is in the group. `attrs` have the number of patients (`n`) and of those with a
+        count at follow-up (`seen`).
 
     Raises
     ------
     ValueError
-        When the fit has no blocks, patients or group is not one of what there is, or responders
-        among new patients are asked of a joint model: whether a new patient responds goes with what
-        the model shares.
+        When the fit has no blocks, patients or group is not one of those above, or responders among
+        new patients are asked of a joint model, where response depends on the shared effects too.
+
+    Examples
+    --------
+    With `blocks_fit`, a fit of `models/blocks.toml`:
+
+    >>> kinds = mb.blocks.block_kinds(blocks_fit, patients="population")
+    >>> kinds.dims, kinds["kind"].to_numpy().tolist()
+    (('chain', 'draw', 'kind'), ['fewer', 'unchanged', 'more'])
+    >>> bool(np.allclose(kinds.sum("kind"), 1.0))
+    True
     """
     shares = _mean_of(fit, patients, group, _kinds)
     drawn = _drawn(fit, shares, patients, group, {"kind": list(BLOCK_KINDS)})
@@ -66,15 +76,15 @@ def block_kinds(fit: xr.DataTree, *, patients: Patients, group: str = "all") -> 
 def expected_block_change(
     fit: xr.DataTree, *, patients: Patients, group: str = "all"
 ) -> xr.DataArray:
-    """Draw the mean change in the number of blocks, follow-up less baseline.
+    """Return posterior draws of the mean change in number of blocks, follow-up less baseline.
 
     Parameters
     ----------
     fit : DataTree
         Of outcome "blocks", or of a joint model that has blocks.
     patients : Patients
-        "cohort": of the patients of the fit who have a count at baseline; a change that was seen is
-        kept, the others are filled in as if missing at random given covariates and baseline.
+        "cohort": of the patients of the fit who have a count at baseline; an observed change is
+        kept, the others are imputed as missing at random given covariates and baseline.
         "population": of new patients, with the covariates, blocks and nerves of these at baseline.
     group : str, default "all"
         "naive responders", "naive", "previously treated", "responders", "non-responders" (of those
@@ -83,14 +93,23 @@ def expected_block_change(
     Returns
     -------
     DataArray
-        Dims `chain`, `draw`; in nerves. Missing where nobody is of the group.
+        Dims `chain`, `draw`; in nerves. Missing where nobody is in the group.
 
     Raises
     ------
     ValueError
-        When the fit has no blocks, patients or group is not one of what there is, or responders
-        among new patients are asked of a joint model: whether a new patient responds goes with what
-        the model shares.
+        When the fit has no blocks, patients or group is not one of those above, or responders among
+        new patients are asked of a joint model, where response depends on the shared effects too.
+
+    Examples
+    --------
+    With `blocks_fit`, a fit of `models/blocks.toml`:
+
+    >>> change = mb.blocks.expected_block_change(blocks_fit, patients="cohort", group="naive")
+    >>> change.dims
+    ('chain', 'draw')
+    >>> change.attrs["quantity"], change.attrs["n"], change.attrs["seen"]
+    ('change in number of blocks', 20, 20)
     """
     means = _mean_of(fit, patients, group, _change)
     return _drawn(fit, means, patients, group, {})
@@ -250,7 +269,7 @@ def _drawn(
 
 
 def block_effect_ratios(fit: xr.DataTree) -> xr.DataArray:
-    """Draw what predictors do to whether a block stays, and whether one appears.
+    """Return posterior draws of the odds ratios of predictors for blocks that stay and appear.
 
     Parameters
     ----------
@@ -260,14 +279,22 @@ def block_effect_ratios(fit: xr.DataTree) -> xr.DataArray:
     Returns
     -------
     DataArray
-        Dims `chain`, `draw`, `predictor` (of a joint model also what is shared: of one sd of the
-        patient's effect), `fate`: odds ratios that a block "stays" and that one "appears", of
-        counts for the latter ratios of expected numbers.
+        Dims `chain`, `draw`, `predictor` (in a joint model also shared effects, by one sd of the
+        patient's effect), `fate`: odds ratios that a block "stays" and that one "appears"; in a
+        model of counts the latter are ratios of expected numbers.
 
     Raises
     ------
     ValueError
         When the fit has no blocks, or the model has no predictor of them.
+
+    Examples
+    --------
+    With `blocks_fit`, a fit of `models/blocks.toml`:
+
+    >>> ratios = mb.blocks.block_effect_ratios(blocks_fit)
+    >>> ratios["predictor"].to_numpy().tolist(), ratios["fate"].to_numpy().tolist()
+    (['early_response', 'naive'], ['stays', 'appears'])
     """
     binomial = require_outcome(spec_of(fit), "blocks").section("blocks").new == "binomial"
     return effect_ratios(fit, "blocks", "odds ratio" if binomial else "odds or rate ratio")

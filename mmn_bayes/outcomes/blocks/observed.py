@@ -56,6 +56,17 @@ def block_changes(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
     -----
     CohortWarning
         When patients are not evaluable for response, with the count of each reason.
+
+    Examples
+    --------
+    With `cohort` of `data/leger2008_cohort` and `model` of `models/strength.toml`:
+
+    >>> changes = mb.observed.block_changes(cohort, model)
+    >>> changes[["patient", "baseline_blocks", "follow_up_blocks", "change", "kind"]].head(3)
+      patient  baseline_blocks  follow_up_blocks  change       kind
+    0     P01                1                 1       0  unchanged
+    1     P02                1                 3       2       more
+    2     P03                2                 1      -1      fewer
     """
     blocks, days, nerves = (
         block_counts(cohort, spec.response, column) for column in ("n_blocks", "day", "n_nerves")
@@ -89,7 +100,7 @@ def observed_blocks(
     group: str = "naive responders",
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Count who has fewer, as many and more blocks at follow-up, and test fewer against more.
+    """Tabulate patients with fewer, as many and more blocks at follow-up, with a sign test.
 
     Parameters
     ----------
@@ -123,12 +134,26 @@ def observed_blocks(
     Warns
     -----
     CohortWarning
-        As `block_changes`.
+        When patients are not evaluable for response, with the count of each reason.
 
     References
     ----------
     Clopper CJ, Pearson ES. Biometrika 1934;26:404. Dixon WJ, Mood AM. J Am Stat Assoc 1946;41:557
     (sign test; who did not change says nothing of the direction and is left out).
+
+    Examples
+    --------
+    With `cohort` of `data/leger2008_cohort` and `model` of `models/strength.toml`:
+
+    >>> table = mb.observed.observed_blocks(cohort, model, group="all")
+    >>> table[["kind", "n", "events", "estimate", "lower", "upper"]].round(2)
+                                 kind   n  events  estimate  lower  upper
+    0                           fewer  38      11      0.29   0.15   0.46
+    1                       unchanged  38      21      0.55   0.38   0.71
+    2                            more  38       6      0.16   0.06   0.31
+    3              fewer or unchanged  38      32      0.84   0.69   0.94
+    4  fewer among those that changed  17      11      0.65   0.38   0.86
+    5                     mean change  38    <NA>     -0.13  -0.39   0.12
     """
     check_level(level)
     table = block_changes(cohort, spec)
@@ -185,6 +210,15 @@ def blocks_and_strength(
     ----------
     Spearman C. Am J Psychol 1904;15:72. Bonett DG, Wright TA. Psychometrika 2000;65:23 (interval;
     an approximation, the more so the more patients have the same change).
+
+    Examples
+    --------
+    With `cohort` of `data/leger2008_cohort` and `model` of `models/strength.toml`:
+
+    >>> table = mb.observed.blocks_and_strength(cohort, model)
+    >>> table[["n", "missing", "estimate", "lower", "upper", "p_value"]].round(2)
+        n  missing  estimate  lower  upper  p_value
+    0  38        2     -0.13  -0.43    0.2     0.43
     """
     check_level(level)
     blocks = block_counts(cohort, spec.response)

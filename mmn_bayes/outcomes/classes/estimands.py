@@ -26,28 +26,38 @@ MEANINGS = {
 def class_probability(
     fit: xr.DataTree, *, patients: Patients, by: str | None = None
 ) -> xr.DataArray:
-    """Draw the rate of each long-term class.
+    """Return posterior draws of the probability of each long-term class.
 
     Parameters
     ----------
     fit : DataTree
         Of outcome "class", or of a joint model with classes.
     patients : Patients
-        "cohort": of the patients of the fit; whose class is known is kept, the others' is filled in
-        as if missing at random given their covariates. "population": of new patients with the
+        "cohort": of the patients of the fit; an observed class is kept, the others are imputed
+        as missing at random given their covariates. "population": of new patients with the
         covariates of the cohort's.
     by : str or None, optional
-        As for `groups_of`: "naive", the name of a yes/no predictor, or None.
+        "naive", the name of a yes/no predictor of the model, or None for all patients.
 
     Returns
     -------
     DataArray
-        Dims `chain`, `draw`, `class` and, with `by`, that name.
+        Dims `chain`, `draw`, with `by` that name, `class`.
 
     Raises
     ------
     ValueError
-        When the fit is of another outcome, or `patients` or `by` is not one of what there is.
+        When the fit has no classes, or `patients` or `by` is not one of those above.
+
+    Examples
+    --------
+    With `classes_fit`, a fit of `models/long_term.toml`:
+
+    >>> rates = mb.classes.class_probability(classes_fit, patients="population", by="naive")
+    >>> rates.dims
+    ('chain', 'draw', 'naive', 'class')
+    >>> rates["class"].to_numpy().tolist()
+    ['dependent', 'remission', 'other']
     """
     require_patients(patients)
     spec, design = require_outcome(spec_of(fit), "class"), design_of(fit)
@@ -91,28 +101,45 @@ def _filled_in(rates: np.ndarray, code: np.ndarray, rng: np.random.Generator) ->
 
 
 def simultaneous_intervals(draws: xr.DataArray, dim: str, *, level: float = 0.95) -> pd.DataFrame:
-    """Summarise draws by intervals that hold together.
+    """Summarise draws by simultaneous credible intervals.
 
-    Each has the same tails, so narrow that with the level stated all members lie within theirs at
-    once: what equal-tailed intervals of single members do not promise.
+    All have the same tail probability, chosen so that with the level stated all members lie within
+    their intervals at once, which equal-tailed intervals of single members do not promise.
 
     Parameters
     ----------
     draws : DataArray
         Dims `chain`, `draw` and `dim` alone.
     dim : str
-        Whose members are to hold together.
+        The dim whose members are covered together.
     level : float, default 0.95
-        Probability that all do.
+        Posterior probability that all members lie within their intervals.
 
     Returns
     -------
     DataFrame
-        As `summarise`, `interval` "eti simultaneous".
+        One row a member of `dim`: the columns of `summarise`, `interval` "eti simultaneous".
+
+    Raises
+    ------
+    ValueError
+        When the draws have no such dim, or some are not finite.
 
     References
     ----------
     Besag, Green, Higdon and Mengersen, Stat Sci 1995;10:3 (simultaneous credible regions by ranks).
+
+    Examples
+    --------
+    With `classes_fit`, a fit of `models/long_term.toml`:
+
+    >>> rates = mb.classes.class_probability(classes_fit, patients="population")
+    >>> table = mb.classes.simultaneous_intervals(rates, "class")
+    >>> table[["class", "level", "interval"]]
+           class  level          interval
+    0  dependent   0.95  eti simultaneous
+    1  remission   0.95  eti simultaneous
+    2      other   0.95  eti simultaneous
     """
     if dim not in draws.dims:
         raise ValueError(
@@ -137,7 +164,7 @@ def simultaneous_intervals(draws: xr.DataArray, dim: str, *, level: float = 0.95
 
 
 def class_odds_ratios(fit: xr.DataTree) -> xr.DataArray:
-    """Draw what predictors do to the odds of each class against the first.
+    """Return posterior draws of the odds ratios of predictors for each class against the first.
 
     Parameters
     ----------
@@ -147,13 +174,21 @@ def class_odds_ratios(fit: xr.DataTree) -> xr.DataArray:
     Returns
     -------
     DataArray
-        Dims `chain`, `draw`, `predictor` (of a joint model also what is shared: of one sd of the
+        Dims `chain`, `draw`, `predictor` (in a joint model also shared effects, by one sd of the
         patient's effect), `contrast` (all classes but the first).
 
     Raises
     ------
     ValueError
         When the fit has no classes, or the model has no predictor of them.
+
+    Examples
+    --------
+    With `classes_fit`, a fit of `models/long_term.toml`:
+
+    >>> odds = mb.classes.class_odds_ratios(classes_fit)
+    >>> odds["predictor"].to_numpy().tolist(), odds["contrast"].to_numpy().tolist()
+    (['early_response', 'naive'], ['remission', 'other'])
     """
     return effect_ratios(fit, "class", "odds ratio")
 

@@ -30,7 +30,9 @@ def observed_classes(
     by: str | Sequence[str] | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Count each patient's last status, among the classified and among the enrolled.
+    """Tabulate the rates of long-term classes, among the classified and among the enrolled.
+
+    The class of a patient is the last status.
 
     Parameters
     ----------
@@ -51,19 +53,37 @@ def observed_classes(
         Two rows a denominator, group and class: `denominator` ("classified", "enrolled"), the
         by-columns (`group` when `by` is None), `class`, `n`, `events`, `missing` (unclassified),
         `estimate`, `lower`, `upper`, `level`, `interval`, `synthetic`. Limits and estimate are NaN
-        where `n` is 0. Among the enrolled the unclassified are of no class; what they may be is
-        `class_bounds`'s to say.
+        where `n` is 0. Among the enrolled the unclassified are of no class; `class_bounds`
+        gives the bounds of what they may be.
 
     Raises
     ------
-    DataError, ValueError
-        As `status_rows`; a ValueError too when `by` or `level` is not legal.
+    DataError
+        When the cohort has no status, a state is not one of the levels, or a patient has two states
+        on one day; each row is named.
+    ValueError
+        When `levels` is empty or names a level twice, or `by` or `level` is not legal.
 
     References
     ----------
     Clopper CJ, Pearson ES. Biometrika 1934;26:404. Goodman LA. Technometrics 1965;7:247: the
     simultaneous intervals of a multinomial, an approximation that asks for 5 in every class; among
     the enrolled the unclassified, where there are any, are one class more.
+
+    Examples
+    --------
+    With `cohort` of `data/leger2008_cohort`, of whom 3 of 40 patients are unclassified:
+
+    >>> table = mb.observed.observed_classes(cohort)
+    >>> exact = table[table["interval"] == "clopper-pearson"]
+    >>> exact[["denominator", "class", "n", "events", "estimate"]].round(3)
+       denominator      class   n  events  estimate
+    0   classified  dependent  37      25     0.676
+    2   classified      other  37       4     0.108
+    4   classified  remission  37       8     0.216
+    6     enrolled  dependent  40      25     0.625
+    8     enrolled      other  40       4     0.100
+    10    enrolled  remission  40       8     0.200
     """
     rows = status_rows(cohort, levels)
     classified = _class_rates(cohort, rows, by, level)
@@ -85,7 +105,7 @@ def class_bounds(
     levels: Sequence[str] | None = None,
     by: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the share of each class if none, and if all, of the unclassified were of it.
+    """Bound the share of each class: none, and all, of the unclassified counted in it.
 
     Parameters
     ----------
@@ -107,12 +127,25 @@ def class_bounds(
 
     Raises
     ------
-    DataError, ValueError
-        As `status_rows`; a ValueError too when `by` or `level` is not legal.
+    DataError
+        When the cohort has no status, a state is not one of the levels, or a patient has two states
+        on one day; each row is named.
+    ValueError
+        When `levels` is empty or names a level twice, or `by` is not legal.
 
     References
     ----------
     Manski CF. Am Econ Rev 1990;80:319: bounds without any assumption about the missing.
+
+    Examples
+    --------
+    With `cohort` of `data/leger2008_cohort`, of whom 3 of 40 patients are unclassified:
+
+    >>> mb.observed.class_bounds(cohort)[["class", "n", "missing", "least", "most"]]
+           class   n  missing  least   most
+    0  dependent  40        3  0.625  0.700
+    1      other  40        3  0.100  0.175
+    2  remission  40        3  0.200  0.275
     """
     table = _class_rates(cohort, status_rows(cohort, levels), by)
     table = table.sort_index(level=[1, 0]).reset_index(drop=True)
@@ -133,7 +166,7 @@ def class_bounds(
 def published_classes(
     evidence: pd.DataFrame, *, disease: str | None = "MMN", level: float = 0.95
 ) -> pd.DataFrame:
-    """Set out the long-term groups of published studies with exact intervals, for comparison.
+    """Tabulate the long-term groups of published studies with exact confidence intervals.
 
     The categories are each study's own: the same word need not mean the same thing in two studies,
     and how long they were followed differs.
@@ -162,6 +195,16 @@ def published_classes(
         twice; each row is named.
     ValueError
         When a column is absent, the disease unknown or the level not legal.
+
+    Examples
+    --------
+    >>> groups = pd.read_csv("data/evidence/longterm_groups.csv")
+    >>> table = mb.observed.published_classes(groups)
+    >>> table[["study", "events", "n", "estimate", "lower", "upper"]].head(3).round(2)
+           study  events   n  estimate  lower  upper
+    0  Leger2008       8  37      0.22   0.10   0.38
+    1  Leger2008      25  37      0.68   0.50   0.82
+    2  Leger2008       4  37      0.11   0.03   0.25
     """
     check_level(level)
     require_columns(evidence, EVIDENCE_COLUMNS, "evidence")

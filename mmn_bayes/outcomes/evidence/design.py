@@ -18,12 +18,12 @@ _COUNTED = {"study": ("study", "n", "responders"), "patient": ("patient", "respo
 
 
 def select_evidence(evidence: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
-    """Say of every row of a table of published counts whether it informs a prior, and why not.
+    """Select the published counts that inform a prior, with the reason of each exclusion.
 
     Parameters
     ----------
     evidence : DataFrame
-        What `read_evidence` gave, or a table with the columns `study`, `n` and `responders`; then
+        The table of `read_evidence`, or one with the columns `study`, `n` and `responders`; then
         the model has no `[evidence]` and all rows enter.
     spec : ModelSpec
         A model of outcome "events" whose units are studies.
@@ -38,6 +38,18 @@ def select_evidence(evidence: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     ------
     DataError
         When the model names what the table does not have, or two rows that enter share patients.
+
+    Examples
+    --------
+    With `evidence`, the table of `data/evidence/response_counts.csv`:
+
+    >>> history = mb.read_model("models/historical_response.toml")
+    >>> mb.evidence.select_evidence(evidence, history)[["row", "enters", "reason"]].head(4)
+                           row  enters                 reason
+    0                Leger2008   False      the target itself
+    1     Leger2001_naive_ivig    True
+    2  Leger2001_naive_placebo   False     treatment: placebo
+    3  Leger2001_relapsed_ivig   False  occasion: retreatment
     """
     stated = spec.evidence
     if stated is None:

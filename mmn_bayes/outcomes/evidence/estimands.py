@@ -15,7 +15,7 @@ from mmn_bayes.posterior.summary import PROBABILITY
 
 
 def unit_rates(fit: xr.DataTree) -> xr.DataArray:
-    """Draw the rate of every count that a model of events was fitted to.
+    """Return posterior draws of the event rate of every study, or of every row of a trial.
 
     Parameters
     ----------
@@ -25,8 +25,23 @@ def unit_rates(fit: xr.DataTree) -> xr.DataArray:
     Returns
     -------
     DataArray
-        Dims `chain`, `draw`, `row` (the labels of the counts): each study's own rate, drawn towards
-        the others.
+        Dims `chain`, `draw`, `row` (the labels of the counts): the rate of each, shrunk towards the
+        others.
+
+    Raises
+    ------
+    ValueError
+        When the fit is not of outcome "events".
+
+    Examples
+    --------
+    With `evidence_fit`, a fit of `models/historical_response.toml` to 6 counts:
+
+    >>> rates = mb.evidence.unit_rates(evidence_fit)
+    >>> rates.dims, rates.sizes["row"]
+    (('chain', 'draw', 'row'), 6)
+    >>> rates["row"].to_numpy().tolist()[:2]
+    ['Leger2001_naive_ivig', 'VanDenBerg1995_ivig']
     """
     spec, design = require_outcome(spec_of(fit), "events"), design_of(fit)
     rates = _probabilities(fit, spec, design)
@@ -39,17 +54,17 @@ def unit_rates(fit: xr.DataTree) -> xr.DataArray:
 def new_unit_rate(
     fit: xr.DataTree, at: Mapping[str, float] | None = None, *, mean: bool = False
 ) -> xr.DataArray:
-    """Draw the rate of a new unit (a study, a patient) from a model of events.
+    """Return draws of the event rate of a new study or patient.
 
     Parameters
     ----------
     fit : DataTree
         Of outcome "events".
     at : mapping of str to float or None, optional
-        Value of each predictor, in the units of its column; every predictor has one.
+        Value of each predictor of the model, all of them, in the units of its column.
     mean : bool, default False
-        Whether the rate is the mean over many new units, and not that of one: of new patients the
-        response probability, of new studies the mean rate.
+        Whether to average over many new units: for patients the response probability, for studies
+        the mean rate.
 
     Returns
     -------
@@ -60,7 +75,16 @@ def new_unit_rate(
     Raises
     ------
     ValueError
-        When `at` does not have the predictors of the model.
+        When the fit is not of outcome "events", or `at` does not have the predictors of the model.
+
+    Examples
+    --------
+    With `evidence_fit`, a fit of `models/historical_response.toml` to 6 counts:
+
+    >>> mb.evidence.new_unit_rate(evidence_fit).dims
+    ('chain', 'draw')
+    >>> mb.evidence.new_unit_rate(evidence_fit).attrs["quantity"]
+    'rate of a new unit'
     """
     spec, design = require_outcome(spec_of(fit), "events"), design_of(fit)
     names = sorted(p.name for p in spec.predictors)
@@ -91,7 +115,7 @@ def new_unit_rate(
 def standardised_rates(
     fit: xr.DataTree, name: str, at: Mapping[str, float] | None = None
 ) -> xr.DataArray:
-    """Draw the rate of new units under no and yes of a predictor, the others as in the data.
+    """Return draws of standardised event rates of new units under no and yes of a predictor.
 
     Parameters
     ----------
@@ -100,18 +124,28 @@ def standardised_rates(
     name : str
         A yes/no predictor.
     at : mapping of str to float or None, optional
-        Predictors to hold at one value; all others have their values in the rows of the data, each
-        combination as often as it is there.
+        Predictors to hold at one value; all others keep their distribution in the rows of the data.
 
     Returns
     -------
     DataArray
-        Dims `chain`, `draw` and that predictor (0, 1): the mean over new units, the same for both.
+        Dims `chain`, `draw` and that predictor (0, 1), which comes first: the mean over new units,
+        the same for both values.
 
     Raises
     ------
     ValueError
-        When a predictor is not one of the model's.
+        When the fit is not of outcome "events", or a predictor is not one of the model's.
+
+    Examples
+    --------
+    With `trial_fit`, a fit of `models/trial_leger2001.toml`, in the first period of the trial:
+
+    >>> rates = mb.evidence.standardised_rates(trial_fit, "treated", {"second_period": 0.0})
+    >>> rates.dims, rates["treated"].to_numpy().tolist()
+    (('treated', 'chain', 'draw'), [0, 1])
+    >>> (rates.sel(treated=1) - rates.sel(treated=0)).dims
+    ('chain', 'draw')
     """
     spec, design, at = require_outcome(spec_of(fit), "events"), design_of(fit), dict(at or {})
     predictors = {p.name: p for p in spec.predictors}

@@ -328,7 +328,7 @@ def predicted_events(mixture: pd.DataFrame, n: int) -> np.ndarray:
 
 
 def effective_sample_size(mixture: pd.DataFrame) -> float:
-    """Return how many patients a prior of a rate is worth: expected local information ratio.
+    """Return the effective sample size of a prior of a rate (expected local information ratio).
 
     The mean over the prior of its own information, -(log p)''(rate), over that of one patient,
     1 / (rate (1 - rate)). Integrated by parts it is 2 plus the mean of (log p)'(rate)^2 rate
@@ -338,16 +338,27 @@ def effective_sample_size(mixture: pd.DataFrame) -> float:
     Parameters
     ----------
     mixture : DataFrame
-        With every `alpha` and `beta` at least 1.
+        One row a beta component: `weight`, `alpha`, `beta` (both at least 1).
 
     Returns
     -------
     float
-        Patients.
+        How many patients the prior is worth.
 
     References
     ----------
     Neuenschwander et al., Biometrics 2020;76:578.
+
+    Examples
+    --------
+    Of a beta with 14 responders and 6 others, and of the same with a vague component added:
+
+    >>> one = pd.DataFrame({"weight": [1.0], "alpha": [14.0], "beta": [6.0]})
+    >>> mb.evidence.effective_sample_size(one)
+    20.0
+    >>> two = pd.DataFrame({"weight": [0.9, 0.1], "alpha": [14.0, 1.0], "beta": [6.0, 1.0]})
+    >>> round(mb.evidence.effective_sample_size(two), 1)
+    15.7
     """
     mixture = mixture[mixture["weight"] > 0.0]
     weight, a, b = (mixture[name].to_numpy(dtype=float) for name in ("weight", "alpha", "beta"))

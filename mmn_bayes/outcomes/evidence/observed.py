@@ -52,6 +52,18 @@ def recompute(counts: pd.DataFrame, denominators: Mapping[str, int] | None = Non
     ------
     ValueError
         When a column is absent, a denominator is below 1 or a printed percentage is no number.
+
+    Examples
+    --------
+    Which denominator do the printed 22 % in remission have?
+
+    >>> counts = mb.evidence.read_published("data/leger2008")["counts"]
+    >>> table = mb.observed.recompute(counts, {"classified": 37, "enrolled": 40})
+    >>> remission = table[table["quantity"] == "remission"]
+    >>> remission[["events", "n", "n_kind", "percent", "printed_percent", "agrees"]].round(1)
+       events   n      n_kind  percent printed_percent  agrees
+    2       8  37  classified     21.6              22    True
+    3       8  40    enrolled     20.0              22   False
     """
     _require_count_columns(counts)
     rows = []
@@ -111,7 +123,7 @@ def denominators_that_agree(
 
 
 def check_published(counts: pd.DataFrame) -> pd.DataFrame:
-    """Check what a paper prints against what its own counts give.
+    """Check the printed figures of a paper against its own counts.
 
     Percentages are checked under every denominator of their group, intervals against
     Clopper-Pearson's, the p-value against the exact upper tail at the historical rate, and counts
@@ -133,6 +145,16 @@ def check_published(counts: pd.DataFrame) -> pd.DataFrame:
     ------
     ValueError
         When a column or a quantity that a check needs is absent.
+
+    Examples
+    --------
+    A percentage that its own denominator gives, and one that the enrolled patients do not:
+
+    >>> counts = mb.evidence.read_published("data/leger2008")["counts"]
+    >>> mb.observed.check_published(counts).head(2)
+                                                check    computed printed  agrees
+    0  response_6_months: 14 of 20 evaluable, percent   70.000000      70    True
+    1   response_6_months: 14 of 22 enrolled, percent   63.636364      70   False
     """
     _require_count_columns(counts)
     rows = [

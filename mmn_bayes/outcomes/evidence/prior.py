@@ -37,7 +37,7 @@ _BY_CHANCE = 1.36
 
 
 def historical_prior(fit: xr.DataTree, kind: str = "map") -> pd.DataFrame:
-    """Make a prior of a rate from a model of studies: a mixture of betas.
+    """Approximate the meta-analytic-predictive prior of a rate by a mixture of betas.
 
     Parameters
     ----------
@@ -55,8 +55,7 @@ def historical_prior(fit: xr.DataTree, kind: str = "map") -> pd.DataFrame:
         One row a component: `component` ("map 1", ..., "vague"), `weight`, `alpha`, `beta`;
         `model`, `kind`, `ess` (effective sample size of the whole prior, in patients) with its
         Monte Carlo error `ess_mcse` (by the fits without each of 20 batches of draws), `synthetic`,
-        and `fit_fingerprint`: of which fit it is made, by which fits with it are told apart.
-        `fit(..., historical=)` takes it.
+        and `fit_fingerprint` (of the fit that it is made of). `fit(..., historical=)` takes it.
 
     Raises
     ------
@@ -67,6 +66,16 @@ def historical_prior(fit: xr.DataTree, kind: str = "map") -> pd.DataFrame:
     References
     ----------
     Schmidli et al., Biometrics 2014;70:1023.
+
+    Examples
+    --------
+    With `evidence_fit`, a fit of `models/historical_response.toml`:
+
+    >>> prior = mb.evidence.historical_prior(evidence_fit, "robust")
+    >>> list(prior.columns)[:7]
+    ['component', 'weight', 'alpha', 'beta', 'model', 'kind', 'ess']
+    >>> prior["component"].iloc[-1], bool(np.isclose(prior["weight"].sum(), 1.0))
+    ('vague', True)
     """
     spec = require_outcome(spec_of(fit), "events")
     if kind not in ("map", "robust"):
@@ -115,12 +124,12 @@ def _independent_draws(rates: np.ndarray) -> float:
 
 
 def check_mixture(fit: xr.DataTree, mixture: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
-    """Compare the draws of a predictive distribution with the mixture that stands for it.
+    """Check how well a mixture of betas approximates the draws of a predictive distribution.
 
     Parameters
     ----------
     fit, mixture : DataTree, DataFrame
-        The model of studies, and what `historical_prior(fit, "map")` made of it.
+        The fit of a model of studies, and its mixture, of `historical_prior(fit, "map")`.
     level : float, default 0.95
         Probability of the interval whose limits are compared.
 
@@ -129,11 +138,27 @@ def check_mixture(fit: xr.DataTree, mixture: pd.DataFrame, *, level: float = 0.9
     DataFrame
         One row a quantity: `quantity`, `draws`, `mixture`, `difference`, `threshold` and `passed`.
         Mean, sd, median and the limits of the equal-tailed interval have no threshold. The largest
-        distance between the two distribution functions is at most 0.02, and at most what chance
-        makes of so many independent draws in 1 of 20 times. The component that is narrowest beside
+        distance between the two distribution functions is at most 0.02, and at most what as many
+        independent draws exceed by chance in 1 of 20 times. The component that is narrowest beside
         what the draws resolve (sds of log odds) is not narrower than that, and the lightest one
-        holds at least 50 independent draws: anything else is a bump that chance made, which would
-        be worth patients.
+        holds at least 50 independent draws; otherwise a component could be Monte Carlo error, and
+        would add to the effective sample size.
+
+    Raises
+    ------
+    ValueError
+        When the fit is not of outcome "events" or has predictors, or draws are no rates.
+
+    Examples
+    --------
+    With `evidence_fit`, a fit of `models/historical_response.toml`:
+
+    >>> prior = mb.evidence.historical_prior(evidence_fit, "map")
+    >>> checks = mb.evidence.check_mixture(evidence_fit, prior)
+    >>> checks["quantity"].tolist()[:5]
+    ['mean', 'sd', 'lower', 'median', 'upper']
+    >>> checks["quantity"].tolist()[5:]
+    ['largest distance', 'narrowest component', 'draws in a component']
     """
     rates = new_unit_rate(fit).transpose("chain", "draw").to_numpy()
     ess = _independent_draws(rates)
@@ -183,14 +208,14 @@ def check_mixture(fit: xr.DataTree, mixture: pd.DataFrame, *, level: float = 0.9
 def prior_data_conflict(
     priors: Mapping[str, pd.DataFrame], events: int, n: int, *, synthetic: bool
 ) -> pd.DataFrame:
-    """Say for every number of responders how surprising it is to a prior and what it leaves of it.
+    """Tabulate the prior predictive probability of each number of events, and the posterior.
 
     Parameters
     ----------
     priors : mapping of str to DataFrame
         Mixtures by name, such as {"map": ..., "robust": ...}.
     events, n : int
-        What was observed, and of how many.
+        Observed number of events, and of how many patients.
     synthetic : bool
         Whether those patients are simulated; it is written on every row.
 
@@ -198,9 +223,10 @@ def prior_data_conflict(
     -------
     DataFrame
         One row a prior and number of events 0..n: `prior`, `events`, `n`, `observed` (whether it
-        is what was observed), `probability` (prior predictive), `tail` (probability of a number
-        that is no likelier: small means conflict), `estimate`, `sd` (of the rate afterwards),
-        `vague_weight` (of the vague component afterwards; missing without one).
+        is what was observed), `probability` (prior predictive), `tail` (prior predictive
+        probability of a number no likelier: small means conflict), `estimate`, `sd` (posterior mean
+        and sd of the rate), `vague_weight` (posterior weight of the vague component; missing
+        without one), `synthetic`.
 
     Raises
     ------
@@ -210,6 +236,20 @@ def prior_data_conflict(
     References
     ----------
     Box, J R Stat Soc A 1980;143:383 (predictive checks of a prior).
+
+    Examples
+    --------
+    A prior worth some 16 patients, beside 2 responders of 3:
+
+    >>> prior = pd.DataFrame({"component": ["map 1", "vague"], "weight": [0.9, 0.1]})
+    >>> prior = prior.assign(alpha=[14.0, 1.0], beta=[6.0, 1.0], synthetic=False)
+    >>> table = mb.evidence.prior_data_conflict({"robust": prior}, 2, 3, synthetic=False)
+    >>> table[["events", "observed", "probability", "tail", "estimate", "vague_weight"]].round(2)
+       events  observed  probability  tail  estimate  vague_weight
+    0       0     False         0.06  0.06      0.43          0.43
+    1       1     False         0.20  0.25      0.62          0.13
+    2       2      True         0.39  1.00      0.69          0.06
+    3       3     False         0.35  0.61      0.74          0.07
     """
     if n < 1 or not 0 <= events <= n:
         raise ValueError(f"{events} events of {n} patients; events must lie between 0 and n.")
@@ -235,7 +275,7 @@ def prior_data_conflict(
 def difference_from_placebo(
     draws: xr.DataArray, placebo: xr.DataTree, *, seed: int
 ) -> xr.DataArray:
-    """Set a response probability against a placebo rate that is itself uncertain.
+    """Return draws of the difference of a response probability from an uncertain placebo rate.
 
     Parameters
     ----------
@@ -243,16 +283,32 @@ def difference_from_placebo(
         Dims `chain`, `draw` and any others: a response probability under treatment.
     placebo : DataTree
         Fit of the placebo arms of other studies (outcome "events", studies as units). Its rate of
-        a new study is what the patients of `draws` might have had on placebo. The two posteriors
-        share no data, so that their draws are put together at random.
+        a new study stands for the placebo rate of the patients of `draws`. The two posteriors
+        share no data, so that their draws are paired at random.
     seed : int
-        Of that pairing.
+        Seed of that pairing.
 
     Returns
     -------
     DataArray
-        The dims of `draws` and `measure`: "treated", "placebo", "difference". Above 0 in the
-        difference is P(treated > placebo). No ratio: that to a rate near 0 has no mean.
+        Dims `chain`, `draw`, `measure` ("treated", "placebo", "difference") and the others of
+        `draws`. The share of differences above 0 is P(treated > placebo). There is no ratio: that
+        to a rate near 0 has no mean.
+
+    Raises
+    ------
+    ValueError
+        When `placebo` is not of outcome "events", or has predictors.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`, and `placebo_fit`, one of
+    `models/historical_placebo.toml`:
+
+    >>> rates = mb.response_probability(response_fit, patients="population", by="naive")
+    >>> both = mb.evidence.difference_from_placebo(rates, placebo_fit, seed=1)
+    >>> both.dims, both["measure"].to_numpy().tolist()
+    (('chain', 'draw', 'measure', 'naive'), ['treated', 'placebo', 'difference'])
     """
     rates = new_unit_rate(placebo).to_numpy().ravel()
     shape = (draws.sizes["chain"], draws.sizes["draw"])

@@ -99,30 +99,50 @@ def placebo_table(
     level: float = 0.95,
     seed: int,
 ) -> pd.DataFrame:
-    """Ask whether a response exceeds placebo: a rate taken as known, and one that is uncertain.
+    """Compare response with a placebo rate taken as known, and with one that is uncertain.
 
     Parameters
     ----------
     draws : mapping of str to DataArray
-        Response probabilities by what they are of ("<model>: new patients", ...); dims chain, draw
-        and the groups, as `response_draws` gives them.
+        Posterior draws of response probabilities, by source ("<model>: new patients", ...); dims
+        chain, draw and the groups, as `response_draws` gives them.
     placebo : DataTree
-        Fit of the placebo arms of other studies.
+        Fit of the placebo arms of other studies (outcome "events", studies as units).
     observed : DataFrame
-        The observed rates of the same groups, as `observed_response` gives them, labelled alike.
+        The observed rates of the same groups, with the same labels, as `observed_response` gives
+        them.
     rate : float
         The placebo rate that is taken as known.
-    by, level, seed : str, float, int
-        The dim of the groups; level of every interval; of the pairing of draws.
+    by : str, default "naive"
+        The dim of the groups.
+    level : float, default 0.95
+        Level of every interval.
+    seed : int
+        Seed of the random pairing of draws with those of the placebo rate.
 
     Returns
     -------
     DataFrame
-        One row a group, source and question: `measure` ("rate above <rate>": the exact binomial
-        test or the posterior probability `p_above` of exceeding it; "placebo": the uncertain rate;
-        "difference from placebo" with `p_above` the probability of exceeding 0), the group,
-        `source`, `n`, `events`, `estimate`, `lower`, `upper`, `level`, `interval`, `above`,
-        `p_above`, `p_value`, `test`, `ess_bulk`, `ess_tail`, `r_hat`, `mcse`, `synthetic`.
+        One row a group, source and question: `measure` ("rate above <rate>, taken as known": the
+        exact binomial test or the posterior probability `p_above` of exceeding it; "placebo rate of
+        the next trial": the uncertain one; "difference from placebo" with `p_above` the probability
+        of exceeding 0), the group, `source`, `n`, `events`, `estimate`, `lower`, `upper`, `level`,
+        `interval`, `above`, `p_above`, `p_value`, `test`, `ess_bulk`, `ess_tail`, `r_hat`, `mcse`,
+        `synthetic`.
+
+    Examples
+    --------
+    With `cohort`, `model` of `models/strength.toml`, `fit` of it, and `placebo_fit`, a fit of
+    `models/historical_placebo.toml`:
+
+    >>> observed = mb.observed_response(cohort, model, by="naive")
+    >>> draws = {"new patients": mb.response_probability(fit, patients="population", by="naive")}
+    >>> table = mb.tables.placebo_table(draws, placebo_fit, observed, rate=0.2, seed=1)
+    >>> exact = table[table["source"] == "observed"]
+    >>> exact[["naive", "events", "n", "above", "p_value"]].round(3)
+                    naive  events   n above  p_value
+    0  previously treated       4  18   0.2    0.499
+    4               naive      14  20   0.2    0.000
     """
     fixed = f"rate above {rate:g}, taken as known"
     rows = []
@@ -162,17 +182,17 @@ def trial_table(
     period: str | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Analyse a small trial by its patients, with the plain rates of its first period beside.
+    """Tabulate the treatment comparison of a small trial, observed and by a model of patients.
 
     Parameters
     ----------
     fit, trial : DataTree, DataFrame
-        A model of outcome "events" with patients as units, and the table it was fitted to.
+        A fit of outcome "events" with patients as units, and the table it was fitted to.
     treated : str
-        Yes/no predictor that says under which treatment a response was.
+        Yes/no predictor of the treatment before each response: active, or placebo.
     period : str or None, optional
-        Yes/no predictor of the second period, which is set to no; the observed rates are those of
-        its rows of no.
+        Yes/no predictor of the second period. The comparison is that of the first period: it is set
+        to no, and the observed rates are those of the rows of no.
     level : float, default 0.95
         Level of every interval.
 
@@ -190,6 +210,21 @@ def trial_table(
     ------
     ValueError
         When `treated` or `period` is no predictor of the model, or everybody was in one arm.
+
+    Examples
+    --------
+    With `trial`, of `data/evidence/leger2001_patient_visits.csv`, and `trial_fit`, a fit of
+    `models/trial_leger2001.toml` to it:
+
+    >>> table = mb.tables.trial_table(trial_fit, trial, treated="treated", period="second_period")
+    >>> observed = table[table["source"] == "observed"]
+    >>> observed[["measure", "events", "n", "estimate", "lower", "upper"]].round(2)
+          measure  events     n  estimate  lower   upper
+    0     placebo       2     9      0.22   0.03    0.60
+    2     treated       7     9      0.78   0.40    0.97
+    4  difference    <NA>  <NA>      0.56   0.10    0.78
+    6       ratio    <NA>  <NA>      3.50   1.21   12.69
+    8  odds ratio    <NA>  <NA>     10.24   0.95  191.11
     """
     at = {} if period is None else {period: 0.0}
     rates = standardised_rates(fit, treated, at)  # refuses what is no predictor

@@ -95,7 +95,7 @@ def grade_distribution(
 def observed_grade_distribution(
     fit: xr.DataTree, edges: Sequence[float], *, by: str | None = None
 ) -> pd.DataFrame:
-    """Count the graded muscles at each grade, by bins of days.
+    """Tabulate the observed share of graded muscles at each grade, by bins of days.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def observed_grade_distribution(
     edges : sequence of float
         Edges of the bins, in days, each from its first up to and without its second.
     by : str or None, optional
-        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+        "naive", the name of a yes/no predictor of the model, or None for all patients.
 
     Returns
     -------
@@ -116,6 +116,19 @@ def observed_grade_distribution(
     ------
     ValueError
         When `by` makes no groups.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`, the grades of the day of inclusion:
+
+    >>> mb.observed.observed_grade_distribution(fit, [0, 1], by=None).round(3)
+       day grade  share    n  synthetic
+    0  0.0     0  0.036  800       True
+    1  0.0     1  0.038  800       True
+    2  0.0     2  0.046  800       True
+    3  0.0     3  0.098  800       True
+    4  0.0     4  0.140  800       True
+    5  0.0     5  0.642  800       True
     """
     spec, design, groups = spec_of(fit), design_of_grades(fit), groups_of(fit, by)
     name = groups.by or "group"

@@ -21,26 +21,26 @@ def missing_table(
     level: float = 0.95,
     draws: xr.DataArray | None = None,
 ) -> pd.DataFrame:
-    """Set the response rate under every assumption about the missing beside the model's.
+    """Tabulate the response rate under every assumption about the missing, and as imputed.
 
     Parameters
     ----------
     fit : DataTree
         Of outcome "grade" or "response".
     by : str or None, optional
-        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+        "naive", the name of a yes/no predictor of the model, or None for all patients.
     rate : float
-        What each row is compared with: the exact test, or the posterior probability of more.
+        Fixed rate: of the exact test, and of the posterior probability of exceeding it.
     level : float, default 0.95
         Level of every interval: exact, or equal-tailed for the posterior.
     draws : DataArray or None, optional
-        What `response_probability(fit, patients="cohort", by=by)` gave, when it is at hand.
+        Draws of `response_probability(fit, patients="cohort", by=by)`, to spare making them again.
 
     Returns
     -------
     DataFrame
         For each group the rows of `assumed_missing`, and the row "filled in by the model": the
-        share among these patients, which only the missing make uncertain. The group, `assumption`,
+        share among these patients, uncertain by the missing alone. The group, `assumption`,
         `n`, `events`, `missing`, `not_judged` (patients with too few affected muscles, to whom the
         rule does not apply), `estimate`, `lower`, `upper`, `level`, `interval`, `above`, `p_above`,
         `p_value`, `test`, `ess_bulk`, `ess_tail`, `r_hat`, `mcse`, `synthetic`. `n`, `missing` and
@@ -50,7 +50,23 @@ def missing_table(
     Raises
     ------
     ValueError
-        As for `response_probability`, or when level or rate is not legal.
+        When the fit is not of grades or responses, `by` makes no groups, the draws are not of those
+        groups, or level or rate is not legal.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> table = mb.tables.missing_table(response_fit, rate=0.5)
+    >>> table[["naive", "assumption", "n", "events", "missing"]]
+                    naive              assumption   n  events  missing
+    0               naive          complete cases  20      14        2
+    1               naive        all missing fail  22      14        0
+    2               naive  1 of 2 missing respond  22      15        0
+    3               naive     all missing respond  22      16        0
+    4               naive  filled in by the model  22    <NA>        0
+    5  previously treated          complete cases  18       4        0
+    6  previously treated  filled in by the model  18    <NA>        0
     """
     if draws is None:
         draws = response_probability(fit, patients="cohort", by=by)
@@ -88,28 +104,39 @@ def missing_table(
 def tipping_table(
     fit: xr.DataTree, *, by: str | None = None, rate: float, level: float = 0.95
 ) -> pd.DataFrame:
-    """Say for each group which number of responders among the missing changes the conclusion.
+    """Tabulate for each group how many responders among the missing change the conclusion.
 
     Parameters
     ----------
     fit : DataTree
         Of outcome "grade" or "response".
     by : str or None, optional
-        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+        "naive", the name of a yes/no predictor of the model, or None for all patients.
     rate : float
-        What each row is compared with: the exact test, or the posterior probability of more.
+        Fixed rate with which the lower confidence limit is compared.
     level : float, default 0.95
-        Level of every interval: exact, or equal-tailed for the posterior.
+        Level of the exact confidence intervals.
 
     Returns
     -------
     DataFrame
-        One row a group of whom anybody was judged: the group and the columns of `tipping_point`.
+        One row a group with anybody evaluable: the group and the columns of `tipping_point`.
 
     Raises
     ------
     ValueError
-        As for `missing_table`, and when nobody was judged.
+        When the fit is not of grades or responses, `by` makes no groups, level or rate is not
+        legal, or nobody is evaluable.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> table = mb.tables.tipping_table(response_fit, rate=0.45)
+    >>> table[["naive", "conclusion", "missing", "tips_at"]]
+                    naive conclusion  missing  tips_at
+    0               naive      above        2        0
+    1  previously treated  not above        0     <NA>
     """
     column = "group" if by is None else by
     parts = []

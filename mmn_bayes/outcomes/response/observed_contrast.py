@@ -77,6 +77,18 @@ def compare_rates(
     ----------
     Newcombe RG. Stat Med 1998;17:873. Koopman PAR. Biometrics 1984;40:513. Altman DG. BMJ
     1998;317:1309 (number needed to treat where the interval of the difference holds 0).
+
+    Examples
+    --------
+    Of 20 patients 14 responded in one group, 4 of 18 in another:
+
+    >>> table = mb.observed.compare_rates((14, 20), (4, 18))
+    >>> table[["measure", "estimate", "lower", "upper", "interval"]].round(2)
+                     measure  estimate  lower  upper           interval
+    0             difference      0.48   0.16   0.68           newcombe
+    1                  ratio      3.15   1.41   8.05            koopman
+    2             odds ratio      7.65   1.57  46.78  conditional exact
+    3  number needed to treat      2.09   1.47   6.24           newcombe
     """
     check_level(level)
     for events, n in (first, second):
@@ -106,7 +118,8 @@ def observed_contrast(
     cohort, spec : Cohort, HasResponseRule
         The cohort, and the model specification whose rule and scale apply.
     by, between : str, tuple of (object, object), optional
-        Column of the table `patients`, and the two of its values to compare: first with second.
+        Column of the table `patients`, and the two of its values to compare: first with second; by
+        default naive with previously treated patients.
     level : float, default 0.95
         Confidence level.
 
@@ -128,6 +141,17 @@ def observed_contrast(
     -----
     CohortWarning
         When patients are not evaluable.
+
+    Examples
+    --------
+    With `cohort` of `data/leger2008_cohort` and `model` of `models/strength.toml`:
+
+    >>> table = mb.observed.observed_contrast(cohort, model, by="naive", between=(True, False))
+    >>> table[["measure", "first_events", "first_n", "second_events", "second_n"]].head(1)
+          measure  first_events  first_n  second_events  second_n
+    0  difference            14       20              4        18
+    >>> table["estimate"].round(2).tolist()
+    [0.48, 3.15, 7.65, 2.09]
     """
     check_level(level)
     require_columns(cohort.patients, [by], "patients")

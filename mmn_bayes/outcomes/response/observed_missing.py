@@ -20,18 +20,20 @@ def assumed_missing(
     method: str = "clopper-pearson",
     synthetic: bool = False,
 ) -> pd.DataFrame:
-    """Count each possible number of responders among the missing, and test each against a rate.
+    """Test the response rate under each possible number of responders among the missing.
 
     Parameters
     ----------
     events, n : int
-        Responders and patients that were judged.
+        Responders, and patients who are evaluable.
     missing : int
-        Patients who were not, any of whom may have responded.
+        Patients who are not evaluable, any of whom may have responded.
     rate : float
         The rate of the exact binomial test, one-sided (greater).
-    level, method : float, str, optional
-        Of the confidence interval, as for `rate_interval`.
+    level : float, default 0.95
+        Confidence level, strictly between 0 and 1.
+    method : str, default "clopper-pearson"
+        `"clopper-pearson"`, `"wilson"`, `"jeffreys"`, `"agresti-coull"` or `"mid-p"`.
     synthetic : bool, default False
         Whether the patients are simulated; it is written on every row.
 
@@ -48,6 +50,16 @@ def assumed_missing(
     ------
     ValueError
         When the counts do not make a proportion or the rate, level or method is not legal.
+
+    Examples
+    --------
+    >>> table = mb.observed.assumed_missing(14, 20, 2, rate=0.5)
+    >>> table[["assumption", "n", "events", "lower", "p_value", "exceeds"]].round(3)
+                   assumption   n  events  lower  p_value  exceeds
+    0          complete cases  20      14  0.457    0.058    False
+    1        all missing fail  22      14  0.407    0.143    False
+    2  1 of 2 missing respond  22      15  0.451    0.067    False
+    3     all missing respond  22      16  0.498    0.026    False
     """
     if missing < 0:
         raise ValueError(f"missing is {missing}; give a number of patients, 0 or more.")
@@ -88,12 +100,12 @@ def assumed_missing(
 
 
 def tipping_point(table: pd.DataFrame) -> pd.DataFrame:
-    """Say which assumption about the missing first changes the conclusion of the complete cases.
+    """Find how many responders among the missing change the conclusion of the complete cases.
 
     Parameters
     ----------
     table : DataFrame
-        What `assumed_missing` gave.
+        Of `assumed_missing`: a row an assumption about the missing.
 
     Returns
     -------
@@ -106,6 +118,13 @@ def tipping_point(table: pd.DataFrame) -> pd.DataFrame:
     ------
     ValueError
         When the table has no row of complete cases.
+
+    Examples
+    --------
+    >>> table = mb.observed.assumed_missing(16, 20, 5, rate=0.5)
+    >>> print(mb.observed.tipping_point(table)["in_words"].item())
+    The lower 95 % confidence limit of the complete cases lies above 0.5; this changes where
+    1 or fewer of the 5 missing responded.
     """
     complete = table[table["assumption"] == COMPLETE]
     if complete.empty:

@@ -42,6 +42,17 @@ def paired_test(first: np.ndarray, second: np.ndarray, *, synthetic: bool = Fals
     References
     ----------
     McNemar Q. Psychometrika 1947;12:153.
+
+    Examples
+    --------
+    Ten patients at two visits; five respond at both, and two at the second alone:
+
+    >>> first = np.array([1, 1, 1, 1, 1, 0, 0, 0, 0, 0])
+    >>> second = np.array([1, 1, 1, 1, 1, 1, 1, 0, 0, 0])
+    >>> table = mb.observed.paired_test(first, second)
+    >>> table[["both", "first_only", "second_only", "neither", "p_value"]].head(1)
+       both  first_only  second_only  neither  p_value
+    0     5           0            2        3      0.5
     """
     first, second = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
     if first.shape != second.shape or first.ndim != 1:
@@ -78,7 +89,9 @@ def paired_test(first: np.ndarray, second: np.ndarray, *, synthetic: bool = Fals
 def observed_agreement(
     cohort: Cohort, spec: HasResponseRule, other: HasResponseRule
 ) -> pd.DataFrame:
-    """Judge the same patients by two rules (another day, another definition) and test the change.
+    """Compare two response judgements of the same patients by McNemar's test.
+
+    The two rules differ in the day or in the definition of response.
 
     Parameters
     ----------
@@ -103,6 +116,18 @@ def observed_agreement(
     -----
     CohortWarning
         When patients are not evaluable, by either rule.
+
+    Examples
+    --------
+    With `cohort` of `data/leger2008_cohort` and `model` of `models/strength.toml`, beside a rule
+    that asks for a gain in 3 muscles:
+
+    >>> from dataclasses import replace
+    >>> stricter = replace(model, response=replace(model.response, muscles=3))
+    >>> table = mb.observed.observed_agreement(cohort, model, stricter)
+    >>> table[["n", "missing", "both", "first_only", "second_only", "neither"]].head(1)
+        n  missing  both  first_only  second_only  neither
+    0  37        3     7          11            0       19
     """
     judged = [
         align_responses(judge_responses(cohort, each), cohort.patients) for each in (spec, other)
@@ -150,7 +175,7 @@ def signed_rank(change: np.ndarray) -> tuple[float, float, str]:
 
 
 def observed_change(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
-    """Compare sum scores at baseline and at follow-up within patients, all and by naive status.
+    """Test the change in sum score from baseline to follow-up, all and by naive status.
 
     A sum score is that of the steps of the scale over the muscles graded at both visits; a muscle
     graded at one visit only is in neither sum.
@@ -166,12 +191,26 @@ def observed_change(cohort: Cohort, spec: HasResponseRule) -> pd.DataFrame:
         One row a group: `group`, `n` (patients with both visits and a muscle graded at both),
         `missing` (enrolled, without), `muscles_left_out` (of those patients, graded at one of the
         visits only), `median_baseline`, `median_follow_up`, `median_change`, `statistic`,
-        `p_value`, `test`, `synthetic`. Statistic and p-value are those of `signed_rank`.
+        `p_value`, `test`, `synthetic`. Wilcoxon's signed-rank test, two-sided: `statistic` is
+        the sum of the ranks of the positive changes; exact below 50 changes without ties or zeros,
+        otherwise the normal approximation with corrections for ties and continuity; NaN where
+        nobody changed.
 
     Raises
     ------
     DataError
         When the cohort holds a grade that is not on the specification's scale.
+
+    Examples
+    --------
+    With `cohort` of `data/leger2008_cohort` and `model` of `models/strength.toml`:
+
+    >>> table = mb.observed.observed_change(cohort, model)
+    >>> table[["group", "n", "median_baseline", "median_follow_up", "median_change"]]
+                    group   n  median_baseline  median_follow_up  median_change
+    0                 all  38             86.0              86.0            1.0
+    1               naive  20             87.0              87.5            2.0
+    2  previously treated  18             84.5              84.5            0.0
     """
     pair = visit_pair(cohort, spec)
     graded = np.stack([pair.baseline, pair.follow_up]) != NOT_GRADED

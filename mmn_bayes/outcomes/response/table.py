@@ -200,7 +200,7 @@ def response_table(
 
 
 def table_notes(fits: xr.DataTree | Sequence[xr.DataTree], table: pd.DataFrame) -> list[str]:
-    """Return the lines that stand under a response table.
+    """Return the notes of a response table.
 
     Parameters
     ----------
@@ -212,6 +212,15 @@ def table_notes(fits: xr.DataTree | Sequence[xr.DataTree], table: pd.DataFrame) 
     list of str
         The response rule and the estimand in words; who is missing, by reason; what each kind of
         row means; the models with their fingerprints, seeds and software.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> table = mb.response_table(response_fit)
+    >>> notes = mb.tables.table_notes(response_fit, table)
+    >>> [note.split(":")[0] for note in notes][-4:]
+    ['Observed', 'These patients', 'New patients', 'Model response']
     """
     trees = _checked(fits)
     notes = question_notes(trees[0])
@@ -222,7 +231,7 @@ def table_notes(fits: xr.DataTree | Sequence[xr.DataTree], table: pd.DataFrame) 
 
 
 def question_notes(fit: xr.DataTree) -> list[str]:
-    """Return the lines that every table of responses has: what is asked, and of whom.
+    """Return the notes on the response rule, the estimand and the missing of a fit.
 
     Parameters
     ----------
@@ -234,6 +243,17 @@ def question_notes(fit: xr.DataTree) -> list[str]:
     list of str
         The response rule, the attributes of the estimand, and who is missing, by reason; of counts
         of events, and of classes, the estimand.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> notes = mb.tables.question_notes(response_fit)
+    >>> [note.split(":")[0] for note in notes]
+    ['Response', 'Population', 'Exposure', 'Variable', 'Intercurrent events', 'Summary',
+     'Evaluable']
+    >>> notes[-1]
+    'Evaluable: 38 of 40 patients; missing: no visit in the follow-up window (2).'
     """
     spec = spec_of(fit)
     if not outcome_of(spec.outcome).judged:

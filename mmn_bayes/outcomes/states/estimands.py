@@ -36,17 +36,18 @@ _MOST_STEPS = 2000
 def state_occupancy(
     fit: xr.DataTree, *, days: Sequence[float], patients: Patients, by: str | None = None
 ) -> xr.DataArray:
-    """Draw the share of patients in each state on each day.
+    """Return posterior draws of the share of patients in each state on each day (occupancy).
 
     Parameters
     ----------
     fit : DataTree
         Of outcome "state", or of a joint model with states.
     days : sequence of float
-        Since day 0 of the histories (`states.since`), 0 or more; each is rounded to a step.
+        Days since day 0 (`states.since`: first infusion or inclusion), 0 or more; each is rounded
+        to a step.
     patients : Patients
-        "cohort": of the patients of the fit: a state seen on a step is kept, every other one, those
-        after the last visit too, is filled in given what was seen before and after it.
+        "cohort": of the patients of the fit: an observed state is kept, every other one, those
+        after the last visit too, is imputed given the states observed before and after it.
         "population": the probability of new patients who begin on day 0, with the covariates of
         these and effects of their own.
     by : str or None, optional
@@ -62,12 +63,22 @@ def state_occupancy(
     Raises
     ------
     ValueError
-        When the fit has no states, or days, patients or by is not one of what there is.
+        When the fit has no states, or days, patients or `by` are not legal.
 
     References
     ----------
     Andersen PK, Keiding N. Stat Methods Med Res 2002;11:91 (state occupation); Scott SL. J Am Stat
     Assoc 2002;97:337 (paths between what was seen, forward filtering and backward sampling).
+
+    Examples
+    --------
+    With `states_fit`, a fit of `models/histories.toml`:
+
+    >>> shares = mb.states.state_occupancy(states_fit, days=[0, 365], patients="population")
+    >>> shares.dims
+    ('chain', 'draw', 'day', 'state')
+    >>> bool(np.allclose(shares.sum("state"), 1.0))
+    True
     """
     part = section_of(spec_of(fit))
     wanted = _checked(days, "days")
@@ -84,17 +95,17 @@ def expected_sojourn(
     patients: Patients,
     by: str | None = None,
 ) -> xr.DataArray:
-    """Draw the expected time in each state over the first years.
+    """Return posterior draws of the expected time in each state over the first years.
 
     Parameters
     ----------
     fit : DataTree
         Of outcome "state", or of a joint model with states.
     years : sequence of float, default (1.0, 2.0, 5.0)
-        Since day 0, above 0.
+        Years since day 0, above 0.
     patients : Patients
-        "cohort": of the patients of the fit: a state seen on a step is kept, every other one, those
-        after the last visit too, is filled in given what was seen before and after it.
+        "cohort": of the patients of the fit: an observed state is kept, every other one, those
+        after the last visit too, is imputed given the states observed before and after it.
         "population": the probability of new patients who begin on day 0, with the covariates of
         these and effects of their own.
     by : str or None, optional
@@ -103,13 +114,23 @@ def expected_sojourn(
     Returns
     -------
     DataArray
-        Dims `chain`, `draw`, `by` where it is given, `year`, `state`; in years, which add up to
-        those that have passed.
+        Dims `chain`, `draw`, `by` where it is given, `year`, `state`; in years, which
+        over the states add up to `year`.
 
     Raises
     ------
     ValueError
-        When the fit has no states, or days, patients or by is not one of what there is.
+        When the fit has no states, or years, patients or `by` are not legal.
+
+    Examples
+    --------
+    With `states_fit`, a fit of `models/histories.toml`:
+
+    >>> time = mb.states.expected_sojourn(states_fit, years=[1.0, 2.0], patients="population")
+    >>> time.dims
+    ('chain', 'draw', 'year', 'state')
+    >>> bool(np.allclose(time.sum("state"), time["year"]))
+    True
     """
     part, wanted = section_of(spec_of(fit)), _checked(years, "years")
     ends = wanted * YEAR
@@ -127,14 +148,15 @@ def cumulative_incidence_of_leaving(
     state: str | None = None,
     by: str | None = None,
 ) -> xr.DataArray:
-    """Draw the probability that a new patient who begins in a state has left it, once or more.
+    """Return posterior draws of the probability of having left a state by each day.
 
     Parameters
     ----------
     fit : DataTree
         Of outcome "state", or of a joint model with states.
     days : sequence of float
-        Since day 0 of the histories (`states.since`), 0 or more; each is rounded to a step.
+        Days since day 0 (`states.since`: first infusion or inclusion), 0 or more; each is rounded
+        to a step.
     state : str or None, optional
         The state; by default the first level of the file.
     by : str or None, optional
@@ -143,12 +165,23 @@ def cumulative_incidence_of_leaving(
     Returns
     -------
     DataArray
-        Dims `chain`, `draw`, `by` where it is given, `day`.
+        Dims `chain`, `draw`, `by` where it is given, `day`: the probability that a new patient, in
+        the state on day 0, has left it once or more.
 
     Raises
     ------
     ValueError
-        As `state_occupancy`, and when there is no such state.
+        When the fit has no states, there is no such state, or days or `by` are not legal.
+
+    Examples
+    --------
+    With `states_fit`, a fit of `models/histories.toml`:
+
+    >>> left = mb.states.cumulative_incidence_of_leaving(states_fit, days=[0, 365])
+    >>> left.dims
+    ('chain', 'draw', 'day')
+    >>> bool((left.sel(day=0) == 0).all()), bool((left.sel(day=365) > 0).all())
+    (True, True)
     """
     part, wanted = section_of(spec_of(fit)), _checked(days, "days")
     state = part.levels[0] if state is None else state
@@ -172,14 +205,14 @@ def cumulative_incidence_of_leaving(
 def transition_probability(
     fit: xr.DataTree, *, day: float = 0.0, by: str | None = None
 ) -> xr.DataArray:
-    """Draw the transition probabilities of one step of new patients.
+    """Return posterior draws of the transition probabilities of one step, for new patients.
 
     Parameters
     ----------
     fit : DataTree
         Of outcome "state", or of a joint model with states.
     day : float, default 0.0
-        Since day 0: the step that begins there.
+        Days since day 0, on which the step begins.
     by : str or None, optional
         "naive", the name of a yes/no predictor of the model, or None for all patients.
 
@@ -192,7 +225,17 @@ def transition_probability(
     Raises
     ------
     ValueError
-        When the fit has no states, or days, patients or by is not one of what there is.
+        When the fit has no states, or `day` or `by` is not legal.
+
+    Examples
+    --------
+    With `states_fit`, a fit of `models/histories.toml`:
+
+    >>> steps = mb.states.transition_probability(states_fit)
+    >>> steps.dims
+    ('chain', 'draw', 'state', 'next_state')
+    >>> bool(np.allclose(steps.sum("next_state"), 1.0)), round(steps.attrs["step_days"], 1)
+    (True, 91.3)
     """
     part = section_of(spec_of(fit))
     step = int(_steps_at(_checked([day], "day"), part)[0])
@@ -340,9 +383,10 @@ def _drawn(
 
 
 def state_odds_ratios(fit: xr.DataTree) -> xr.DataArray:
-    """Draw what predictors do, in a step, to the odds of each state against the first.
+    """Return posterior draws of the odds ratios of predictors for the state of the next step.
 
-    Where the file lets effects differ by the previous state, that of an average one.
+    The odds are those of each state against the first. Where effects vary by the previous state,
+    the ratio is that of an average one.
 
     Parameters
     ----------
@@ -358,6 +402,14 @@ def state_odds_ratios(fit: xr.DataTree) -> xr.DataArray:
     ------
     ValueError
         When the fit has no states, or the model has no predictor of them.
+
+    Examples
+    --------
+    With `states_fit`, a fit of `models/histories.toml`:
+
+    >>> odds = mb.states.state_odds_ratios(states_fit)
+    >>> odds["predictor"].to_numpy().tolist(), odds["contrast"].to_numpy().tolist()
+    (['naive'], ['remission', 'other'])
     """
     return effect_ratios(fit, "state", "odds ratio")
 

@@ -21,7 +21,7 @@ ONE_ROW = "one status only"
 
 
 def state_intervals(cohort: Cohort, *, levels: Sequence[str]) -> pd.DataFrame:
-    """Return the pairs of consecutive states of every patient, and who has none.
+    """Return the pairs of consecutive states of every patient, with the days between them.
 
     Parameters
     ----------
@@ -45,6 +45,17 @@ def state_intervals(cohort: Cohort, *, levels: Sequence[str]) -> pd.DataFrame:
         on one day; each row is named.
     ValueError
         When `levels` is empty or names a level twice.
+
+    Examples
+    --------
+    With `states_cohort`, whose `status` has a row at every visit:
+
+    >>> levels = ["dependent", "remission", "other"]
+    >>> table = mb.observed.state_intervals(states_cohort, levels=levels)
+    >>> table[["patient", "from_day", "to_day", "days", "state", "next_state"]].head(2)
+      patient  from_day  to_day   days      state next_state
+    0     P01    -604.0  -423.0  181.0  dependent  dependent
+    1     P01    -423.0  -221.0  202.0  dependent  dependent
     """
     rows = status_rows(cohort, levels)
     following = rows.groupby("patient")
@@ -67,11 +78,11 @@ def state_intervals(cohort: Cohort, *, levels: Sequence[str]) -> pd.DataFrame:
 def empirical_occupancy(
     cohort: Cohort, *, levels: Sequence[str], days: Sequence[float], level: float = 0.95
 ) -> pd.DataFrame:
-    """Return the share in each state at each day, of the patients under observation then.
+    """Tabulate the observed share in each state on given days, of those under observation.
 
     A patient is under observation from the first to the last row, both included, and in the state
-    of the latest row so far. Where leaving depends on the state, these shares are biased; those of
-    `aalen_johansen` are not, provided that what comes next depends on the state alone.
+    of the latest row so far. Where loss to follow-up depends on the state, these shares are biased;
+    those of `aalen_johansen` are not, if the process is Markov.
 
     Parameters
     ----------
@@ -93,12 +104,31 @@ def empirical_occupancy(
 
     Raises
     ------
-    DataError, ValueError
-        As `state_intervals`; a ValueError too when the days or the level are not legal.
+    DataError
+        When the cohort has no status, a state is not one of the levels, or a patient has two states
+        on one day; each row is named.
+    ValueError
+        When `levels` is empty or names a level twice, or days or level are not legal.
 
     References
     ----------
     Clopper CJ, Pearson ES. Biometrika 1934;26:404.
+
+    Examples
+    --------
+    With `states_cohort`, whose `status` has a row at every visit, by days since first infusion:
+
+    >>> counted = mb.states.on_clock(states_cohort, "first_infusion")
+    >>> levels = ["dependent", "remission", "other"]
+    >>> table = mb.observed.empirical_occupancy(counted, levels=levels, days=[0, 1096])
+    >>> table[["day", "state", "n", "missing", "events", "estimate"]].round(2)
+          day      state   n  missing  events  estimate
+    0     0.0  dependent  40        0      36      0.90
+    1     0.0  remission  40        0       2      0.05
+    2     0.0      other  40        0       2      0.05
+    3  1096.0  dependent  31        9      23      0.74
+    4  1096.0  remission  31        9       4      0.13
+    5  1096.0      other  31        9       4      0.13
     """
     check_level(level)
     rows = status_rows(cohort, levels)
@@ -117,9 +147,8 @@ def empirical_occupancy(
 def aalen_johansen(cohort: Cohort, *, levels: Sequence[str], days: Sequence[float]) -> pd.DataFrame:
     """Estimate the probability of each state at each day by the Aalen-Johansen estimator.
 
-    The shares of the first states are carried on by what those at risk did on each day of a
-    transition: the product of the matrices I + dA, where dA holds the transitions of the day over
-    the patients who were in the state they left.
+    The shares of the first states are multiplied by a matrix I + dA for each day of a transition,
+    where dA has the transitions of the day over the patients at risk in the state that they left.
 
     Parameters
     ----------
@@ -140,7 +169,8 @@ def aalen_johansen(cohort: Cohort, *, levels: Sequence[str], days: Sequence[floa
     Raises
     ------
     DataError
-        As `state_intervals`, and when no patient has two rows.
+        When the cohort has no status, a state is not one of the levels, a patient has two states on
+        one day (each row is named), or no patient has two rows.
     ValueError
         When the levels or the days are not legal.
 
@@ -148,13 +178,29 @@ def aalen_johansen(cohort: Cohort, *, levels: Sequence[str], days: Sequence[floa
     -----
     Everybody with a row counts in the shares of the first states, whatever its day: where first
     days differ, those shares are taken for the ones on the earliest, and the others enter late. The
-    estimate also holds where what comes next depends on more than the state, if leaving observation
-    depends on nothing that has to do with the states.
+    estimate is also consistent where the process is not Markov, if censoring is independent of the
+    states.
 
     References
     ----------
     Aalen OO, Johansen S. Scand J Stat 1978;5:141. Datta S, Satten GA. Stat Probab Lett 2001;55:403
     (occupancy without the Markov assumption).
+
+    Examples
+    --------
+    With `states_cohort`, whose `status` has a row at every visit, by days since first infusion:
+
+    >>> counted = mb.states.on_clock(states_cohort, "first_infusion")
+    >>> levels = ["dependent", "remission", "other"]
+    >>> table = mb.observed.aalen_johansen(counted, levels=levels, days=[0, 1096])
+    >>> table[["day", "state", "n", "missing", "estimate"]].round(2)
+          day      state   n  missing  estimate
+    0     0.0  dependent  40        0      0.90
+    1     0.0  remission  40        0      0.05
+    2     0.0      other  40        0      0.05
+    3  1096.0  dependent  31        9      0.74
+    4  1096.0  remission  31        9      0.14
+    5  1096.0      other  31        9      0.12
     """
     wanted = _checked_days(days)
     rows, intervals = status_rows(cohort, levels), state_intervals(cohort, levels=levels)
@@ -189,11 +235,11 @@ def observed_leaving(
     days: Sequence[float],
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Estimate the probability of having left a state by each day, by Kaplan and Meier.
+    """Estimate the probability of having left a state by each day (Kaplan-Meier).
 
-    Of the patients whose first row is in the state, from that row on; a patient has left it on the
-    day of the first row in another, and is censored at the last row otherwise. A state left and
-    entered again between two rows is not seen.
+    Of the patients whose first row is in the state, from that row on: a patient leaves it on the
+    day of the first row in another, and is censored at the last row otherwise. Leaving and coming
+    back between two rows is not observed.
 
     Parameters
     ----------
@@ -204,7 +250,7 @@ def observed_leaving(
     state : str
         One of the levels.
     days : sequence of float
-        Since the first row of each patient, finite.
+        Days since the first row of each patient, finite.
     level : float, default 0.95
         Confidence level.
 
@@ -218,13 +264,30 @@ def observed_leaving(
 
     Raises
     ------
-    DataError, ValueError
-        As `state_intervals`; a ValueError too when state, days or level are not legal.
+    DataError
+        When the cohort has no status, a state is not one of the levels, or a patient has two states
+        on one day; each row is named.
+    ValueError
+        When `levels` is empty or names a level twice, or state, days or level are not
+        legal.
 
     References
     ----------
     Kaplan EL, Meier P. J Am Stat Assoc 1958;53:457. Kalbfleisch JD, Prentice RL. The Statistical
     Analysis of Failure Time Data. Wiley, 1980 (interval on the complementary log-log scale).
+
+    Examples
+    --------
+    With `states_cohort`, whose `status` has a row at every visit:
+
+    >>> levels = ["dependent", "remission", "other"]
+    >>> table = mb.observed.observed_leaving(
+    ...     states_cohort, levels=levels, state="dependent", days=[182, 365]
+    ... )
+    >>> table[["day", "n", "events", "estimate", "lower", "upper"]].round(3)
+         day   n  events  estimate  lower  upper
+    0  182.0  36       2     0.056  0.014  0.204
+    1  365.0  36       5     0.139  0.060  0.302
     """
     check_level(level)
     wanted = _checked_days(days)

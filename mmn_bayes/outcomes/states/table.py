@@ -35,23 +35,24 @@ def occupancy_table(
     days: Sequence[float] = _DAYS,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Set the shares in each state side by side, counted and as the model has them.
+    """Tabulate the share of patients in each state over time, observed and by the model.
 
     Parameters
     ----------
     cohort, fit : Cohort, DataTree
         The cohort, and a fit of it with states.
     days : sequence of float, default _DAYS
-        Since day 0 of the histories; by default 0, half a year, 1, 2 and 5 years.
+        Days since day 0 of the states; by default 0, half a year, 1, 2 and 5 years.
     level : float, default 0.95
-        Of all intervals.
+        Level of every interval: confidence for observed rates, credible for the model.
 
     Returns
     -------
     DataFrame
-        `day`, `state`, `source`: for each day and state the share counted of those under
-        observation then (exact interval), that of Aalen and Johansen, that of these patients and
-        that of new ones. `extrapolated` says that nobody was seen so late.
+        `day`, `state`, `source`, `n`, `events`, `missing`, the estimate with its interval, ...: for
+        each day and state the observed share of those under observation (exact interval), the
+        Aalen-Johansen estimate, the posterior share of these patients and the probability of new
+        ones. `extrapolated` says whether the day is after the last one observed.
 
     Raises
     ------
@@ -60,6 +61,18 @@ def occupancy_table(
         on one day; each row is named.
     ValueError
         When the fit has no states or is not of this cohort, or the days are not legal.
+
+    Examples
+    --------
+    With `states_cohort` and `states_fit`, a fit of `models/histories.toml` to it:
+
+    >>> table = mb.tables.occupancy_table(states_cohort, states_fit, days=[365])
+    >>> table[["state", "source", "n", "events", "missing"]].head(4)
+           state                 source     n  events  missing
+    0  dependent               observed    40      31        0
+    1  dependent         Aalen-Johansen    40    <NA>        0
+    2  dependent  model, these patients  <NA>    <NA>     <NA>
+    3  dependent    model, new patients  <NA>    <NA>     <NA>
     """
     states = section_of(spec_of(fit))
     require_fit_of(fit, cohort, covariates=False)
@@ -86,29 +99,43 @@ def sojourn_table(
     by: str | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Print the expected time in each state over the first years.
+    """Tabulate the expected time in each state over the first years.
 
     Parameters
     ----------
     fit : DataTree
         Of outcome "state", or of a joint model with states.
     years : sequence of float, default (1.0, 2.0, 5.0)
-        Since day 0, above 0.
+        Years since day 0, above 0.
     by : str or None, optional
         "naive", the name of a yes/no predictor of the model, or None for all patients.
     level : float, default 0.95
-        Of the equal-tailed credible intervals.
+        Probability of the equal-tailed credible intervals.
 
     Returns
     -------
     DataFrame
-        `year`, `state`, `source` (and `by`), `estimate` in years with its interval, of these
-        patients and of new ones; `extrapolated` says that nobody was seen so long.
+        One row a year, state and `source` (and group): `estimate` in years with its interval, of
+        these patients and of new ones; `extrapolated` says whether the year ends after the last day
+        observed.
 
     Raises
     ------
     ValueError
-        As `expected_sojourn`.
+        When the fit has no states, or years or `by` are not legal.
+
+    Examples
+    --------
+    With `states_fit`, a fit of `models/histories.toml`:
+
+    >>> mb.tables.sojourn_table(states_fit, years=[1.0])[["year", "state", "source"]]
+       year      state                 source
+    0   1.0  dependent  model, these patients
+    1   1.0  remission  model, these patients
+    2   1.0      other  model, these patients
+    3   1.0  dependent    model, new patients
+    4   1.0  remission    model, new patients
+    5   1.0      other    model, new patients
     """
     parts = []
     for patients, whose in PATIENTS.items():
@@ -178,7 +205,7 @@ def leaving_table(
 
 
 def states_notes(cohort: Cohort, fit: xr.DataTree) -> list[str]:
-    """Return what tables of histories are to be read with.
+    """Return the notes of tables of states.
 
     Parameters
     ----------
@@ -188,8 +215,17 @@ def states_notes(cohort: Cohort, fit: xr.DataTree) -> list[str]:
     Returns
     -------
     list of str
-        What day 0 is, how many patients and intervals there are, how long the intervals are, who
-        enters late, how long anybody was seen.
+        The definition of day 0, the numbers of patients, late entries and intervals, the length of
+        the intervals, the last day observed, and the assumption about loss to follow-up.
+
+    Examples
+    --------
+    With `states_cohort` and `states_fit`, a fit of `models/histories.toml` to it:
+
+    >>> for note in mb.tables.states_notes(states_cohort, states_fit)[::3]:
+    ...     print(note)
+    Day 0 is that of the first infusion. A step has 91.3125 days.
+    Nobody was seen after day 2366; beyond it the model extrapolates.
     """
     design, states = design_of(fit), section_of(spec_of(fit))
     seen = pd.DataFrame({n: design[f"seen_{n}"].to_numpy() for n in ("patient", "step")})
