@@ -54,6 +54,7 @@ def fit_of(name: str) -> xr.DataTree:
     """A fit far too short to be used, which has everything that a fit has."""
     data: Mapping[str, Callable[[], Any]] = {
         "blocks": complete,
+        "long_term": complete,
         "histories": paths,
         "historical_response": evidence,
     }

@@ -23,7 +23,7 @@ def first_months(
     within_days: float = 7.0,
     within_dose: float = 0.1,
 ) -> Cohort:
-    """Restrict a cohort to its first months, and to the patients who were on a fixed schedule then.
+    """Restrict a cohort to its first months, and to patients on a fixed schedule then.
 
     Parameters
     ----------
@@ -60,6 +60,16 @@ def first_months(
     -----
     Who stays on a schedule is no random part of the cohort: who got worse, or was cured, may have
     left it. Within it doses did not answer to strength; it says nothing of the others.
+
+    Examples
+    --------
+    With `cohort`, the cohort of `data/leger2008_cohort`:
+
+    >>> early = mb.exposure.first_months(cohort, until_day=182)
+    >>> len(cohort.grades), len(early.grades)
+    (5120, 2720)
+    >>> len(mb.exposure.first_months(cohort, until_day=182, every_days=28).patients)
+    27
     """
     if not until_day > 0 or (every_days is not None and not every_days > 0) or within_days < 0:
         raise ValueError("until_day and every_days are days above 0, within_days 0 or more.")

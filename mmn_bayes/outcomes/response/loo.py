@@ -13,7 +13,7 @@ from mmn_bayes.posterior.patient_density import log_bernoulli, patient_log_likel
 
 
 def left_out_response(fit: xr.DataTree) -> pd.DataFrame:
-    """Predict the response of each evaluable patient as if it had not been seen.
+    """Predict the response of each evaluable patient by leave-one-patient-out.
 
     Parameters
     ----------
@@ -32,7 +32,18 @@ def left_out_response(fit: xr.DataTree) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        As for `patient_log_likelihood`; or when fewer than two patients are evaluable.
+        When the model has no responses, effects that are not integrated out here, or fewer than two
+        patients are evaluable.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> table = mb.loo.left_out_response(response_fit)
+    >>> list(table.columns)
+    ['patient', 'response', 'probability', 'base_rate', 'pareto_k', 'good_k', 'synthetic']
+    >>> len(table), int(table["response"].sum())
+    (38, 18)
     """
     require_responses(spec_of(fit))
     design = design_of(fit)
