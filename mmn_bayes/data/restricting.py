@@ -126,18 +126,18 @@ def of_patients(cohort: Cohort, patients: Collection[str]) -> Cohort:
 
 
 def with_blanks(cohort: Cohort, columns: Collection[str], *, share: float, seed: int) -> Cohort:
-    """Return a cohort with some covariates blanked at random, to see what filling them in does.
+    """Return a cohort with covariates made missing completely at random.
 
     Parameters
     ----------
     cohort : Cohort
         The cohort.
     columns : collection of str
-        Of its table `patients`, each blanked by itself, whatever else is.
+        Columns of its table `patients`, each blanked independently of the others.
     share : float
-        Of the patients, rounded, between 0 and 1.
+        Share of the patients who are blanked, between 0 and 1; their number is rounded.
     seed : int
-        Of who is blanked.
+        Seed of the choice of patients.
 
     Returns
     -------
@@ -148,6 +148,14 @@ def with_blanks(cohort: Cohort, columns: Collection[str], *, share: float, seed:
     ------
     ValueError
         When there is no such column, one is named twice, or the share is of nobody, or of all.
+
+    Examples
+    --------
+    With `cohort`, the cohort of `data/leger2008_cohort`:
+
+    >>> some = mb.simulation.with_blanks(cohort, ["male"], share=0.1, seed=1)
+    >>> int(cohort.patients["male"].isna().sum()), int(some.patients["male"].isna().sum())
+    (0, 4)
     """
     names = [columns] if isinstance(columns, str) else list(columns)
     unknown = [name for name in names if name not in cohort.predictors]

@@ -23,7 +23,7 @@ def simulate_responses(
     correlation: float = 0.0,
     intercept: float = 0.5,
 ) -> Cohort:
-    """Simulate a cohort whose log odds of response are a sum of effects of standard normal columns.
+    """Simulate a cohort whose log odds of response are linear in standard normal columns.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ def simulate_responses(
     n_patients, seed : int
         How many patients, and the seed of all randomness.
     correlation : float, default 0.0
-        Of the columns within pairs: the first with the second, the third with the fourth, ...;
-        columns of different pairs are independent.
+        Correlation within pairs of columns: the first with the second, the third with the fourth,
+        and so on; columns of different pairs are independent.
     intercept : float, default 0.5
         Log odds of response of a patient whose columns are all 0.
 
@@ -48,6 +48,15 @@ def simulate_responses(
     ------
     ValueError
         When the correlation is not between 0 and 1, or nobody is simulated.
+
+    Examples
+    --------
+    >>> effects = {"x01": 1.5, "x02": 0.0}
+    >>> simulated = mb.simulation.simulate_responses(effects, n_patients=20, seed=1)
+    >>> list(simulated.patients.columns)
+    ['patient', 'naive', 'x01', 'x02']
+    >>> simulated.truth
+    {'x01': 1.5, 'x02': 0.0, 'intercept': 0.5}
     """
     if n_patients < 1 or not 0.0 <= correlation < 1.0:
         raise ValueError("n_patients is 1 or more, correlation from 0 to below 1.")

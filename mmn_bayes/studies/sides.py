@@ -19,7 +19,23 @@ class Side(Protocol):
 
 @dataclass(frozen=True)
 class Committed:
-    """Files as they are in a commit of a repository."""
+    """Read files as they are in a commit of a repository.
+
+    Attributes
+    ----------
+    root : Path
+        Folder of the repository.
+    ref : str
+        Commit, branch or tag; by default "HEAD".
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> before = mb.studies.Committed(Path("."), ref="HEAD~1")
+    >>> before.ref
+    'HEAD~1'
+    >>> before.names(["results"])  # doctest: +SKIP
+    """
 
     root: Path
     ref: str = "HEAD"
@@ -36,7 +52,20 @@ class Committed:
 
 @dataclass(frozen=True)
 class WorkingTree:
-    """Files as they lie in a repository, those that it ignores aside."""
+    """Read files as they lie in a repository, those that it ignores aside.
+
+    Attributes
+    ----------
+    root : Path
+        Folder of the repository.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> now = mb.studies.WorkingTree(Path("."))
+    >>> now.read("data/leger2008_cohort/grades.csv")[:29]
+    b'patient,day,muscle,side,grade'
+    """
 
     root: Path
 
