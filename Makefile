@@ -80,6 +80,7 @@ lint: .venv/.ready
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+	$(PYTHON) -m numpydoc lint $$(find mmn_bayes -name '*.py')
 
 format: .venv/.ready
 	$(PYTHON) -m ruff check --fix .

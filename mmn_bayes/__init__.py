@@ -6,6 +6,7 @@ that reading a cohort does not wait for a sampler. `__init__.pyi` lists them.
 
 from importlib.metadata import version
 
+import mmn_bayes.outcomes as _outcomes  # noqa: F401  registers them
 from mmn_bayes.public_names import attach
 
 __version__ = version("mmn_bayes")

@@ -130,7 +130,10 @@ _TABLES: Mapping[str, tuple[tuple[str, ...], str]] = {
         ("model", "predictor", "verdict", "n_patients"),
         "`compare_predictors` or `predictor_table`",
     ),
-    "observed": (("n", "events", "estimate", "lower", "upper"), "`observed_response`"),
+    "placebo_table.observed": (
+        ("n", "events", "estimate", "lower", "upper"),
+        "`observed_response`",
+    ),
     "responses": (("patient", "response"), "`responses`"),
     "univariable_tests.patients": (("patient",), "`read_cohort`, as `cohort.patients`"),
     "courses.infusions": (
@@ -167,7 +170,7 @@ _OF_THE_VERB = frozenset(
 # What is handed on as it is, whatever it holds.
 _ANYTHING = frozenset({"between", "content", "extra", "truth"})
 # What may be empty although it has a default that is not.
-_MAY_BE_EMPTY = frozenset({"at", "lengths"})
+_MAY_BE_EMPTY = frozenset({"at", "lengths", "marked_days", "notes"})
 
 
 def _numbers(value: Any) -> list[Any]:
@@ -192,7 +195,8 @@ def _wrong_value(verb: str, name: str, value: object) -> str | None:
         return f"{name} is empty; give one at least"
     if name in ("path", "folder") and value == "":
         return f"{name} is empty; give a path"
-    if isinstance(value, str | os.PathLike) and not str(value).isprintable():
+    one_line = isinstance(value, str | os.PathLike) and name != "text"
+    if one_line and not str(value).isprintable():
         return f"{name} has a control character; give it without"
     if is_fit(value):
         return _wrong_fit(verb, name, typing.cast(xr.DataTree, value))

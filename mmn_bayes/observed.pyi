@@ -8,7 +8,7 @@ from mmn_bayes.outcomes.classes.observed import observed_classes as observed_cla
 from mmn_bayes.outcomes.classes.observed import published_classes as published_classes
 from mmn_bayes.outcomes.evidence.observed import check_published as check_published
 from mmn_bayes.outcomes.evidence.observed import recompute as recompute
-from mmn_bayes.outcomes.grade.grade_distribution import (
+from mmn_bayes.outcomes.grade.distribution import (
     observed_grade_distribution as observed_grade_distribution,
 )
 from mmn_bayes.outcomes.observed_rates import exact_test as exact_test

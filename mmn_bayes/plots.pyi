@@ -7,7 +7,7 @@ from mmn_bayes.outcomes.blocks.figure import blocks_figure as blocks_figure
 from mmn_bayes.outcomes.classes.figure import classes_figure as classes_figure
 from mmn_bayes.outcomes.evidence.figure import conflict_figure as conflict_figure
 from mmn_bayes.outcomes.evidence.figure import history_figure as history_figure
-from mmn_bayes.outcomes.grade.grade_distribution_figure import shares_figure as shares_figure
+from mmn_bayes.outcomes.grade.distribution_figure import shares_figure as shares_figure
 from mmn_bayes.outcomes.grade.patient_figure import patient_figure as patient_figure
 from mmn_bayes.outcomes.response.calibration_figure import calibration_figure as calibration_figure
 from mmn_bayes.outcomes.response.definitions_figure import definitions_figure as definitions_figure

@@ -25,9 +25,9 @@ from public_verbs import FOR_EXPERTS, public_names
 from stored import Beside
 
 import mmn_bayes as mb
-from mmn_bayes.engine.build import build
 from mmn_bayes.engine.compiled_logp import compiled
 from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.graph import build
 from mmn_bayes.posterior.prior_predictive import draw_prior
 
 ROOT = Path(__file__).resolve().parents[1]

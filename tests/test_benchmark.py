@@ -11,8 +11,8 @@ import pandas as pd
 import pymc as pm
 import pytest
 
-from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.graph import build
 from mmn_bayes.model_file.reading import parse_model, read_model
 from scripts.benchmarking import cohorts, gradient, peers, plan, running, short, tables, writing
 

@@ -16,8 +16,8 @@ from scipy.optimize import minimize
 from statsmodels.discrete.discrete_model import MNLogit
 
 from mmn_bayes.data.deriving import with_early_response
-from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.graph import build
 from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning, DataError
 from mmn_bayes.model_file.reading import parse_model, read_model

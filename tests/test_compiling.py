@@ -15,8 +15,8 @@ import sites
 
 from mmn_bayes.data.reading import make_cohort
 from mmn_bayes.engine import compiled_logp
-from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.graph import build
 from mmn_bayes.engine.sampling import fit
 from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.studies.known_truth import simulated

@@ -18,10 +18,10 @@ from trees import known
 
 import mmn_bayes as mb
 from mmn_bayes.engine import ordinal, site_integral
-from mmn_bayes.engine.build import build
 from mmn_bayes.engine.compiled_logp import compiled
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.family import FAMILIES, _with_link
+from mmn_bayes.engine.graph import build
 from mmn_bayes.engine.link import LINKS
 from mmn_bayes.engine.predicting import draw_grades_by_cdf
 from mmn_bayes.exposure.identifiability import change_by_part

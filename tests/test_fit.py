@@ -25,7 +25,7 @@ from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.sampling import ADAPTATION, fit
 from mmn_bayes.errors import CohortWarning, DataError, NotConverged
 from mmn_bayes.model_file.reading import parse_model, read_model
-from mmn_bayes.outcomes.grade.grade_distribution import (
+from mmn_bayes.outcomes.grade.distribution import (
     grade_distribution,
     observed_grade_distribution,
 )

@@ -18,8 +18,8 @@ from scipy.integrate import quad
 from scipy.special import betaln, expit, logit
 
 from mmn_bayes.data.published import read_evidence, read_trial
-from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.graph import build
 from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import DataError
 from mmn_bayes.model_file.reading import parse_model, read_model

@@ -60,9 +60,9 @@ def test_draws_of_all_sets_are_together_and_say_what_is_between_them(spec, cohor
     assert row["estimate"] == pytest.approx(np.exp(drawn.mean()))
     assert row["lower"] == pytest.approx(np.exp(np.quantile(drawn, 0.025)))
     expected = pool_rubin(drawn.mean(axis=1), drawn.var(axis=1, ddof=1))["share"]
-    assert row["pool_rubin"] == pytest.approx(float(expected.iloc[0]))
+    assert row["between_share"] == pytest.approx(float(expected.iloc[0]))
     # 0.64 to 0.67 and up to 0.02 of six runs: more than 30 of their sds.
-    assert row["pool_rubin"] > table.loc["whole", "pool_rubin"] > 0.0
+    assert row["between_share"] > table.loc["whole", "between_share"] > 0.0
     alone = [predictor_table(one).set_index("predictor").loc["blank"] for one in fits]
     assert row["r_hat"] == pytest.approx(max(one["r_hat"] for one in alone))
     assert row["ess_bulk"] == pytest.approx(sum(one["ess_bulk"] for one in alone))
@@ -70,7 +70,7 @@ def test_draws_of_all_sets_are_together_and_say_what_is_between_them(spec, cohor
     assert (table["n_sets"] == 3).all()
     shown = printed_predictors(table.reset_index())
     shares = shown.set_index("candidate")["due to what is missing"]
-    assert shares["blank, per 1 (response)"] == row["pool_rubin"]
+    assert shares["blank, per 1 (response)"] == row["between_share"]
     divergences = sum(int(one["sample_stats"]["diverging"].sum()) for one in fits)
     assert (table["divergences"] == divergences).all()
     assert (table["n_patients"] == 40).all()

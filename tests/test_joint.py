@@ -13,8 +13,8 @@ from scipy.special import expit
 
 from mmn_bayes.data.margins import block_counts
 from mmn_bayes.data.reading import read_cohort
-from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import fingerprint, make_design
+from mmn_bayes.engine.graph import build
 from mmn_bayes.errors import CohortWarning, DataError
 from mmn_bayes.model_file.reading import parse_model, read_model
 from mmn_bayes.outcomes.blocks.estimands import (

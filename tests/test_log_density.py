@@ -19,9 +19,9 @@ from pymc.model.transform.optimization import freeze_dims_and_data
 from scipy.special import beta, betaln, expit, gammaln
 
 from mmn_bayes.data.schema import Cohort
-from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import make_design
 from mmn_bayes.engine.effects import SHARED_PRIORS
+from mmn_bayes.engine.graph import build
 from mmn_bayes.engine.priors import MAKERS, LogOdds, parameter
 from mmn_bayes.model_file.distributions import DISTRIBUTIONS
 from mmn_bayes.model_file.model_spec import Exposure, Group, ModelSpec

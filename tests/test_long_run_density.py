@@ -29,8 +29,8 @@ from test_log_density import (
 
 from mmn_bayes.data.reading import make_cohort
 from mmn_bayes.data.schema import Cohort
-from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.graph import build
 from mmn_bayes.errors import CohortWarning
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.model_file.prior import Prior

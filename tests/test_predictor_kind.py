@@ -8,9 +8,9 @@ import pytest
 import scipy.stats as ss
 from scipy.special import log_expit
 
-from mmn_bayes.engine.build import build
 from mmn_bayes.engine.covariates import unusable
 from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.graph import build
 from mmn_bayes.errors import CohortWarning, SpecError
 from mmn_bayes.model_file.predictor_kinds import KINDS, Predictor, PredictorKind
 from mmn_bayes.model_file.reading import parse_model, read_model

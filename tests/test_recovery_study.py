@@ -212,7 +212,7 @@ class FakeFits:
     def __init__(self):
         self.asked, self.raises = [], {}
 
-    def __call__(self, spec, data, *, seed, chains, draws, tune, **_):
+    def __call__(self, data, spec, *, seed, chains, draws, tune, **_):
         self.asked.append(seed)
         if seed in self.raises:
             raise self.raises[seed]

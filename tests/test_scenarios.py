@@ -28,7 +28,7 @@ from mmn_bayes.exposure.scenarios_table import (
 )
 from mmn_bayes.exposure.trajectory_figure import runs, trajectory_figure
 from mmn_bayes.model_file.reading import parse_model, read_model
-from mmn_bayes.outcomes.grade.grade_distribution import (
+from mmn_bayes.outcomes.grade.distribution import (
     grade_distribution,
     observed_grade_distribution,
 )

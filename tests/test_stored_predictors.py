@@ -87,5 +87,5 @@ def test_what_candidates_are_worth_agrees_by_either_way():
     assert set(gain["predictor"]) == {*CANDIDATES, "all candidates"}
     imputed = pd.read_csv(RESULTS / "worth" / "imputed.csv").set_index("predictor")
     assert (imputed["n_sets"] == 20).all()
-    assert (imputed.loc[["age_onset", "anti_gm1"], "pool_rubin"] > 0.01).all()
+    assert (imputed.loc[["age_onset", "anti_gm1"], "between_share"] > 0.01).all()
     assert (imputed["divergences"] == 0).all()

@@ -15,7 +15,7 @@ from mmn_bayes.engine.predicting import predict
 from mmn_bayes.engine.sampling import fit
 from mmn_bayes.errors import CohortWarning, DataError
 from mmn_bayes.model_file.reading import parse_model, read_model
-from mmn_bayes.outcomes.grade.grade_distribution import grade_distribution
+from mmn_bayes.outcomes.grade.distribution import grade_distribution
 from mmn_bayes.outcomes.response.definitions import unchanged
 from mmn_bayes.outcomes.response.estimands import posterior_predictive_check, response_probability
 from mmn_bayes.outcomes.response.table import response_table

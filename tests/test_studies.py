@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from stored import MADE_BY, ROOT, Beside
 
-from scripts.running import plan, processes, stamps
+import mmn_bayes as mb
+from scripts.running import plan, processes
 from scripts.running.command_line import Timing, parser_of
 from scripts.running.plan import FITS, STUDIES
 from scripts.running.processes import Runner
@@ -120,7 +121,7 @@ def test_a_part_is_done_until_one_of_its_inputs_changes(root, monkeypatch):
         assert not own.is_done(HISTORY), path
         path.write_bytes(before)
         assert own.is_done(HISTORY)
-    monkeypatch.setattr(stamps, "CODE_VERSION", stamps.CODE_VERSION + 1)
+    monkeypatch.setattr(mb.engine, "CODE_VERSION", mb.engine.CODE_VERSION + 1)
     assert not own.is_done(HISTORY)
 
 

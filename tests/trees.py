@@ -3,8 +3,8 @@
 import numpy as np
 import xarray as xr
 
-from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.graph import build
 from mmn_bayes.model_file.model_spec import model_to_toml
 
 

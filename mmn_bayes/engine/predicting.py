@@ -15,8 +15,8 @@ from pytensor.tensor.basic import get_underlying_scalar_constant_value
 from pytensor.tensor.random.basic import NormalRV
 from pytensor.tensor.variable import TensorVariable
 
-from mmn_bayes.engine.build import Purpose, build
 from mmn_bayes.engine.compiled_logp import of_many_draws
+from mmn_bayes.engine.graph import Purpose, build
 from mmn_bayes.engine.link import LINKS
 from mmn_bayes.model_file.model_spec import ModelSpec
 from mmn_bayes.undocumented import vectorize_node

@@ -15,11 +15,11 @@ import pymc as pm
 import xarray as xr
 
 from mmn_bayes.data.schema import Cohort
-from mmn_bayes.engine.build import build
 from mmn_bayes.engine.compiled_logp import Program, compiled, constrainer, for_sampler
 from mmn_bayes.engine.completeness import incomplete
 from mmn_bayes.engine.components import in_usual_units, parametrisation
 from mmn_bayes.engine.design import fingerprint, make_design
+from mmn_bayes.engine.graph import build
 from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.engine.sampling_arguments import Settings, settings_of
 from mmn_bayes.engine.sampling_progress import Progress, Reporter, reporter

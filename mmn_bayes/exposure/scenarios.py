@@ -10,7 +10,7 @@ import xarray as xr
 from mmn_bayes.data.random_streams import rng_of
 from mmn_bayes.engine.scenario_design import with_infusions
 from mmn_bayes.exposure.extrapolation import beyond
-from mmn_bayes.outcomes.grade.grade_distribution import SiteDays, mean_cdf
+from mmn_bayes.outcomes.grade.distribution import SiteDays, mean_cdf
 from mmn_bayes.posterior.draws import FEW_DRAWS, as_draws, design_of_grades, spec_of, thinned
 from mmn_bayes.posterior.groups import Groups, groups_of
 from mmn_bayes.posterior.new_patients import FEW_NEW_PATIENTS, new_patients

@@ -8,8 +8,8 @@ import pymc as pm
 import xarray as xr
 
 from mmn_bayes.data.schema import Cohort
-from mmn_bayes.engine.build import build
 from mmn_bayes.engine.design import make_design
+from mmn_bayes.engine.graph import build
 from mmn_bayes.engine.outcome import outcome_of
 from mmn_bayes.model_file.model_spec import ModelSpec, model_to_toml
 from mmn_bayes.posterior.draws import spec_of

@@ -93,7 +93,7 @@ def imputed_predictors(
     Returns
     -------
     DataFrame
-        As `predictor_table`, of the draws of all sets together, and `pool_rubin` (part of the
+        As `predictor_table`, of the draws of all sets together, and `between_share` (part of the
         variance of an effect, on the scale of the margin or its logarithm, that is due to what is
         missing: that between sets), `n_sets`, and
         `divergences` in all. `r_hat` is the largest of the sets, each by itself, since sets differ;

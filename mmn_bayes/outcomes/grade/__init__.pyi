@@ -1,3 +1,3 @@
 """Grades of muscles over time."""
 
-from mmn_bayes.outcomes.grade.grade_distribution import grade_distribution as grade_distribution
+from mmn_bayes.outcomes.grade.distribution import grade_distribution as grade_distribution
