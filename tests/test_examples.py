@@ -101,7 +101,6 @@ def test_the_example_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     example = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
     assert example.examples, f"{name} has no example"
     used = {word for one in example.examples for word in re.findall(r"\w+", one.source)}
-    example.globs = {word: GIVEN[word]() for word in sorted(used & GIVEN.keys())}
     monkeypatch.chdir(tmp_path)
     for folder in ("data", "models", "results"):
         (tmp_path / folder).symlink_to(ROOT / folder)
@@ -109,6 +108,7 @@ def test_the_example_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     said: list[str] = []
     with mpl.rc_context({"backend": "agg"}), warnings.catch_warnings():
         warnings.simplefilter("ignore", mb.CohortWarning)
+        example.globs = {word: GIVEN[word]() for word in sorted(used & GIVEN.keys())}
         failed = doctest.DocTestRunner(optionflags=flags).run(example, out=said.append).failed
     assert not failed, "".join(said)
 

@@ -24,7 +24,7 @@ class Integral(NamedTuple):
 
 @dataclass(frozen=True)
 class Family:
-    """How the probabilities of the K grades of one grading follow from its strength.
+    """Define how the probabilities of the K grades of one grading depend on strength.
 
     Attributes
     ----------
@@ -50,6 +50,22 @@ class Family:
     kernel : module, optional
         With `integrated_log_density` and `draw_site_effects`, for links that are compiled; without,
         and for other links, those of `site_integral` serve.
+
+    Examples
+    --------
+    Adjacent categories: the log odds of a grade against the one below are strength less a cutpoint.
+
+    >>> import pytensor.tensor as pt
+    >>> def log_probability(eta, cutpoints, link):
+    ...     steps = pt.cumsum(eta[..., None] - cutpoints, axis=-1)
+    ...     logits = pt.concatenate([pt.zeros_like(steps[..., :1]), steps], axis=-1)
+    ...     return logits - pt.logsumexp(logits, axis=-1, keepdims=True)
+    >>> adjacent = mb.registry.Family(
+    ...     "adjacent_example", "adjacent categories", log_probability, curvature=lambda k: k**2
+    ... )
+    >>> adjacent.increasing, adjacent.latent
+    (False, False)
+    >>> adjacent.register()  # doctest: +SKIP
     """
 
     name: str

@@ -30,7 +30,7 @@ def _odds_ratio(*_: Any) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is known of one outcome, for whoever builds, samples or reports its models.
+    """Define an outcome: how its models are built, sampled and reported.
 
     Attributes
     ----------
@@ -85,6 +85,14 @@ class Outcome:
         specification, design and posterior.
     recorded : callable, optional
         What such a density is of, given the design: arrays that two fits on one cohort share.
+
+    Examples
+    --------
+    >>> outcome = mb.registry.outcome_of("class")
+    >>> outcome.effect_dim, outcome.effects_by
+    ('contrast', 'class_odds_ratios')
+    >>> outcome.estimands
+    ('class_probability', 'class_odds_ratios')
     """
 
     name: str
@@ -128,14 +136,28 @@ _RECORDS: dict[str, Outcome] = {}
 
 
 def register(outcome: Outcome, declaration: Declaration) -> None:
-    """Make an outcome known by its name; one of the same name is replaced.
+    """Register an outcome by its name; one of the same name is replaced.
 
     Parameters
     ----------
     outcome : Outcome
         Its record.
     declaration : Declaration
-        What model files may say of it.
+        What model files may state of it.
+
+    Examples
+    --------
+    >>> declared = mb.registry.Declaration(
+    ...     name="relapses", words="relapses", acts_on=("relapses",), required=("relapses",)
+    ... )
+    >>> outcome = mb.registry.Outcome(
+    ...     "relapses",
+    ...     add_likelihood=lambda spec, arrays, purpose: None,
+    ...     in_likelihood=lambda design: design["naive"] >= 0,
+    ... )
+    >>> outcome.name == declared.name
+    True
+    >>> mb.registry.register(outcome, declared)  # doctest: +SKIP
     """
     declare(declaration, lambda: outcome)
     _RECORDS.pop(declaration.name, None)
@@ -158,6 +180,12 @@ def outcome_of(name: str) -> Outcome:
     ------
     ValueError
         When nothing of that name is registered.
+
+    Examples
+    --------
+    >>> outcome = mb.registry.outcome_of("response")
+    >>> outcome.name, outcome.judged, outcome.of_grades
+    ('response', True, False)
     """
     if name not in _RECORDS:
         _RECORDS[name] = record_of(name)

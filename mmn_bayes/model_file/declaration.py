@@ -13,7 +13,7 @@ def _nothing(_: Mapping[str, Any]) -> tuple[()]:
 
 @dataclass(frozen=True, eq=False)
 class Declaration:
-    """An outcome as model files have it.
+    """Declare what model files may state of an outcome.
 
     Attributes
     ----------
@@ -44,6 +44,14 @@ class Declaration:
         Whether its predictors are yes_no or number only.
     reserved, dimensions : tuple of str
         Names that its fits use themselves, of variables and of dims: none may be a predictor's.
+
+    Examples
+    --------
+    >>> declared = mb.registry.Declaration(
+    ...     name="relapses", words="relapses", acts_on=("relapses",), required=("relapses",)
+    ... )
+    >>> declared.table, declared.margins
+    ('', ())
     """
 
     name: str

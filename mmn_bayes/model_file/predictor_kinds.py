@@ -122,7 +122,7 @@ def _anything(values: pd.Series) -> bool:
 
 @dataclass(frozen=True)
 class PredictorKind:
-    """A kind of predictor.
+    """Define a kind of predictor: its column, its numbers and its effects.
 
     Attributes
     ----------
@@ -149,6 +149,14 @@ class PredictorKind:
         Whether each level but the first has an effect of its own, so that they have no order.
     binary : bool
         Whether the column has two values alone, whose numbers are 0 and 1.
+
+    Examples
+    --------
+    >>> kind = mb.read_model("models/strength.toml").predictors[0].kind
+    >>> kind.name, kind.binary, kind.linear
+    ('yes_no', True, True)
+    >>> kind.labels("naive_gain", ("no", "yes"))
+    ['naive_gain']
     """
 
     name: str
