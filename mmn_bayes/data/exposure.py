@@ -214,9 +214,9 @@ def infusion_exposure(
     cohort : Cohort
         With or without a table of infusions.
     window_days : float
-        Length of the trailing window of the dose rate.
+        Length of the trailing window of the dose rate, days.
     onset_half_life_days, wearing_off_half_life_days : float
-        Of the effect compartment.
+        Half-lives of the effect compartment, days.
 
     Returns
     -------

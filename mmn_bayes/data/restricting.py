@@ -58,8 +58,9 @@ def first_months(
 
     Notes
     -----
-    Who stays on a schedule is no random part of the cohort: who got worse, or was cured, may have
-    left it. Within it doses did not answer to strength; it says nothing of the others.
+    Patients who stay on a schedule are no random part of the cohort: those who got worse, or were
+    cured, may have left it. Among them doses did not depend on strength; results do not carry over
+    to the others.
 
     Examples
     --------

@@ -45,8 +45,7 @@ def make_design(
     Parameters
     ----------
     cohort, spec : Cohort or DataFrame, ModelSpec
-        The model and the data: a cohort, or for outcome "events" a table of counts
-        (`events_design`).
+        The data (a cohort, or for outcome "events" a table of counts), and the model.
     historical : DataFrame or None, optional
         For a model with `[historical]`: the mixture of betas that `historical_prior` gives. With a
         column `fit_fingerprint`, the fingerprint of the fit whose draws it is made of, that stands
@@ -278,9 +277,9 @@ def fingerprint(spec: ModelSpec, design: xr.Dataset, seed: int) -> str:
     Returns
     -------
     str
-        In hexadecimal. A mixture that was made of a fit enters by that fit's fingerprint, which is
-        of its own inputs: its numbers are draws, and other ones on another processor. One that was
-        stated by hand is data like any other, and enters digit by digit.
+        In hexadecimal. A mixture made of a fit enters by that fit's fingerprint, which is of its
+        inputs: its numbers depend on draws, which differ between processors. A mixture stated by
+        hand is data like any other, and enters digit by digit.
 
     Examples
     --------

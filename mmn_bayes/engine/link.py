@@ -27,13 +27,13 @@ class Link:
     name : str
         As `link` of a model file states it.
     mean, variance : float
-        Of the noise.
+        Mean and variance of the noise.
     below : callable
-        F(x), of a tensor and as one.
+        F(x), from tensor to tensor.
     log_odds_below : callable
         log F(x) - log(1 - F(x)), without loss of digits in either tail.
     draw : callable
-        Of a shape and a random generator: noise, an array in single precision.
+        Draws noise of a shape with a random generator: an array in single precision.
     curvature : float
         About the largest curvature of log(F(a) - F(b)) by a shift of both.
 

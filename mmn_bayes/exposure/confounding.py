@@ -43,11 +43,11 @@ def confounding_sensitivity(
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade", with one exposure, proportional to its measure.
+        A fit of outcome "grade" with one exposure, linear in its measure.
     grades : sequence of float, default (0.1, 0.25, 0.5)
-        What 1 sd of U does to strength, in grades (mean gaps between the cutpoints), above 0.
+        Effects of 1 sd of U on strength, in grades (mean gaps between the cutpoints), above 0.
     correlations : sequence of float, default (-0.5, -0.25, 0.25, 0.5)
-        Of U with the measure, between -1 and 1.
+        Correlations of U with the measure, between -1 and 1.
     level : float, default 0.95
         Probability of the equal-tailed intervals.
 
@@ -56,10 +56,11 @@ def confounding_sensitivity(
     DataFrame
         One row without confounding, then one for each of `grades` and `correlations`: `exposure`
         (with its unit), `grades`, `correlation`, `estimate` (grades a unit), `lower`, `upper`,
-        `level`, `interval`, `p_above` (probability above 0), `tipping_correlation` (that with which
-        U of so many grades brings the limit nearer to 0 to 0; missing where the interval holds 0,
-        beyond 1 where no U of this size can), `sd_of_measure` (mean over draws), `synthetic`. From
-        evenly spaced draws, at most 400, each with the measure at its own half-lives.
+        `level`, `interval`, `p_above` (probability above 0), `tipping_correlation` (correlation at
+        which a U of this size moves the interval's limit nearest to 0 to 0; missing where the
+        interval includes 0, beyond 1 where no U of this size can), `sd_of_measure` (mean over
+        draws), `synthetic`. From evenly spaced draws, at most 400, each with the measure at its own
+        half-lives.
 
     Raises
     ------

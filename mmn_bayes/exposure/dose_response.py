@@ -24,7 +24,7 @@ def dose_response_curve(
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade".
+        A fit of outcome "grade".
     doses_g_per_kg : sequence of float
         Doses of a course, g/kg, increasing; 0 is no infusion.
     every_days, days_per_course : float, int

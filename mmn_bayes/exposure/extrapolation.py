@@ -27,7 +27,7 @@ def extrapolation_table(
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade".
+        A fit of outcome "grade".
     scenario : DataFrame
         Infusions as `schedule` or `no_infusions` gives them, or any table with `day`,
         `dose_g_per_kg` and, where patients differ, `patient`.
@@ -36,7 +36,7 @@ def extrapolation_table(
     from_day : float, default 0.0
         Day from which the scenario replaces the recorded infusions; earlier ones are kept.
     patients : sequence of str or None, optional
-        Identifiers of those whom the scenario is for; by default all. What was seen is of all.
+        Identifiers of the patients under the scenario; by default all. Observed ranges are of all.
 
     Returns
     -------

@@ -35,7 +35,7 @@ def change_by_part(fit: xr.DataTree, *, by: str | None = None) -> xr.DataArray:
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade".
+        A fit of outcome "grade".
     by : str or None, optional
         "naive", the name of a yes/no predictor of the model, or None for all patients.
 

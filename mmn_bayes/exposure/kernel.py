@@ -18,16 +18,16 @@ def dose_in_effect_kernel(fit: xr.DataTree, *, days: Sequence[float]) -> xr.Data
     Parameters
     ----------
     fit : DataTree
-        Of a model with one effect compartment; with naive status (or another predictor) acting on
-        wearing-off, that of patients for whom it is 0.
+        A fit of a model with one effect compartment; where naive status (or another predictor)
+        acts on wearing-off, the curve is that of patients for whom it is 0.
     days : sequence of float
-        Days after the infusion, 0 or more.
+        Days since the infusion, 0 or more.
 
     Returns
     -------
     DataArray
         Dims `chain`, `draw`, `day`: effect of 1 g/kg on strength, in the units of the model; with
-        half_effect, where little else is in effect.
+        half_effect, at low doses in effect.
 
     Raises
     ------
@@ -107,10 +107,10 @@ def wearing_off_curve(
     Parameters
     ----------
     fit : DataTree
-        Of a model with one effect compartment; with naive status (or another predictor) acting on
-        wearing-off, that of patients for whom it is 0.
+        A fit of a model with one effect compartment; where naive status (or another predictor)
+        acts on wearing-off, the curve is that of patients for whom it is 0.
     days : sequence of float
-        Days after the last infusion, 0 or more.
+        Days since the last infusion, 0 or more.
     dose_g_per_kg, every_days : float
         Dose of a course, given on one day, and interval of the schedule.
 
@@ -170,12 +170,12 @@ def equivalent_dose(
     """Compute the dose at other intervals that keeps a share of the effect of a schedule.
 
     Compared at steady state at the trough, just before the next course: with q = exp(-rate days) a
-    course of 1 g/kg every so many days leaves q / (1 - q) of each exponential of the kernel.
+    course of 1 g/kg every `days` leaves q / (1 - q) of each exponential of the kernel.
 
     Parameters
     ----------
     fit : DataTree
-        Of a model with one effect compartment.
+        A fit of a model with one effect compartment.
     share : float
         Share to keep, above 0 and at most 1, of the effect of infusions on strength.
     dose_g_per_kg, every_days : float

@@ -40,7 +40,7 @@ def trajectory(
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade".
+        A fit of outcome "grade".
     scenario : DataFrame or mapping of str to DataFrame
         Infusions as `schedule` or `no_infusions` gives them, or any table with `day`,
         `dose_g_per_kg` and, where patients differ, `patient`; or several by their names.
@@ -232,7 +232,7 @@ def patient_course(fit: xr.DataTree, patient: str, *, days: Sequence[float]) -> 
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade".
+        A fit of outcome "grade".
     patient : str
         Its identifier.
     days : sequence of float

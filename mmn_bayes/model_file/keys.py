@@ -25,7 +25,7 @@ class Key:
     choices
         For "choice": the legal words.
     text
-        What it says, in a line.
+        Description in one line.
 
     Examples
     --------

@@ -139,10 +139,10 @@ def is_fit_of(
     data : Cohort or DataFrame
         A cohort, or the table of counts or visits that the model takes.
     spec : ModelSpec or None, optional
-        The model; by default the one that the fit carries, which the model file may not say any
-        more.
+        The model; by default the one that the fit carries, which the model file may no longer
+        state.
     historical : DataFrame or None, optional
-        For a model with `[historical]`: the prior, such as `history_of` gives.
+        For a model with `[historical]`: the prior, as `history_of` returns it.
 
     Returns
     -------

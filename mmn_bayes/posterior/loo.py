@@ -24,8 +24,9 @@ def psis_loo_patients(fit: xr.DataTree) -> pd.DataFrame:
     Parameters
     ----------
     fit : DataTree
-        Of outcome "response" or "class"; or of outcome "grade", without effects by patient:visit,
-        gains or slopes of single sites, correlated effects of a patient or relaxed cutpoints.
+        A fit of outcome "response" or "class"; or of outcome "grade", without effects by
+        patient:visit, gains or slopes of single sites, correlated effects of a patient or relaxed
+        cutpoints.
 
     Returns
     -------
@@ -147,8 +148,8 @@ def compare_elpd(fits: Sequence[xr.DataTree]) -> pd.DataFrame:
         paired differences), `p_loo` (effective number of shared parameters), `worst_pareto_k`,
         `good_k` (up to which importance sampling with so many draws is to be trusted) and
         `n_above_good_k` (patients beyond it), `n_patients`, `n_draws`, `synthetic`. Where
-        differences are below about twice their standard error the data do not tell the models
-        apart.
+        differences are below about twice their standard error the data do not discriminate between
+        the models.
 
     Raises
     ------

@@ -47,8 +47,9 @@ def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataA
     Parameters
     ----------
     fit : DataTree
-        Of outcome "response" or "class"; or of outcome "grade", without effects by patient:visit,
-        gains or slopes of single sites, correlated effects of a patient or relaxed cutpoints.
+        A fit of outcome "response" or "class"; or of outcome "grade", without effects by
+        patient:visit, gains or slopes of single sites, correlated effects of a patient or relaxed
+        cutpoints.
     nodes : int, default _NODES
         Number of nodes of the rule for each effect.
 

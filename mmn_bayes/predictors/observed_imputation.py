@@ -36,13 +36,13 @@ def impute_cohorts(
 
     Each column with blanks is regressed on the others in turn, and each blank is given the value of
     one of the 5 patients with the nearest predictions (predictive mean matching), so that every
-    value filled in is one that somebody has. Missing at random is assumed: who is blank may depend
-    on what else the imputation model has, not on the value that is not there.
+    imputed value is an observed one. Missing at random is assumed: missingness may depend on the
+    other variables of the imputation model, not on the missing value itself.
 
     Parameters
     ----------
     cohort, spec : Cohort, ModelSpec
-        The cohort, and the model whose predictors are filled in.
+        The cohort, and the model whose predictors are imputed.
     n_sets : int, default 20
         How many cohorts, 2 or more.
     seed : int
@@ -69,12 +69,12 @@ def impute_cohorts(
 
     Notes
     -----
-    The imputation model has all predictors, `naive`, and what the outcome says: the response, the
+    The imputation model has all predictors, `naive`, and the outcome: the response, the
     mean grade code at the baseline visit and its mean change to the follow-up visit (each muscle
-    and side graded at both). Without the outcome the effects would be drawn towards 0 (Moons). It
-    is filled in too where it is missing, and thrown away; what of it is known of fewer patients
-    than there are columns is left out. A column that is constant, or follows from others with no
-    more blanks, tells nothing else and is left out of the regressions of the others.
+    and side graded at both). Without the outcome the effects would be biased towards 0 (Moons).
+    Where the outcome is missing it is imputed too, and discarded; parts of it that are known of
+    fewer patients than there are columns are left out. A column that is constant, or follows from
+    others with no more blanks, is redundant and left out of the regressions of the others.
 
     Each set is a chain of its own. The coefficients are those of a bootstrap sample: its least
     squares have a solution where columns happen to be collinear or are as many as patients, for

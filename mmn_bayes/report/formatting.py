@@ -103,13 +103,12 @@ def printed(table: Table) -> Table:
 
 
 def to_markdown(table: Table | pd.DataFrame, caption: str = "", notes: Sequence[str] = ()) -> str:
-    """Return a table as Markdown, everything that came from data escaped.
+    """Return a table as Markdown, with all text from data escaped.
 
     Parameters
     ----------
     table : Table or DataFrame
-        With its title and notes, or a frame as for `format_table`. When any row is synthetic the
-        caption says so.
+        A table with title and notes, or a frame. When any row is synthetic the caption says so.
     caption, notes : str, sequence of str, optional
         Caption of a frame, and the lines below it; plain text.
 
@@ -145,8 +144,7 @@ def to_text(table: Table | pd.DataFrame, caption: str = "", notes: Sequence[str]
     Parameters
     ----------
     table : Table or DataFrame
-        With its title and notes, or a frame as for `format_table`. When any row is synthetic the
-        caption says so.
+        A table with title and notes, or a frame. When any row is synthetic the caption says so.
     caption, notes : str, sequence of str, optional
         Caption of a frame, and the lines below it; plain text.
 
@@ -188,8 +186,7 @@ def print_table(table: Table | pd.DataFrame, caption: str = "", notes: Sequence[
     Parameters
     ----------
     table : Table or DataFrame
-        With its title and notes, or a frame as for `format_table`. When any row is synthetic the
-        caption says so.
+        A table with title and notes, or a frame. When any row is synthetic the caption says so.
     caption : str, default ""
         Caption of a frame, plain text.
     notes : sequence of str, default ()

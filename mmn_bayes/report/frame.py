@@ -175,15 +175,15 @@ def framed(
     title : str
         Title of the figure; long ones are wrapped.
     synthetic : bool
-        Whether the data are: then the figure says so.
+        Whether the data are synthetic: then the figure says so.
     axes : Axes or sequence of Axes or None, optional
         Axes to plot into, which keep their figure, its size and its title, and had better have
         constrained layout: one legend below has the entries of all that the figure (or subfigure)
-        holds, headed by the notice of synthetic data. None for a figure of its own.
+        holds, headed by the notice of synthetic data. By default a new figure is made.
     labels : mapping of str to str or None, optional
         Labels to print in place of names of the data and texts of axes, by what they replace.
     width_mm : float, default JOURNAL_WIDTH_MM
-        Width of a figure of its own, millimetres.
+        Width of a new figure in millimetres.
 
     Yields
     ------

@@ -48,7 +48,7 @@ def simulate_joint(
     Returns
     -------
     Cohort
-        Synthetic; doses act as `strength.toml` says; `truth` has the parameters by their names in
+        Synthetic; doses act as in `strength.toml`; `truth` has the parameters by their names in
         `joint.toml`.
 
     Raises

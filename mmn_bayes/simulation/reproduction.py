@@ -83,7 +83,7 @@ def reproduce_cohort(
     Returns
     -------
     Cohort
-        `synthetic` is True; the order of the patients tells nothing.
+        `synthetic` is True; the order of the patients carries no information.
 
     Raises
     ------

@@ -40,8 +40,8 @@ def simulate_responses(
     Returns
     -------
     Cohort
-        Two muscles a patient, graded at inclusion and at month 6: both gain a grade in who
-        responds, none in who does not, so that the rule of response gives the response simulated.
+        Two muscles a patient, graded at inclusion and at month 6: both gain a grade in responders,
+        none in others, so that the rule of response gives the simulated response.
         Half of the patients are naive, which has no effect. `truth` has the effects.
 
     Raises

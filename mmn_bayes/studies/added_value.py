@@ -76,10 +76,10 @@ def added_predictive_value(
     folder : path-like
         Where finished tasks are kept, so that an interrupted run goes on.
     seed : int
-        Of the run; each fit has its own (`task_seed`).
+        Seed of the run; each fit has its own (`task_seed`).
     exact : bool, default False
-        Whether each patient is left out by a fit of its own (of outcome "response" only: of grades
-        `leave_patients_out` does, model by model); otherwise by Pareto-smoothed importance.
+        Whether each patient is left out by a refit (outcome "response" only: for grades use
+        `leave_patients_out`, model by model); otherwise by Pareto-smoothed importance.
     lengths : mapping of str to int or None, optional
         `chains`, `draws` and `tune`, where they differ from the fit's defaults.
     historical : DataFrame or None, optional

@@ -45,15 +45,15 @@ def compare_results(committed: Side, regenerated: Side, folders: Iterable[str]) 
           by their draws alone have any number beyond with probability `FALSE_ALARMS` at most.
         - R-hat and effective sample sizes, unless both pass the threshold of the gate or they are
           as near as they are known (`MOST_R_HAT_APART`, `MOST_TIMES_APART`); Monte Carlo errors,
-          too. They are not asked for where an interval is a point on both sides: whether one draw
-          of thousands lies beside it is luck.
-        - What is counted from other stored tables and not what they give, on either side.
-        - What is said in words. Numbers in them may be as far apart as those of the row.
+          too. They are not compared where an interval is a point on both sides: whether one draw of
+          thousands lies outside it is chance.
+        - Counts that differ from those of the stored tables they are made from, on either side.
+        - Sentences. Numbers in them may be as far apart as those of the row.
         - Anything else that is not the same: counts, observed rates, text, settings, fingerprints.
 
-        Of pages (Markdown) the printed numbers are compared, with half a last digit on either side
-        besides. Of figures only whether they are there. Dates, times, versions and what a benchmark
-        measures are not compared; other versions are told.
+        In pages (Markdown) the printed numbers are compared, with half a last digit on either side
+        in addition; of figures only whether they exist. Dates, times, versions and benchmark
+        timings are not compared; other versions are reported.
 
     Examples
     --------

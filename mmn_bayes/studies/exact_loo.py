@@ -42,10 +42,10 @@ def leave_patients_out(
     folder : path-like
         Where finished tasks are kept, so that an interrupted run goes on.
     seed : int
-        Of the run; each task has its own (`task_seed`).
+        Seed of the run; each task has its own (`task_seed`).
     patients : sequence of str or None, optional
-        Those to leave out, one at a time; by default all who have a grade (of outcome "response"
-        all who are evaluable).
+        Patients to leave out, one at a time; by default all with a grade (of outcome "response"
+        all evaluable ones).
     lengths : mapping of str to int, default LENGTHS
         `chains`, `draws` and `tune` of each fit.
     historical : DataFrame or None, optional

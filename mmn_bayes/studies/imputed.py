@@ -73,7 +73,7 @@ def imputed_predictors(
     folder : path-like
         Where finished tasks are kept, so that an interrupted run goes on.
     seed : int
-        Of the imputation and, with its name, of each fit.
+        Seed of the imputation and, with its name, of each fit.
     n_sets : int, default 20
         Number of imputed sets (`impute_cohorts`).
     lengths : mapping of str to int or None, optional

@@ -40,7 +40,7 @@ def run_study(
     Parameters
     ----------
     spec : ModelSpec
-        The model: one whose parameters `simulate_cohort` has a truth for.
+        A model whose parameters have a true value in the simulated cohorts.
     seeds : sequence of int
         Seeds of the cohorts, each also that of the fit.
     folder : path-like

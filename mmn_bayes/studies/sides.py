@@ -42,12 +42,12 @@ class Committed:
     ref: str = "HEAD"
 
     def names(self, folders: Iterable[str]) -> set[str]:
-        """As of `Side`."""
+        """Return the names of all files of some folders, from the root."""
         listed = _git(self.root, "ls-tree", "-r", "-z", "--name-only", self.ref, "--", *folders)
         return {name for name in listed.decode("utf-8").split("\0") if name}
 
     def read(self, name: str) -> bytes:
-        """As of `Side`."""
+        """Return the contents of one file."""
         return _git(self.root, "show", f"{self.ref}:{name}")
 
 
@@ -71,13 +71,13 @@ class WorkingTree:
     root: Path
 
     def names(self, folders: Iterable[str]) -> set[str]:
-        """As of `Side`."""
+        """Return the names of all files of some folders, from the root."""
         asked = ("--cached", "--others", "--exclude-standard")
         listed = _git(self.root, "ls-files", "-z", *asked, "--", *folders).decode("utf-8")
         return {name for name in listed.split("\0") if name and (self.root / name).is_file()}
 
     def read(self, name: str) -> bytes:
-        """As of `Side`."""
+        """Return the contents of one file."""
         return (self.root / name).read_bytes()
 
 

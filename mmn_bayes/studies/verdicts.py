@@ -49,13 +49,13 @@ def ten_candidates(spec: ModelSpec) -> ModelSpec:
     Parameters
     ----------
     spec : ModelSpec
-        A file of candidates: its priors stay, that of a yes/no candidate for all (of a number if
-        there is none) where each has one of its own; so do the margin, and everything else.
+        A model with candidates: the priors stay (where each candidate has its own, that of a yes/no
+        candidate, or else of a number, serves for all), and so do the margin and everything else.
 
     Returns
     -------
     ModelSpec
-        Named as the file.
+        The model, with the same name.
 
     Raises
     ------

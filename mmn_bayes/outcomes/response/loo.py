@@ -18,8 +18,9 @@ def left_out_response(fit: xr.DataTree) -> pd.DataFrame:
     Parameters
     ----------
     fit : DataTree
-        Of outcome "response" or "class"; or of outcome "grade", without effects by patient:visit,
-        gains or slopes of single sites, correlated effects of a patient or relaxed cutpoints.
+        A fit of outcome "response" or "class"; or of outcome "grade", without effects by
+        patient:visit, gains or slopes of single sites, correlated effects of a patient or relaxed
+        cutpoints.
 
     Returns
     -------

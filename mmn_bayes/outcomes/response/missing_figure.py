@@ -49,7 +49,7 @@ def delta_figure(
     labels : mapping of str to str or None, optional
         Labels to print in place of names of the data and texts of the figure, by what they replace.
     palette : sequence of str or None, optional
-        Colours of the model and of what was observed.
+        Colours of the model and of the observed rates.
     width_mm : float, default JOURNAL_WIDTH_MM
         Width of the figure in millimetres.
 

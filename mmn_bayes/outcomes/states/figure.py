@@ -81,8 +81,8 @@ def occupancy_figure(
     -------
     Figure
         A panel for each state, a line with its band for each group. After the last day on which
-        anybody was seen the line is paler and the band hatched. Below the axis stands how many
-        were under observation.
+        anybody was seen the line is paler and the band hatched. Below the axis is the number under
+        observation.
 
     Raises
     ------
