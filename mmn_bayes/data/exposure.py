@@ -70,7 +70,7 @@ def cumulative_dose(patient: np.ndarray, day: np.ndarray, infusions: pd.DataFram
 def dose_rate(
     patient: np.ndarray, day: np.ndarray, infusions: pd.DataFrame, *, window_days: float
 ) -> np.ndarray:
-    """Dose per week over the trailing window that ends the day before, in g/kg/week.
+    """Compute the dose per week over the trailing window that ends the day before.
 
     Parameters
     ----------
@@ -87,6 +87,13 @@ def dose_rate(
     -------
     ndarray
         g/kg/week, shape (row,).
+
+    Examples
+    --------
+    >>> infusions = pd.DataFrame({"patient": "P01", "day": [0, 28], "dose_g_per_kg": [2.0, 1.0]})
+    >>> patient, day = np.array(["P01", "P01"]), np.array([7.0, 35.0])
+    >>> mb.exposure.dose_rate(patient, day, infusions, window_days=28)
+    array([0.5 , 0.25])
     """
     inside = cumulative_dose(patient, day, infusions) - cumulative_dose(
         patient, day - window_days, infusions
@@ -196,10 +203,10 @@ def infusion_exposure(
     onset_half_life_days: float,
     wearing_off_half_life_days: float,
 ) -> pd.DataFrame:
-    """Return every measure of the infusions at every graded visit.
+    """Compute every measure of exposure to infusions at every graded visit.
 
-    What is done with the table of infusions: rows add up, so that a course split over days, or two
-    infusions of one day, are what they are; infusions before day 0 count like all others; a patient
+    How the table of infusions is used: rows add up, so that a course may be split over days, and
+    a day may have two infusions; infusions before day 0 count like all others; a patient
     without any has 0 (and no days since); a row without a dose is refused when a cohort is read.
 
     Parameters
@@ -207,9 +214,9 @@ def infusion_exposure(
     cohort : Cohort
         With or without a table of infusions.
     window_days : float
-        Length of the trailing window of the dose rate.
+        Length of the trailing window of the dose rate, days.
     onset_half_life_days, wearing_off_half_life_days : float
-        Of the effect compartment.
+        Half-lives of the effect compartment, days.
 
     Returns
     -------
@@ -223,6 +230,18 @@ def infusion_exposure(
     ------
     ValueError
         When the window or a half-life is not a number above 0.
+
+    Examples
+    --------
+    With `cohort`, the cohort of `data/leger2008_cohort`:
+
+    >>> table = mb.exposure.infusion_exposure(
+    ...     cohort, window_days=84, onset_half_life_days=6, wearing_off_half_life_days=28
+    ... )
+    >>> table[["patient", "day", "n_infusions", "dose_in_effect_g_per_kg"]].head(2).round(2)
+      patient   day  n_infusions  dose_in_effect_g_per_kg
+    0     P01   0.0           33                     0.51
+    1     P01  25.0           36                     0.89
     """
     lengths = {
         "window_days": window_days,

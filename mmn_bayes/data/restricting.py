@@ -23,7 +23,7 @@ def first_months(
     within_days: float = 7.0,
     within_dose: float = 0.1,
 ) -> Cohort:
-    """Restrict a cohort to its first months, and to the patients who were on a fixed schedule then.
+    """Restrict a cohort to its first months, and to patients on a fixed schedule then.
 
     Parameters
     ----------
@@ -58,8 +58,19 @@ def first_months(
 
     Notes
     -----
-    Who stays on a schedule is no random part of the cohort: who got worse, or was cured, may have
-    left it. Within it doses did not answer to strength; it says nothing of the others.
+    Patients who stay on a schedule are no random part of the cohort: those who got worse, or were
+    cured, may have left it. Among them doses did not depend on strength; results do not carry over
+    to the others.
+
+    Examples
+    --------
+    With `cohort`, the cohort of `data/leger2008_cohort`:
+
+    >>> early = mb.exposure.first_months(cohort, until_day=182)
+    >>> len(cohort.grades), len(early.grades)
+    (5120, 2720)
+    >>> len(mb.exposure.first_months(cohort, until_day=182, every_days=28).patients)
+    27
     """
     if not until_day > 0 or (every_days is not None and not every_days > 0) or within_days < 0:
         raise ValueError("until_day and every_days are days above 0, within_days 0 or more.")
@@ -116,18 +127,18 @@ def of_patients(cohort: Cohort, patients: Collection[str]) -> Cohort:
 
 
 def with_blanks(cohort: Cohort, columns: Collection[str], *, share: float, seed: int) -> Cohort:
-    """Return a cohort with some covariates blanked at random, to see what filling them in does.
+    """Return a cohort with covariates made missing completely at random.
 
     Parameters
     ----------
     cohort : Cohort
         The cohort.
     columns : collection of str
-        Of its table `patients`, each blanked by itself, whatever else is.
+        Columns of its table `patients`, each blanked independently of the others.
     share : float
-        Of the patients, rounded, between 0 and 1.
+        Share of the patients who are blanked, between 0 and 1; their number is rounded.
     seed : int
-        Of who is blanked.
+        Seed of the choice of patients.
 
     Returns
     -------
@@ -138,6 +149,14 @@ def with_blanks(cohort: Cohort, columns: Collection[str], *, share: float, seed:
     ------
     ValueError
         When there is no such column, one is named twice, or the share is of nobody, or of all.
+
+    Examples
+    --------
+    With `cohort`, the cohort of `data/leger2008_cohort`:
+
+    >>> some = mb.simulation.with_blanks(cohort, ["male"], share=0.1, seed=1)
+    >>> int(cohort.patients["male"].isna().sum()), int(some.patients["male"].isna().sum())
+    (0, 4)
     """
     names = [columns] if isinstance(columns, str) else list(columns)
     unknown = [name for name in names if name not in cohort.predictors]

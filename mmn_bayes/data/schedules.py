@@ -26,7 +26,7 @@ def schedule(
     Parameters
     ----------
     dose_g_per_kg : float
-        Dose of a course.
+        Dose of a course, g/kg.
     every_days : float
         Days from the beginning of a course to that of the next.
     from_day, until_day : float
@@ -42,7 +42,18 @@ def schedule(
     Raises
     ------
     ValueError
-        When a number is not usable, all that are at once.
+        When a number is not usable; all such numbers are named at once.
+
+    Examples
+    --------
+    >>> mb.exposure.schedule(
+    ...     dose_g_per_kg=2, every_days=28, from_day=0, until_day=56, days_per_course=2
+    ... )
+        day  dose_g_per_kg
+    0   0.0            1.0
+    1   1.0            1.0
+    2  28.0            1.0
+    3  29.0            1.0
     """
     numbers: dict[str, Any] = {"dose_g_per_kg": dose_g_per_kg, "every_days": every_days}
     others: dict[str, Any] = {
@@ -73,12 +84,25 @@ def schedule(
 
 
 def no_infusions() -> pd.DataFrame:
-    """Return the scenario in which nothing is infused: an empty table."""
+    """Return the scenario without any infusion.
+
+    Returns
+    -------
+    DataFrame
+        `day` and `dose_g_per_kg`, without rows.
+
+    Examples
+    --------
+    >>> mb.exposure.no_infusions()
+    Empty DataFrame
+    Columns: [day, dose_g_per_kg]
+    Index: []
+    """
     return pd.DataFrame({"day": np.empty(0), "dose_g_per_kg": np.empty(0)})
 
 
 def courses(infusions: pd.DataFrame) -> pd.DataFrame:
-    """Add the infusions of each course together.
+    """Sum the doses of the infusions of each course.
 
     Parameters
     ----------
@@ -91,6 +115,14 @@ def courses(infusions: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row a course: `patient`, `day` (of its first infusion), `last_day`, `dose_g_per_kg`, and
         `days_since_course`, since the beginning of the one before, missing for the first.
+
+    Examples
+    --------
+    >>> days = {"day": [0, 1, 28, 29], "dose_g_per_kg": [1.0, 1.0, 0.5, 0.5]}
+    >>> mb.exposure.courses(pd.DataFrame({"patient": "P01", **days}))
+      patient  day  last_day  dose_g_per_kg  days_since_course
+    0     P01    0         1            2.0                NaN
+    1     P01   28        29            1.0               28.0
     """
     table = infusions[["patient", "day", "dose_g_per_kg"]].sort_values(
         ["patient", "day"], kind="stable"

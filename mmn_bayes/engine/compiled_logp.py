@@ -77,15 +77,32 @@ _MOST_KEPT = 4
 
 
 def compiled(model: pm.Model) -> Program:
-    """Return the log-density of a model and its gradient in machine code.
+    """Compile the log-density of a model and its gradient.
 
-    Code that was compiled for the same graph, sizes and constants included, is given the data of
-    the model instead of being compiled again: in this process, or on this machine (`kept_code`).
+    Code compiled before for the same graph, sizes and constants included, is reused with the data
+    of the model: in this process, or on this machine (`kept_code`).
 
     Parameters
     ----------
     model : Model
         As `build` makes it for sampling, its arrays as data.
+
+    Returns
+    -------
+    Program
+        Its code, data and `n`, the number of unconstrained parameters.
+
+    Examples
+    --------
+    With `cohort`, the cohort of `data/leger2008_cohort`, and `response_model`, the model of
+    `models/response.toml`:
+
+    >>> design = mb.engine.make_design(cohort, response_model)
+    >>> design.sizes["patient"]
+    40
+    >>> program = mb.engine.compiled(mb.engine.build(response_model, design))  # doctest: +SKIP
+    >>> program.n  # doctest: +SKIP
+    2
     """
     # Known sizes leave less to compile; the data stay data.
     model = freeze_dims_and_data(model, data=[])
@@ -217,7 +234,33 @@ def _parts(point: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
 
 
 def for_sampler(model: pm.Model, program: Program) -> Any:
-    """Return a model as nutpie samples it: the draws are of its unconstrained parameters."""
+    """Return a compiled model as nutpie samples it: in its unconstrained parameters.
+
+    Parameters
+    ----------
+    model : Model
+        As `build` makes it for sampling.
+    program : Program
+        Its log-density, as `compiled` gives it.
+
+    Returns
+    -------
+    CompiledPyMCModel
+        For `nutpie.sample`.
+
+    Examples
+    --------
+    With `cohort`, the cohort of `data/leger2008_cohort`, and `response_model`, the model of
+    `models/response.toml`:
+
+    >>> design = mb.engine.make_design(cohort, response_model)
+    >>> design.sizes["patient"]
+    40
+    >>> built = mb.engine.build(response_model, design)  # doctest: +SKIP
+    >>> program = mb.engine.compiled(built)  # doctest: +SKIP
+    >>> mb.engine.for_sampler(built, program).n_dim == program.n  # doctest: +SKIP
+    True
+    """
     start, lock = _start(model), threading.Lock()
 
     def first_point(seed: int) -> np.ndarray:

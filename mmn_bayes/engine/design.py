@@ -40,13 +40,12 @@ MADE_OF = "fit_fingerprint"
 def make_design(
     cohort: Cohort | pd.DataFrame, spec: ModelSpec, historical: pd.DataFrame | None = None
 ) -> xr.Dataset:
-    """Set out data as the arrays of a model.
+    """Make the arrays of a model from data.
 
     Parameters
     ----------
     cohort, spec : Cohort or DataFrame, ModelSpec
-        The model and the data: a cohort, or for outcome "events" a table of counts
-        (`events_design`).
+        The data (a cohort, or for outcome "events" a table of counts), and the model.
     historical : DataFrame or None, optional
         For a model with `[historical]`: the mixture of betas that `historical_prior` gives. With a
         column `fit_fingerprint`, the fingerprint of the fit whose draws it is made of, that stands
@@ -68,6 +67,15 @@ def make_design(
     ------
     DataError
         Every reason why the model cannot use the cohort, at once.
+
+    Examples
+    --------
+    With `cohort`, the cohort of `data/leger2008_cohort`, and `response_model`, the model of
+    `models/response.toml`:
+
+    >>> design = mb.engine.make_design(cohort, response_model)
+    >>> design.sizes["patient"], int((design["response"] == 1).sum())
+    (40, 18)
     """
     outcomes = [outcome_of(name) for name in spec.outcomes]
     if outcomes[0].make_design is not None:
@@ -259,7 +267,7 @@ def historical_of(design: xr.Dataset) -> pd.DataFrame:
 
 
 def fingerprint(spec: ModelSpec, design: xr.Dataset, seed: int) -> str:
-    """Return what a fit stands for: SHA-256 over specification, data, seed and `CODE_VERSION`.
+    """Compute the SHA-256 of all inputs of a fit: model, data, seed and `CODE_VERSION`.
 
     Parameters
     ----------
@@ -269,9 +277,21 @@ def fingerprint(spec: ModelSpec, design: xr.Dataset, seed: int) -> str:
     Returns
     -------
     str
-        In hexadecimal. A mixture that was made of a fit enters by that fit's fingerprint, which is
-        of its own inputs: its numbers are draws, and other ones on another processor. One that was
-        stated by hand is data like any other, and enters digit by digit.
+        In hexadecimal. A mixture made of a fit enters by that fit's fingerprint, which is of its
+        inputs: its numbers depend on draws, which differ between processors. A mixture stated by
+        hand is data like any other, and enters digit by digit.
+
+    Examples
+    --------
+    With `cohort`, the cohort of `data/leger2008_cohort`, and `response_model`, the model of
+    `models/response.toml`:
+
+    >>> design = mb.engine.make_design(cohort, response_model)
+    >>> design.sizes["patient"]
+    40
+    >>> text = mb.engine.fingerprint(response_model, design, seed=1)  # doctest: +SKIP
+    >>> len(text), text == mb.engine.fingerprint(response_model, design, seed=2)  # doctest: +SKIP
+    (64, False)
     """
     digest = hashlib.sha256(spec.fingerprint.encode())
     made_of = design.attrs.get(_HISTORICAL_FIT)

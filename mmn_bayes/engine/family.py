@@ -24,32 +24,49 @@ class Integral(NamedTuple):
 
 @dataclass(frozen=True)
 class Family:
-    """How the probabilities of the K grades of one grading follow from its strength.
+    """Define how the probabilities of the K grades of one grading depend on strength.
 
     Attributes
     ----------
     name : str
         As `family` of a model file states it.
     text : str
-        What it says, in a line.
+        Description in one line.
     log_probability : callable
-        Of eta (strength in units of the noise, shape (...)), cutpoints (in these units, shape
-        (K - 1,) or one that broadcasts with (..., K - 1)) and a `Link`, tensors: the logarithms of
-        the probabilities of all grades, shape (..., K). Finite, and so its gradient, wherever
-        strength is.
+        Function of eta (strength in units of the noise, shape (...)), cutpoints (in these units,
+        shape (K - 1,) or one that broadcasts with (..., K - 1)) and a `Link`, tensors: the
+        logarithms of the probabilities of all grades, shape (..., K). Finite, and so its gradient,
+        wherever strength is.
     curvature : callable
-        Of K: the largest curvature of one of these logarithms by eta, in units of the link's
-        `curvature`. A probability that is a product of n factors F or 1 - F has n at the most.
+        Function of K: the largest curvature of one of these logarithms by eta, in units of the
+        link's `curvature`. A probability that is a product of n factors F or 1 - F has n at the
+        most.
     increasing : bool
         Whether cutpoints must increase; their prior then is in order.
     one_grade : str
-        What of the cutpoints is one grade of strength, in words; empty where nothing is, so that no
-        effect is told in grades.
+        Which distance of the cutpoints is one grade of strength, in words; empty where none is, so
+        that no effect is reported in grades.
     latent : bool
         Whether a grade is the number of cutpoints that strength plus noise passes.
     kernel : module, optional
         With `integrated_log_density` and `draw_site_effects`, for links that are compiled; without,
         and for other links, those of `site_integral` serve.
+
+    Examples
+    --------
+    Adjacent categories: the log odds of a grade against the one below are strength less a cutpoint.
+
+    >>> import pytensor.tensor as pt
+    >>> def log_probability(eta, cutpoints, link):
+    ...     steps = pt.cumsum(eta[..., None] - cutpoints, axis=-1)
+    ...     logits = pt.concatenate([pt.zeros_like(steps[..., :1]), steps], axis=-1)
+    ...     return logits - pt.logsumexp(logits, axis=-1, keepdims=True)
+    >>> adjacent = mb.registry.Family(
+    ...     "adjacent_example", "adjacent categories", log_probability, curvature=lambda k: k**2
+    ... )
+    >>> adjacent.increasing, adjacent.latent
+    (False, False)
+    >>> adjacent.register()  # doctest: +SKIP
     """
 
     name: str

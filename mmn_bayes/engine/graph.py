@@ -20,7 +20,7 @@ Purpose = Literal["sample", "recover", "predict"]
 
 
 def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> pm.Model:
-    """Build the graph of a model.
+    """Build the PyMC model of a specification and a design.
 
     Parameters
     ----------
@@ -44,6 +44,18 @@ def build(spec: ModelSpec, design: xr.Dataset, purpose: Purpose = "sample") -> p
         Its free parameters carry the names that the file gives them. The likelihood of grades is an
         operation for numba: under nutpie's JAX backend PyTensor raises a NotImplementedError that
         names it.
+
+    Examples
+    --------
+    With `cohort`, the cohort of `data/leger2008_cohort`, and `response_model`, the model of
+    `models/response.toml`:
+
+    >>> design = mb.engine.make_design(cohort, response_model)
+    >>> design.sizes["patient"]
+    40
+    >>> built = mb.engine.build(response_model, design)  # doctest: +SKIP
+    >>> [variable.name for variable in built.free_RVs]  # doctest: +SKIP
+    ['intercept', 'naive']
     """
     outcomes = [outcome_of(name) for name in spec.outcomes]
     coords = {str(name): design[name].to_numpy() for name in design.coords}

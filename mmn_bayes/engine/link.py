@@ -20,22 +20,38 @@ Noise = Callable[[tuple[int, ...], np.random.Generator], np.ndarray]
 
 @dataclass(frozen=True)
 class Link:
-    """The distribution F of the noise of one grading, at a scale of 1.
+    """Define a link by the distribution F of the noise of one grading, at a scale of 1.
 
     Attributes
     ----------
     name : str
         As `link` of a model file states it.
     mean, variance : float
-        Of the noise.
+        Mean and variance of the noise.
     below : callable
-        F(x), of a tensor and as one.
+        F(x), from tensor to tensor.
     log_odds_below : callable
         log F(x) - log(1 - F(x)), without loss of digits in either tail.
     draw : callable
-        Of a shape and a random generator: noise, an array in single precision.
+        Draws noise of a shape with a random generator: an array in single precision.
     curvature : float
         About the largest curvature of log(F(a) - F(b)) by a shift of both.
+
+    Examples
+    --------
+    >>> import pytensor.tensor as pt
+    >>> laplace = mb.registry.Link(
+    ...     name="laplace",
+    ...     mean=0.0,
+    ...     variance=2.0,
+    ...     below=lambda x: pt.switch(x < 0, pt.exp(-abs(x)) / 2, 1 - pt.exp(-abs(x)) / 2),
+    ...     log_odds_below=lambda x: pt.sign(x) * pt.log(2 * pt.exp(abs(x)) - 1),
+    ...     draw=lambda shape, rng: rng.laplace(size=shape).astype("float32"),
+    ...     curvature=1.0,
+    ... )
+    >>> float(laplace.below(pt.constant(0.0)).eval()), laplace.compiled
+    (0.5, False)
+    >>> laplace.register()  # doctest: +SKIP
     """
 
     name: str

@@ -30,7 +30,7 @@ def _odds_ratio(*_: Any) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is known of one outcome, for whoever builds, samples or reports its models.
+    """Define an outcome: how its models are built, sampled and reported.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Outcome:
         As model files have it in `outcome` and `acts_on`.
     add_likelihood : callable
         Adds parameters and likelihood to the model in context, given the specification, the arrays
-        of the design by name, and the purpose ("sample", "recover" or "predict", as for `build`).
+        of the design by name, and the purpose ("sample", "recover" or "predict"; see `build`).
         Returns None, or the effects of groups, in sds, that other outcomes may share, by group.
     add_data : callable, optional
         Returns a design with the data of the outcome added, given a design of patients, the
@@ -47,16 +47,16 @@ class Outcome:
         In the place of `add_data` where the data are a table and no cohort: makes the whole design
         of the specification and the table.
     defects : callable
-        Why a cohort cannot be used at all, given specification and cohort, before data are added.
+        Reasons why a cohort cannot be used, given specification and cohort, before data are added.
     uninformative : callable
-        Sentences on what the data cannot tell, given specification and design.
+        Sentences on parameters that the data do not inform, given specification and design.
     not_in_graph : frozenset of str
         Variables of the design that only estimands need.
     in_likelihood : callable
         Whether each patient is in the likelihood, given the variables of the design by name: those
         of a Dataset, or those of the graph.
     target_accept : float
-        Of the adaptation of the step.
+        Target acceptance rate of the step-size adaptation.
     sampled_groups : callable
         The groups of a specification whose parametrisation may be chosen.
     draw_integrated : callable, optional
@@ -67,24 +67,32 @@ class Outcome:
     effects_by : str
         The verb that returns those effects as ratios.
     ratio : callable
-        What the ratio of an effect is, given specification and member of that dim.
+        Name of the ratio of an effect, given specification and member of that dim.
     estimands : tuple of str
         The verbs that answer for a fit, where `response_probability` does not.
     judged : bool
-        Whether a model says of patients whether they respond.
+        Whether a model judges the response of patients.
     of_grades : bool
         Whether it does so by the rule, from grades that it replicates.
     prior_quantities : callable
-        Draws of quantities on the clinical scale, by what they are, given a fit whose draws are of
-        the prior.
+        Draws of quantities on the clinical scale by their description, given a fit whose draws are
+        of the prior.
     joint_quantities : callable
-        Draws of what a joint model is asked for, by what they are and of which group, given a fit,
+        Draws of the quantities of a joint model by description and group, given a fit,
         "cohort" or "population", and days.
     log_probability : callable, optional
         Where a patient has one outcome: its log-probability, shape (draw, patient), given
         specification, design and posterior.
     recorded : callable, optional
-        What such a density is of, given the design: arrays that two fits on one cohort share.
+        The data of that density, given the design: arrays that two fits on one cohort share.
+
+    Examples
+    --------
+    >>> outcome = mb.registry.outcome_of("class")
+    >>> outcome.effect_dim, outcome.effects_by
+    ('contrast', 'class_odds_ratios')
+    >>> outcome.estimands
+    ('class_probability', 'class_odds_ratios')
     """
 
     name: str
@@ -128,14 +136,28 @@ _RECORDS: dict[str, Outcome] = {}
 
 
 def register(outcome: Outcome, declaration: Declaration) -> None:
-    """Make an outcome known by its name; one of the same name is replaced.
+    """Register an outcome by its name; one of the same name is replaced.
 
     Parameters
     ----------
     outcome : Outcome
         Its record.
     declaration : Declaration
-        What model files may say of it.
+        What model files may state of it.
+
+    Examples
+    --------
+    >>> declared = mb.registry.Declaration(
+    ...     name="relapses", words="relapses", acts_on=("relapses",), required=("relapses",)
+    ... )
+    >>> outcome = mb.registry.Outcome(
+    ...     "relapses",
+    ...     add_likelihood=lambda spec, arrays, purpose: None,
+    ...     in_likelihood=lambda design: design["naive"] >= 0,
+    ... )
+    >>> outcome.name == declared.name
+    True
+    >>> mb.registry.register(outcome, declared)  # doctest: +SKIP
     """
     declare(declaration, lambda: outcome)
     _RECORDS.pop(declaration.name, None)
@@ -158,6 +180,12 @@ def outcome_of(name: str) -> Outcome:
     ------
     ValueError
         When nothing of that name is registered.
+
+    Examples
+    --------
+    >>> outcome = mb.registry.outcome_of("response")
+    >>> outcome.name, outcome.judged, outcome.of_grades
+    ('response', True, False)
     """
     if name not in _RECORDS:
         _RECORDS[name] = record_of(name)

@@ -30,24 +30,24 @@ def confounding_sensitivity(
     correlations: Sequence[float] = (-0.5, -0.25, 0.25, 0.5),
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Estimate the effect of doses as it would be had something unmeasured confounded it.
+    """Tabulate the exposure effect corrected for an unmeasured confounder of assumed strength.
 
-    Say that U changes over time within patients, is not in the model, moves the strength of every
-    muscle by so many grades a sd, and has a correlation with the measure of exposure, both given
-    the patient and the course of time that the model has. A linear effect of the measure is then
-    off by grades times correlation over the sd of the measure (the bias of a left-out variable):
-    what is left after it is what infusions do. Where doses follow weakness (the weaker get more), U
+    A confounder U varies over time within patients, is not in the model, changes the strength of
+    every muscle by `grades` for each sd of U, and has a `correlation` with the measure of exposure,
+    both given the patient and the time course of the model. The omitted-variable bias of a linear
+    effect of the measure is grades times correlation over the sd of the measure: the estimate less
+    this bias is the effect of infusions. Where doses follow weakness (the weaker get more), U
     is what weakens, and grades and correlation have opposite signs: the effect is then larger than
     it seems. Relapses that are treated and get better by themselves make them of one sign.
 
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade", with one exposure, proportional to its measure.
+        A fit of outcome "grade" with one exposure, linear in its measure.
     grades : sequence of float, default (0.1, 0.25, 0.5)
-        What 1 sd of U does to strength, in grades (mean gaps between the cutpoints), above 0.
+        Effects of 1 sd of U on strength, in grades (mean gaps between the cutpoints), above 0.
     correlations : sequence of float, default (-0.5, -0.25, 0.25, 0.5)
-        Of U with the measure, between -1 and 1.
+        Correlations of U with the measure, between -1 and 1.
     level : float, default 0.95
         Probability of the equal-tailed intervals.
 
@@ -56,10 +56,11 @@ def confounding_sensitivity(
     DataFrame
         One row without confounding, then one for each of `grades` and `correlations`: `exposure`
         (with its unit), `grades`, `correlation`, `estimate` (grades a unit), `lower`, `upper`,
-        `level`, `interval`, `p_above` (probability above 0), `tipping_correlation` (that with which
-        U of so many grades brings the limit nearer to 0 to 0; missing where the interval holds 0,
-        beyond 1 where no U of this size can), `sd_of_measure` (mean over draws), `synthetic`. From
-        evenly spaced draws, at most 400, each with the measure at its own half-lives.
+        `level`, `interval`, `p_above` (probability above 0), `tipping_correlation` (correlation at
+        which a U of this size moves the interval's limit nearest to 0 to 0; missing where the
+        interval includes 0, beyond 1 where no U of this size can), `sd_of_measure` (mean over
+        draws), `synthetic`. From evenly spaced draws, at most 400, each with the measure at its own
+        half-lives.
 
     Raises
     ------
@@ -69,6 +70,17 @@ def confounding_sensitivity(
     References
     ----------
     Cinelli and Hazlett, J R Stat Soc B 2020;82:39 (bias of a left-out variable).
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> table = mb.exposure.confounding_sensitivity(fit, grades=[0.25], correlations=[-0.5, 0.5])
+    >>> table[["grades", "correlation"]]
+       grades  correlation
+    0    0.00          0.0
+    1    0.25         -0.5
+    2    0.25          0.5
     """
     spec = spec_of(fit)
     design_of_grades(fit)

@@ -19,18 +19,19 @@ def dose_response_curve(
     days_per_course: int = 1,
     by: str | None = None,
 ) -> xr.DataArray:
-    """Draw the response of new patients under one schedule at several doses.
+    """Compute the response probability of new patients under one schedule at several doses.
 
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade".
+        A fit of outcome "grade".
     doses_g_per_kg : sequence of float
-        Doses of a course; 0 is no infusion.
+        Doses of a course, g/kg, increasing; 0 is no infusion.
     every_days, days_per_course : float, int
-        As for `schedule`, from day 0 to the day of follow-up.
+        Days from the beginning of a course to that of the next, from day 0 to the day of
+        follow-up, and days in a row over which each course is split evenly.
     by : str or None, optional
-        As for `groups_of`: "naive", the name of a yes/no predictor, or None for all patients.
+        "naive", the name of a yes/no predictor of the model, or None for all patients.
 
     Returns
     -------
@@ -42,7 +43,18 @@ def dose_response_curve(
     Raises
     ------
     ValueError
-        When a dose is below 0 or there is none; as for `schedule` and `response_probability`.
+        When there is no dose, a dose is below 0 or they do not increase, the schedule is not
+        usable, the fit has no grades, or `by` makes no groups.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> curve = mb.exposure.dose_response_curve(fit, [0, 1, 2], every_days=28)
+    >>> curve.dims
+    ('chain', 'draw', 'dose_g_per_kg')
+    >>> curve["extrapolated"].values.tolist()
+    [True, False, False]
     """
     doses, design = np.asarray(doses_g_per_kg, dtype=float), design_of_grades(fit)
     if doses.size == 0 or not (np.isfinite(doses) & (doses >= 0)).all():

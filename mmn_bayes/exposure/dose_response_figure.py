@@ -34,22 +34,23 @@ def dose_response_figure(
     palette: Sequence[str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
-    """Draw the response of new patients against the dose of a course.
+    """Plot the response probability of new patients against the dose of a course.
 
     Parameters
     ----------
     draws : DataArray
-        Of `dose_response`: dims `chain`, `draw`, `dose_g_per_kg` and, with groups, theirs.
+        As returned by `dose_response_curve`: dims `chain`, `draw`, `dose_g_per_kg` and, with
+        groups, theirs.
     placebo : float or None, optional
-        A published rate, drawn as a dashed line.
+        A published rate, plotted as a dashed line.
     level : float, default 0.95
         Level of the bands (equal-tailed, each dose by itself).
     title : str, default ""
-        What stands above.
+        Title of the figure.
     ax : Axes or None, optional
-        Axes to plot into; by default a figure of its own.
+        Axes to plot into; by default a new figure is made.
     labels : mapping of str to str or None, optional
-        Labels in the place of those of the data, by what they replace.
+        Labels to print in place of names of the data and texts of the figure, by what they replace.
     palette : sequence of str or None, optional
         A colour of the palette for each group.
     width_mm : float, default JOURNAL_WIDTH_MM
@@ -60,6 +61,15 @@ def dose_response_figure(
     Figure
         One panel, a line with its band for each group (no infusion by itself); grey where no
         patient of the cohort had courses of so little, or so much.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> curve = mb.exposure.dose_response_curve(fit, [0, 1, 2], every_days=28)
+    >>> figure = mb.plots.dose_response_figure(curve, placebo=0.2)
+    >>> figure.axes[0].get_ylabel()
+    'response at follow-up'
     """
     by = group_dim(draws, "dose_g_per_kg")
     dose = draws["dose_g_per_kg"].to_numpy()

@@ -22,14 +22,21 @@ def extrapolation_table(
     from_day: float = 0.0,
     patients: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Compare a scenario with what the patients of the fit had.
+    """Tabulate where the exposure of a scenario lies beyond that of the cohort.
 
     Parameters
     ----------
-    fit, scenario, days, from_day : DataTree, DataFrame, sequence of float, float
-        As for `trajectory`; courses that begin on the last of the days or later do not count.
+    fit : DataTree
+        A fit of outcome "grade".
+    scenario : DataFrame
+        Infusions as `schedule` or `no_infusions` gives them, or any table with `day`,
+        `dose_g_per_kg` and, where patients differ, `patient`.
+    days : sequence of float
+        Days since inclusion; courses that begin on the last of them or later do not count.
+    from_day : float, default 0.0
+        Day from which the scenario replaces the recorded infusions; earlier ones are kept.
     patients : sequence of str or None, optional
-        Identifiers of those whom the scenario is for; by default all. What was seen is of all.
+        Identifiers of the patients under the scenario; by default all. Observed ranges are of all.
 
     Returns
     -------
@@ -44,6 +51,20 @@ def extrapolation_table(
     ------
     ValueError
         When the fit has no grades, no day is named, or the scenario is not usable.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> monthly = mb.exposure.schedule(dose_g_per_kg=1, every_days=28, from_day=0, until_day=364)
+    >>> table = mb.exposure.extrapolation_table(fit, monthly, days=[182, 364])
+    >>> table[["quantity", "lower", "upper", "extrapolated"]]
+                              quantity  lower  upper  extrapolated
+    0          dose of a course (g/kg)    1.0    1.0         False
+    1             days between courses   28.0   28.0         False
+    2     days since the last infusion   14.0   28.0         False
+    3  day with nothing infused so far    NaN    NaN         False
+    4                              day  182.0  364.0         False
     """
     design = design_of_grades(fit)
     asked = np.asarray(days, dtype=float)

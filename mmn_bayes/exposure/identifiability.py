@@ -30,12 +30,12 @@ ALONG = 0.7  # a correlation from which two parameters are not told apart
 
 
 def change_by_part(fit: xr.DataTree, *, by: str | None = None) -> xr.DataArray:
-    """Draw how strength changes from inclusion to follow-up, by what the change goes with.
+    """Split the posterior change of strength by follow-up into parts of time and of infusions.
 
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade".
+        A fit of outcome "grade".
     by : str or None, optional
         "naive", the name of a yes/no predictor of the model, or None for all patients.
 
@@ -51,6 +51,16 @@ def change_by_part(fit: xr.DataTree, *, by: str | None = None) -> xr.DataArray:
     ------
     ValueError
         When the fit has no grades, or `by` makes no groups.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> change = mb.exposure.change_by_part(fit, by="naive")
+    >>> change.dims
+    ('chain', 'draw', 'part', 'naive')
+    >>> change["part"].values.tolist()
+    ['time', 'infusions', 'both']
     """
     spec, design = spec_of(fit), design_of_grades(fit)
     require_gap(spec)

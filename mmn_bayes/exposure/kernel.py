@@ -13,26 +13,36 @@ _POINTS = 400  # of a cycle, over which a mean is taken
 
 
 def dose_in_effect_kernel(fit: xr.DataTree, *, days: Sequence[float]) -> xr.DataArray:
-    """Draw how much of one infusion is in effect so many days after it.
+    """Compute posterior draws of the effect of one infusion by days since it.
 
     Parameters
     ----------
     fit : DataTree
-        Of a model with one effect compartment; with naive status (or another predictor) acting on
-        wearing-off, that of patients for whom it is 0.
+        A fit of a model with one effect compartment; where naive status (or another predictor)
+        acts on wearing-off, the curve is that of patients for whom it is 0.
     days : sequence of float
-        Days after the infusion, 0 or more.
+        Days since the infusion, 0 or more.
 
     Returns
     -------
     DataArray
         Dims `chain`, `draw`, `day`: effect of 1 g/kg on strength, in the units of the model; with
-        half_effect, where little else is in effect.
+        half_effect, at low doses in effect.
 
     Raises
     ------
     ValueError
         When the model has no effect compartment, or several, or a day is before the infusion.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> kernel = mb.exposure.dose_in_effect_kernel(fit, days=[0, 7, 28])
+    >>> kernel.dims
+    ('chain', 'draw', 'day')
+    >>> bool((kernel.sel(day=0) == 0).all())
+    True
     """
     own, since = compartment_of(fit), _days(days)
     u = xr.DataArray(since, dims="day", coords={"day": since})
@@ -90,17 +100,17 @@ def compartment_of(fit: xr.DataTree) -> Compartment:
 def wearing_off_curve(
     fit: xr.DataTree, *, days: Sequence[float], dose_g_per_kg: float, every_days: float
 ) -> xr.DataArray:
-    """Draw what is left of the effect of a schedule so many days after its last infusion.
+    """Compute the share of a schedule's effect that is left by days since its last infusion.
 
-    In the long run: the schedule has gone on for so long that its cycles are alike.
+    At steady state: the schedule has gone on for so long that its cycles are alike.
 
     Parameters
     ----------
     fit : DataTree
-        Of a model with one effect compartment; with naive status (or another predictor) acting on
-        wearing-off, that of patients for whom it is 0.
+        A fit of a model with one effect compartment; where naive status (or another predictor)
+        acts on wearing-off, the curve is that of patients for whom it is 0.
     days : sequence of float
-        Days after the last infusion, 0 or more.
+        Days since the last infusion, 0 or more.
     dose_g_per_kg, every_days : float
         Dose of a course, given on one day, and interval of the schedule.
 
@@ -114,6 +124,16 @@ def wearing_off_curve(
     ------
     ValueError
         When a number is not usable, or the model has no single effect compartment.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> left = mb.exposure.wearing_off_curve(fit, days=[0, 28, 84], dose_g_per_kg=1, every_days=28)
+    >>> left.dims
+    ('chain', 'draw', 'day')
+    >>> bool((left.sel(day=84) < left.sel(day=28)).all())
+    True
     """
     asked = _days(days)
     if not 0 < dose_g_per_kg < np.inf or not 0 < every_days < np.inf:
@@ -147,21 +167,21 @@ def equivalent_dose(
     every_days: float,
     other_every_days: Sequence[float],
 ) -> xr.DataArray:
-    """Draw the dose at other intervals that keeps a share of the effect of a schedule.
+    """Compute the dose at other intervals that keeps a share of the effect of a schedule.
 
-    In the long run and at its lowest, just before the next course: with q = exp(-rate days) a
-    course of 1 g/kg every so many days leaves q / (1 - q) of each exponential of the kernel.
+    Compared at steady state at the trough, just before the next course: with q = exp(-rate days) a
+    course of 1 g/kg every `days` leaves q / (1 - q) of each exponential of the kernel.
 
     Parameters
     ----------
     fit : DataTree
-        Of a model with one effect compartment.
+        A fit of a model with one effect compartment.
     share : float
         Share to keep, above 0 and at most 1, of the effect of infusions on strength.
     dose_g_per_kg, every_days : float
         Dose of a course and interval of the schedule to compare with.
     other_every_days : sequence of float
-        Intervals asked about.
+        Intervals to find the dose for, days.
 
     Returns
     -------
@@ -172,6 +192,18 @@ def equivalent_dose(
     ------
     ValueError
         When a number is not usable, or the model has no single effect compartment.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> dose = mb.exposure.equivalent_dose(
+    ...     fit, 0.9, dose_g_per_kg=1, every_days=28, other_every_days=[14, 56]
+    ... )
+    >>> dose.dims
+    ('chain', 'draw', 'every_days')
+    >>> bool((dose.sel(every_days=14) < dose.sel(every_days=56)).all())
+    True
     """
     intervals = np.array([every_days, *other_every_days], dtype=float)
     usable = np.isfinite(intervals).all() and (intervals > 0).all() and intervals.size > 1

@@ -36,24 +36,24 @@ def kernel_figure(
     palette: Sequence[str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
-    """Draw the effect of one infusion over the days after it, and what is left of a schedule's.
+    """Plot the effect of one infusion, and of a schedule after its last infusion, by days since.
 
     Parameters
     ----------
     kernel : DataArray
-        What `dose_in_effect_kernel` gave.
+        As returned by `dose_in_effect_kernel`.
     wearing_off : DataArray
-        What `wearing_off_curve` gave.
+        As returned by `wearing_off_curve`.
     prior : DataArray or None, optional
-        What `wearing_off_curve` gave of draws from the prior, for comparison.
+        As returned by `wearing_off_curve` for draws from the prior, for comparison.
     level : float, default 0.95
         Level of the bands (equal-tailed, each day by itself).
     title : str, default ""
-        What stands above.
+        Title of the figure.
     axes : sequence of Axes or None, optional
-        Axes to plot into, one a panel; by default a figure of its own.
+        Axes to plot into, one for each panel; by default a new figure is made.
     labels : mapping of str to str or None, optional
-        Labels in the place of those of the data, by what they replace.
+        Labels to print in place of names of the data and texts of the figure, by what they replace.
     palette : sequence of str or None, optional
         Colours of the posterior and of the prior.
     width_mm : float, default JOURNAL_WIDTH_MM
@@ -63,6 +63,16 @@ def kernel_figure(
     -------
     Figure
         Two panels; thin lines are single draws.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> kernel = mb.exposure.dose_in_effect_kernel(fit, days=range(57))
+    >>> left = mb.exposure.wearing_off_curve(fit, days=range(57), dose_g_per_kg=1, every_days=28)
+    >>> figure = mb.plots.kernel_figure(kernel, left)
+    >>> [panel.get_title(loc="left") for panel in figure.axes]
+    ['one infusion', 'after the last infusion of a schedule']
     """
     colour, of_prior = palette or (BLUE, ORANGE)
     with framed(title, bool(kernel.attrs["synthetic"]), axes, labels, width_mm) as frame:

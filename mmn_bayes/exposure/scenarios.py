@@ -35,12 +35,12 @@ def trajectory(
     by: str | None = None,
     from_day: float = 0.0,
 ) -> xr.Dataset:
-    """Draw strength over time under a schedule of infusions.
+    """Compute posterior draws of strength over time under schedules of infusions.
 
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade".
+        A fit of outcome "grade".
     scenario : DataFrame or mapping of str to DataFrame
         Infusions as `schedule` or `no_infusions` gives them, or any table with `day`,
         `dose_g_per_kg` and, where patients differ, `patient`; or several by their names.
@@ -49,10 +49,10 @@ def trajectory(
     days : sequence of float
         Days since inclusion.
     by : str or None, optional
-        As for `groups_of`; not for one patient.
+        "naive", the name of a yes/no predictor of the model, or None for all; not for one patient.
     from_day : float, default 0.0
-        From this day on the scenario stands in the place of what was infused. Before it what was
-        recorded stays: who was treated before inclusion was.
+        Day from which the scenario replaces the recorded infusions; earlier ones are kept, those
+        before inclusion too.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def trajectory(
         the scale above its lowest grade) and `expected_sum` (of all muscles graded in a patient,
         mean over patients), each without dim `grade`; and `extrapolated` (dims `day` and
         `scenario`): whether the day, or the schedule up to it, lies beyond what the cohort had
-        (`extrapolation`).
+        (`extrapolation_table`).
 
     Raises
     ------
@@ -71,8 +71,22 @@ def trajectory(
 
     Notes
     -----
-    A scenario says what the model predicts for a schedule that does not answer to strength. Where
-    doses followed strength in the cohort, that is no effect of the dose alone.
+    A scenario is what the model predicts for a schedule that does not depend on strength. Where
+    doses followed strength in the cohort, differences between scenarios are no causal effect of the
+    dose.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`, and `cohort`, the cohort of
+    `data/leger2008_cohort`:
+
+    >>> monthly = mb.exposure.schedule(dose_g_per_kg=1, every_days=28, from_day=0, until_day=364)
+    >>> schedules = {"monthly": monthly, "none": mb.exposure.no_infusions()}
+    >>> drawn = mb.exposure.trajectory(fit, scenario=schedules, patients="cohort", days=[0, 364])
+    >>> drawn["at_least"].dims
+    ('scenario', 'chain', 'draw', 'day', 'grade')
+    >>> sorted(drawn.data_vars)
+    ['at_least', 'expected_grade', 'expected_sum', 'extrapolated', 'grade_share']
     """
     design, asked = design_of_grades(fit), days_asked(days)
     named = scenario if isinstance(scenario, Mapping) else {"scenario": scenario}
@@ -213,12 +227,12 @@ def _laid_out(
 
 
 def patient_course(fit: xr.DataTree, patient: str, *, days: Sequence[float]) -> xr.DataArray:
-    """Draw the expected grade of every muscle of one patient over time, as infused.
+    """Compute the expected grade of every muscle of one patient over time, as infused.
 
     Parameters
     ----------
     fit : DataTree
-        Of outcome "grade".
+        A fit of outcome "grade".
     patient : str
         Its identifier.
     days : sequence of float
@@ -234,6 +248,16 @@ def patient_course(fit: xr.DataTree, patient: str, *, days: Sequence[float]) -> 
     ------
     ValueError
         When the fit has no grades, the patient is not in it or has no muscle, or no day is named.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> course = mb.exposure.patient_course(fit, "P01", days=[0, 182])
+    >>> course.dims
+    ('chain', 'draw', 'site', 'day')
+    >>> [str(course[name].values[0]) for name in ("muscle", "side")]
+    ['ankle dorsiflexion', 'left']
     """
     spec, design, asked = spec_of(fit), design_of_grades(fit), days_asked(days)
     label = design["patient"].to_numpy()[design["patient_of_site"].to_numpy()]

@@ -38,25 +38,25 @@ def trajectory_figure(
     palette: Sequence[str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
-    """Draw the share of muscles at each grade or above over time, by schedule, over what was seen.
+    """Plot the share of muscles at each grade or above over time, by schedule, and observed.
 
     Parameters
     ----------
     drawn : Dataset
-        What `trajectory` gave, of one scenario or several, without groups.
+        As returned by `trajectory`, for one scenario or several, without groups.
     observed : DataFrame
-        Table of `observed_grade_distribution` of the same fit without groups: `day`, `grade`,
-        `share`, `n`; under the infusions that were given, whatever the schedules are.
+        As returned by `observed_grade_distribution` for the same fit without groups: `day`,
+        `grade`, `share`, `n`; under the recorded infusions, whatever the schedules are.
     grades : sequence of str or None, optional
         A panel each, then one of the expected sum score; None for every grade but the lowest.
     level : float, default 0.95
         Level of the bands (equal-tailed, each day by itself).
     title : str, default ""
-        What stands above.
+        Title of the figure.
     axes : sequence of Axes or None, optional
-        Axes to plot into, one a panel; by default a figure of its own.
+        Axes to plot into, one for each panel; by default a new figure is made.
     labels : mapping of str to str or None, optional
-        Labels in the place of those of the data, by what they replace.
+        Labels to print in place of names of the data and texts of the figure, by what they replace.
     palette : sequence of str or None, optional
         A colour of the palette for each schedule.
     width_mm : float, default JOURNAL_WIDTH_MM
@@ -72,6 +72,17 @@ def trajectory_figure(
     ------
     ValueError
         When the draws have groups, or not these grades.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> monthly = mb.exposure.schedule(dose_g_per_kg=1, every_days=28, from_day=0, until_day=182)
+    >>> drawn = mb.exposure.trajectory(fit, scenario=monthly, patients="cohort", days=[0, 182])
+    >>> observed = mb.observed.observed_grade_distribution(fit, [-30, 91, 243], by=None)
+    >>> figure = mb.plots.trajectory_figure(drawn, observed, grades=["3", "5"])
+    >>> [panel.get_title(loc="left") for panel in figure.axes]
+    ['grade 3 or above', 'grade 5 or above', 'sum score of a patient']
     """
     others = set(drawn["at_least"].dims) - {"chain", "draw", "scenario", "day", "grade"}
     if others:

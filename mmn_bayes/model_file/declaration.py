@@ -13,7 +13,7 @@ def _nothing(_: Mapping[str, Any]) -> tuple[()]:
 
 @dataclass(frozen=True, eq=False)
 class Declaration:
-    """An outcome as model files have it.
+    """Declare what model files may state of an outcome.
 
     Attributes
     ----------
@@ -22,20 +22,20 @@ class Declaration:
     acts_on : tuple of str
         What predictors of its models may act on.
     required : tuple of str
-        Tables that its files must have, beside scale, response and estimand.
+        Tables that its files must have in addition to scale, response and estimand.
     words : str
-        What its models are of, in words.
+        The outcome in words.
     table : str
-        The table that is its own; empty where it has none. A model of grades with that table too is
+        Its own table; empty where it has none. A model of grades with that table too is
         a joint one.
     keys : mapping of str to Key
         The keys of that table, by their dotted names.
     section : callable, optional
-        Makes of that table, once it is checked, what `ModelSpec.section` returns: an object with
+        Makes of that table, once checked, the value of `ModelSpec.section`: an object with
         `priors`, its priors by the names of their parameters.
     contradictions : callable
-        What a whole file with that outcome, or that table, contradicts itself in, looked at once
-        each key is right by itself.
+        Contradictions within a file of that outcome, or with that table; checked once each key is
+        valid on its own.
     strategies : mapping of str to str
         How intercurrent events are handled, in words, where they differ from those of grades.
     margins : tuple of str
@@ -44,6 +44,14 @@ class Declaration:
         Whether its predictors are yes_no or number only.
     reserved, dimensions : tuple of str
         Names that its fits use themselves, of variables and of dims: none may be a predictor's.
+
+    Examples
+    --------
+    >>> declared = mb.registry.Declaration(
+    ...     name="relapses", words="relapses", acts_on=("relapses",), required=("relapses",)
+    ... )
+    >>> declared.table, declared.margins
+    ('', ())
     """
 
     name: str

@@ -10,7 +10,7 @@ FAMILY_NAMES = ["cumulative"]
 
 @dataclass(frozen=True)
 class Key:
-    """One key that a model file may hold.
+    """Describe one key of a model file.
 
     Attributes
     ----------
@@ -19,13 +19,19 @@ class Key:
         "positive number", "share", "window", "choice", or "prior on ..." with the support of the
         prior ("... or ..." where it may have two).
     outcomes
-        For which outcomes the key has a meaning; none: for all.
+        Outcomes for which the key has a meaning; empty for all.
     required
         Whether it must be stated there (within its table, when the table is present).
     choices
         For "choice": the legal words.
     text
-        What it says, in a line.
+        Description in one line.
+
+    Examples
+    --------
+    >>> key = mb.registry.Key("prior on positive", "expected number", outcomes=("relapses",))
+    >>> key.means("relapses"), key.means("grade")
+    (True, False)
     """
 
     kind: str

@@ -365,6 +365,22 @@ def require_outcome(spec: ModelSpec, *outcomes: str, cure: str = "") -> ModelSpe
 def model_to_toml(spec: ModelSpec) -> str:
     """Return the resolved specification as the text of a model file that stands by itself.
 
-    Reading the text back gives the same fingerprint.
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+
+    Returns
+    -------
+    str
+        TOML; reading it back gives the same fingerprint.
+
+    Examples
+    --------
+    With `response_model`, the model of `models/response.toml`:
+
+    >>> text = mb.io.model_to_toml(response_model)
+    >>> print(text.splitlines()[0])
+    link = "logit"
     """
     return tomli_w.dumps(spec.resolved)

@@ -122,33 +122,41 @@ def _anything(values: pd.Series) -> bool:
 
 @dataclass(frozen=True)
 class PredictorKind:
-    """A kind of predictor.
+    """Define a kind of predictor: its column, its numbers and its effects.
 
     Attributes
     ----------
     name : str
         As in a model file.
     meaning : str
-        What an effect compares, in words, with the predictor as `{p}` and the values of its column
-        as `{low}` and `{high}`.
+        The comparison that an effect makes, in words, with the predictor as `{p}` and the values of
+        its column as `{low}` and `{high}`.
     needs, takes : tuple of str
         Keys of a model file that belong to this kind: those that it needs, and those it may have.
     holds, fits : str and callable
-        What the column holds, in words, and whether the recorded values of one are that. Values of
-        what has levels are looked at level by level (`wrong_column`).
+        Content of the column in words, and a check of its recorded values. Values of kinds with
+        levels are checked level by level (`wrong_column`).
     numbers, value : callable
-        Of the predictor and a column its numbers, shape (patient,), NaN where blank; and back.
+        From predictor and column to numbers, shape (patient,), NaN where blank; and back.
     columns : callable
-        Of the predictor and its numbers what the effects are of in a regression; shape (patient,
-        effect), in the order of the labels.
+        From predictor and numbers to the columns of a regression; shape (patient, effect), in the
+        order of the labels.
     levels_are : str
         With levels, which are whole numbers, what each one but the first is: `<levels_are>_of_
-        <name>` is a dim of the design. Without, the effect times the number is what it adds to the
-        sum (`linear`); what else is added by what has levels, `engine/effects.py` (`ADDED`) says.
+        <name>` is a dim of the design. Without, the effect times the number is added to the linear
+        predictor (`linear`); for kinds with levels see `ADDED` in `engine/effects.py`.
     nominal : bool
         Whether each level but the first has an effect of its own, so that they have no order.
     binary : bool
-        Whether the column has two values alone, whose numbers are 0 and 1.
+        Whether the column has only two values, with numbers 0 and 1.
+
+    Examples
+    --------
+    >>> kind = mb.read_model("models/strength.toml").predictors[0].kind
+    >>> kind.name, kind.binary, kind.linear
+    ('yes_no', True, True)
+    >>> kind.labels("naive_gain", ("no", "yes"))
+    ['naive_gain']
     """
 
     name: str

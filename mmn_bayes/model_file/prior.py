@@ -21,7 +21,25 @@ class Prior:
 
 
 def stated_prior(table: Mapping[str, Any]) -> Prior:
-    """Make a prior of its table in a model file, which was checked."""
+    """Make a prior of its table in a model file, which was checked.
+
+    Parameters
+    ----------
+    table : mapping of str to object
+        `distribution`, its parameters by name, and `why`.
+
+    Returns
+    -------
+    Prior
+        The prior.
+
+    Examples
+    --------
+    >>> table = {"distribution": "normal", "mean": 0, "sd": 0.5, "why": "Up to one unit."}
+    >>> prior = mb.registry.stated_prior(table)
+    >>> prior.distribution, prior["sd"]
+    ('normal', 0.5)
+    """
 
     def value(number: Any) -> float | tuple[float, ...]:
         return tuple(map(float, number)) if isinstance(number, list) else float(number)
@@ -33,7 +51,23 @@ def stated_prior(table: Mapping[str, Any]) -> Prior:
 
 
 def optional_prior(table: Mapping[str, Any] | None) -> Prior | None:
-    """Make a prior of its table in a model file; None where it is not stated."""
+    """Make a prior of its table in a model file; None where it is not stated.
+
+    Parameters
+    ----------
+    table : mapping of str to object or None
+        `distribution`, its parameters by name, and `why`.
+
+    Returns
+    -------
+    Prior or None
+        The prior.
+
+    Examples
+    --------
+    >>> mb.registry.optional_prior(None) is None
+    True
+    """
     return None if table is None else stated_prior(table)
 
 

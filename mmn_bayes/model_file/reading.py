@@ -109,12 +109,26 @@ def parse_model(content: Mapping[str, Any], name: str) -> ModelSpec:
     content : mapping of str to object
         Nested tables as TOML gives them.
     name : str
-        Name of the model.
+        Name of the model: small letters, digits and _, a letter first.
+
+    Returns
+    -------
+    ModelSpec
+        The specification.
 
     Raises
     ------
     SpecError
         Every breach of the vocabulary, in one message.
+
+    Examples
+    --------
+    With `response_model`, the model of `models/response.toml`:
+
+    >>> import tomllib
+    >>> content = tomllib.loads(mb.io.model_to_toml(response_model))
+    >>> mb.io.parse_model(content, "response").fingerprint == response_model.fingerprint
+    True
     """
     if not _NAME.fullmatch(name):
         raise SpecError(

@@ -28,7 +28,25 @@ EVERYBODY = "group"  # the dim of groups where there is but one, of all patients
 
 
 def spec_of(fit: xr.DataTree) -> ModelSpec:
-    """Return the specification that a fit carries."""
+    """Return the model specification that a fit carries.
+
+    Parameters
+    ----------
+    fit : DataTree
+        The fit.
+
+    Returns
+    -------
+    ModelSpec
+        As the model file stated it when the fit was made.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> mb.engine.spec_of(response_fit).name
+    'response'
+    """
     return _parsed(fit.attrs["spec_toml"], fit.attrs["spec_name"])
 
 
@@ -55,12 +73,50 @@ def _parsed(text: str, name: str) -> ModelSpec:
 
 
 def design_of(fit: xr.DataTree) -> xr.Dataset:
-    """Return the design that a fit carries."""
+    """Return the design that a fit carries: its data as arrays.
+
+    Parameters
+    ----------
+    fit : DataTree
+        The fit.
+
+    Returns
+    -------
+    Dataset
+        As `make_design` gives it.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> design = mb.engine.design_of(response_fit)
+    >>> design.sizes["patient"]
+    40
+    """
     return fit["design"].to_dataset()
 
 
 def history_of(fit: xr.DataTree) -> pd.DataFrame | None:
-    """Return the prior from history that a fit carries, as `fit` takes it; None without one."""
+    """Return the prior from historical evidence that a fit carries.
+
+    Parameters
+    ----------
+    fit : DataTree
+        The fit.
+
+    Returns
+    -------
+    DataFrame or None
+        The mixture of betas as `fit` takes it: `weight`, `alpha`, `beta`, `model`, `kind`; None for
+        a model without `[historical]`.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> mb.engine.history_of(response_fit) is None
+    True
+    """
     stated = spec_of(fit).historical
     if stated is None:
         return None
@@ -74,7 +130,7 @@ def is_fit_of(
     spec: ModelSpec | None = None,
     historical: pd.DataFrame | None = None,
 ) -> bool:
-    """Return whether a fit is what a fit of these data with its seed would be.
+    """Return whether a fit has the fingerprint of these data, its model and its seed.
 
     Parameters
     ----------
@@ -83,10 +139,10 @@ def is_fit_of(
     data : Cohort or DataFrame
         A cohort, or the table of counts or visits that the model takes.
     spec : ModelSpec or None, optional
-        The model; by default the one that the fit carries, which the model file may not say any
-        more.
+        The model; by default the one that the fit carries, which the model file may no longer
+        state.
     historical : DataFrame or None, optional
-        For a model with `[historical]`: the prior, such as `history_of` gives.
+        For a model with `[historical]`: the prior, as `history_of` returns it.
 
     Returns
     -------
@@ -97,6 +153,16 @@ def is_fit_of(
     ------
     DataError
         When the model cannot use these data.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`, and `cohort`, the cohort of
+    `data/leger2008_cohort`:
+
+    >>> mb.engine.is_fit_of(response_fit, cohort)
+    True
+    >>> mb.engine.is_fit_of(response_fit, mb.exposure.first_months(cohort, until_day=170))
+    False
     """
     own = spec_of(fit) if spec is None else spec
     design = make_design(data, own, historical)

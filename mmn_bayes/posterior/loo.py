@@ -19,13 +19,14 @@ _FEWEST_DRAWS = 25  # a fifth of them is the tail that a Pareto distribution is 
 
 
 def psis_loo_patients(fit: xr.DataTree) -> pd.DataFrame:
-    """Evaluate how likely each patient is had it been left out, by Pareto-smoothed importance.
+    """Estimate the predictive density of each patient left out, by importance sampling (PSIS).
 
     Parameters
     ----------
     fit : DataTree
-        Of outcome "response" or "class"; or of outcome "grade", without effects by patient:visit,
-        gains or slopes of single sites, correlated effects of a patient or relaxed cutpoints.
+        A fit of outcome "response" or "class"; or of outcome "grade", without effects by
+        patient:visit, gains or slopes of single sites, correlated effects of a patient or relaxed
+        cutpoints.
 
     Returns
     -------
@@ -45,6 +46,16 @@ def psis_loo_patients(fit: xr.DataTree) -> pd.DataFrame:
     ----------
     Vehtari, Gelman and Gabry, Stat Comput 2017;27:1413; Merkle, Furr and Rabe-Hesketh,
     Psychometrika 2019;84:802 (integrated likelihoods); Vehtari et al., JMLR 2024;25:72 (Pareto k).
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> table = mb.loo.psis_loo_patients(response_fit)
+    >>> list(table.columns)[:5]
+    ['patient', 'elpd', 'mcse', 'log_density', 'pareto_k']
+    >>> len(table)
+    38
     """
     density = patient_log_likelihood(fit)
     result = smoothed(density)
@@ -122,12 +133,12 @@ def _grades_of(spec: ModelSpec, fit: xr.DataTree) -> tuple[np.ndarray, ...]:
 
 
 def compare_elpd(fits: Sequence[xr.DataTree]) -> pd.DataFrame:
-    """Compare models by how well they predict the grades of a patient left out.
+    """Compare models by the expected log predictive density of patients left out.
 
     Parameters
     ----------
     fits : sequence of DataTree
-        Of different models on the same cohort.
+        Fits of different models to the same cohort.
 
     Returns
     -------
@@ -137,8 +148,8 @@ def compare_elpd(fits: Sequence[xr.DataTree]) -> pd.DataFrame:
         paired differences), `p_loo` (effective number of shared parameters), `worst_pareto_k`,
         `good_k` (up to which importance sampling with so many draws is to be trusted) and
         `n_above_good_k` (patients beyond it), `n_patients`, `n_draws`, `synthetic`. Where
-        differences are below about twice their standard error the data do not tell the models
-        apart.
+        differences are below about twice their standard error the data do not discriminate between
+        the models.
 
     Raises
     ------
@@ -146,6 +157,17 @@ def compare_elpd(fits: Sequence[xr.DataTree]) -> pd.DataFrame:
         When it is no list of fits, two models have one name, the fits are of different grades (of
         other patients, days or muscles, or on another scale, where densities are no measure of
         either), or a model has effects that are not integrated out.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`, and `candidates_fit`, a fit of
+    `models/candidates_response.toml`, and `model`, the model of `models/strength.toml`:
+
+    >>> table = mb.loo.compare_elpd([response_fit, candidates_fit])
+    >>> sorted(table["model"])
+    ['candidates_response', 'response']
+    >>> bool(table["elpd"].is_monotonic_decreasing)
+    True
     """
     specs = specs_of(fits)
     if not specs:

@@ -35,22 +35,23 @@ class Part(NamedTuple):
 
 
 def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataArray:
-    """Evaluate the log-likelihood of all that is recorded of each patient, given what is shared.
+    """Evaluate the log-likelihood of each patient, its own effects integrated out.
 
     Of outcome "response" that of its response, of outcome "class" that of its class. Of outcome
     "grade" that of all its grades, its own effects integrated out: those of its sites by the
     likelihood's own grid, those of the patient (level, gain, slope) by the rule of Gauss and
-    Hermite around what the draws say of them: the strength is linear in them. What is left are
-    parameters that patients share, so that a patient says little about them and importance sampling
-    can leave it out.
+    Hermite around their posterior: the strength is linear in them. What is left are parameters that
+    patients share, on which a single patient has little influence, so that importance sampling can
+    leave it out.
 
     Parameters
     ----------
     fit : DataTree
-        Of outcome "response" or "class"; or of outcome "grade", without effects by patient:visit,
-        gains or slopes of single sites, correlated effects of a patient or relaxed cutpoints.
+        A fit of outcome "response" or "class"; or of outcome "grade", without effects by
+        patient:visit, gains or slopes of single sites, correlated effects of a patient or relaxed
+        cutpoints.
     nodes : int, default _NODES
-        Of the rule, for each effect.
+        Number of nodes of the rule for each effect.
 
     Returns
     -------
@@ -62,6 +63,16 @@ def patient_log_likelihood(fit: xr.DataTree, *, nodes: int = _NODES) -> xr.DataA
     ------
     ValueError
         When the model has effects that are not integrated out here.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> density = mb.loo.patient_log_likelihood(response_fit)
+    >>> density.dims
+    ('chain', 'draw', 'patient')
+    >>> density.sizes["patient"], bool((density <= 0).all())
+    (38, True)
     """
     spec, design = spec_of(fit), design_of(fit)
     log_probability = outcome_of(spec.outcome).log_probability

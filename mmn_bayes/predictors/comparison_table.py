@@ -196,12 +196,12 @@ def predictor_notes(table: pd.DataFrame, fits: Sequence[xr.DataTree]) -> list[st
 
 
 def printed_predictors(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of candidates in the columns that are printed.
+    """Return a table of candidate effects in the columns that are printed.
 
     Parameters
     ----------
     table : DataFrame
-        What `compare_predictors`, `predictor_table` or `imputed_predictors` gave.
+        As returned by `compare_predictors`, `predictor_table` or `imputed_predictors`.
 
     Returns
     -------
@@ -210,6 +210,14 @@ def printed_predictors(table: pd.DataFrame) -> pd.DataFrame:
         `scale`, the prior's interval, P(> 0), P(|effect| < margin) and beforehand, the change in
         response with its interval, variance removed, shrinkage, p (Holm), verdict, what is due to
         missing covariates (of `imputed_predictors`), `synthetic`.
+
+    Examples
+    --------
+    With `candidates_fit`, a fit of `models/candidates_response.toml`:
+
+    >>> table = mb.tables.compare_predictors([candidates_fit])
+    >>> list(mb.predictors.printed_predictors(table).columns)[:5]
+    ['candidate', 'by', 'scale', 'estimate', 'lower']
     """
     named = table["predictor"] + ", " + table["effect"] + " (" + table["acts_on"] + ")"
     columns = {

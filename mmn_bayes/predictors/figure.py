@@ -39,18 +39,18 @@ def predictors_figure(
     palette: Sequence[str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
-    """Draw the effects of candidates, model by model.
+    """Plot the effects of candidate predictors, by model.
 
     Parameters
     ----------
     table : DataFrame
-        What `compare_predictors` or `predictor_table` gave.
+        As returned by `compare_predictors` or `predictor_table`.
     title : str, default ""
-        What stands above.
+        Title of the figure.
     axes : sequence of Axes or None, optional
-        Axes to plot into, one a panel; by default a figure of its own.
+        Axes to plot into, one for each panel; by default a new figure is made.
     labels : mapping of str to str or None, optional
-        Labels in the place of those of the data, by what they replace.
+        Labels to print in place of names of the data and texts of the figure, by what they replace.
     palette : sequence of str or None, optional
         A colour of the palette for each model, not for frequentist methods.
     width_mm : float, default JOURNAL_WIDTH_MM
@@ -59,10 +59,19 @@ def predictors_figure(
     Returns
     -------
     Figure
-        A panel for each scale and what is acted on; in it a row for each effect, with a line for
+        A panel for each scale and `acts_on`; in it a row for each effect, with a line for
         each model: the prior's interval in grey behind that of the posterior, the frequentist
         interval last, in black. The band is the margin: within it an effect is negligible. An
         interval that goes beyond the panel ends in an arrow.
+
+    Examples
+    --------
+    With `candidates_fit`, a fit of `models/candidates_response.toml`:
+
+    >>> table = mb.tables.compare_predictors([candidates_fit])
+    >>> figure = mb.plots.predictors_figure(table, title="Candidate predictors")
+    >>> len(figure.axes)
+    1
     """
     table = with_source(table)
     panels = dict(tuple(table.groupby(["scale", "acts_on"], sort=False)))

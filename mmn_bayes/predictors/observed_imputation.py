@@ -32,17 +32,17 @@ _CANNOT = "The missing covariates cannot be filled in."
 def impute_cohorts(
     cohort: Cohort, spec: ModelSpec, *, n_sets: int = 20, seed: int, cycles: int = 10
 ) -> list[Cohort]:
-    """Fill in the missing covariates of a model several times, by chained equations.
+    """Impute the missing covariates of a model several times, by chained equations.
 
     Each column with blanks is regressed on the others in turn, and each blank is given the value of
     one of the 5 patients with the nearest predictions (predictive mean matching), so that every
-    value filled in is one that somebody has. Missing at random is assumed: who is blank may depend
-    on what else the imputation model has, not on the value that is not there.
+    imputed value is an observed one. Missing at random is assumed: missingness may depend on the
+    other variables of the imputation model, not on the missing value itself.
 
     Parameters
     ----------
     cohort, spec : Cohort, ModelSpec
-        The cohort, and the model whose predictors are filled in.
+        The cohort, and the model whose predictors are imputed.
     n_sets : int, default 20
         How many cohorts, 2 or more.
     seed : int
@@ -69,12 +69,12 @@ def impute_cohorts(
 
     Notes
     -----
-    The imputation model has all predictors, `naive`, and what the outcome says: the response, the
+    The imputation model has all predictors, `naive`, and the outcome: the response, the
     mean grade code at the baseline visit and its mean change to the follow-up visit (each muscle
-    and side graded at both). Without the outcome the effects would be drawn towards 0 (Moons). It
-    is filled in too where it is missing, and thrown away; what of it is known of fewer patients
-    than there are columns is left out. A column that is constant, or follows from others with no
-    more blanks, tells nothing else and is left out of the regressions of the others.
+    and side graded at both). Without the outcome the effects would be biased towards 0 (Moons).
+    Where the outcome is missing it is imputed too, and discarded; parts of it that are known of
+    fewer patients than there are columns are left out. A column that is constant, or follows from
+    others with no more blanks, is redundant and left out of the regressions of the others.
 
     Each set is a chain of its own. The coefficients are those of a bootstrap sample: its least
     squares have a solution where columns happen to be collinear or are as many as patients, for
@@ -88,6 +88,18 @@ def impute_cohorts(
     Survey Methodology 2001;27:85 (chained equations). Little RJA. J Bus Econ Stat 1988;6:287
     (predictive mean matching). van Buuren S. Flexible Imputation of Missing Data, 2nd ed. CRC,
     2018 (5 donors). Moons KGM et al. J Clin Epidemiol 2006;59:1092 (the outcome belongs in it).
+
+    Examples
+    --------
+    With `cohort`, the cohort of `data/leger2008_cohort`:
+
+    >>> candidates = mb.read_model("models/candidates_response.toml")
+    >>> some = mb.simulation.with_blanks(cohort, ["age_onset_years"], share=0.1, seed=1)
+    >>> sets = mb.predictors.impute_cohorts(some, candidates, n_sets=2, seed=1, cycles=2)
+    >>> int(some.patients["age_onset_years"].isna().sum())
+    4
+    >>> [int(each.patients["age_onset_years"].isna().sum()) for each in sets]
+    [0, 0]
     """
     if n_sets < 2:
         raise ValueError(f"n_sets is {n_sets}; what is missing shows between sets: give 2 or more.")
@@ -129,7 +141,7 @@ def complete_cases(cohort: Cohort, spec: ModelSpec) -> tuple[Cohort, pd.DataFram
     Parameters
     ----------
     cohort, spec : Cohort, ModelSpec
-        The cohort, and the model.
+        The cohort, and the model whose predictors must be recorded.
 
     Returns
     -------
@@ -141,6 +153,16 @@ def complete_cases(cohort: Cohort, spec: ModelSpec) -> tuple[Cohort, pd.DataFram
     ------
     DataError
         When nobody is left, or the cohort lacks a column.
+
+    Examples
+    --------
+    With `cohort`, the cohort of `data/leger2008_cohort`:
+
+    >>> candidates = mb.read_model("models/candidates_response.toml")
+    >>> some = mb.simulation.with_blanks(cohort, ["male", "atrophy"], share=0.1, seed=1)
+    >>> complete, table = mb.predictors.complete_cases(some, candidates)
+    >>> len(cohort.patients), len(complete.patients)
+    (40, 32)
     """
     table = missing_covariates(cohort, spec)
     recorded = _recorded(cohort, list(_asked(cohort, spec)))
@@ -161,12 +183,12 @@ def complete_cases(cohort: Cohort, spec: ModelSpec) -> tuple[Cohort, pd.DataFram
 
 
 def missing_covariates(cohort: Cohort, spec: ModelSpec) -> pd.DataFrame:
-    """Count the patients for whom predictors of a model are not recorded.
+    """Count the patients with missing predictors of a model.
 
     Parameters
     ----------
     cohort, spec : Cohort, ModelSpec
-        The cohort, and the model.
+        The cohort, and the model whose predictors are counted.
 
     Returns
     -------
@@ -179,6 +201,23 @@ def missing_covariates(cohort: Cohort, spec: ModelSpec) -> pd.DataFrame:
     ------
     DataError
         When the cohort lacks a column.
+
+    Examples
+    --------
+    With `cohort`, the cohort of `data/leger2008_cohort`:
+
+    >>> candidates = mb.read_model("models/candidates_response.toml")
+    >>> some = mb.simulation.with_blanks(cohort, ["male", "atrophy"], share=0.1, seed=1)
+    >>> table = mb.predictors.missing_covariates(some, candidates)
+    >>> table[["column", "n_missing", "n_patients", "n_left"]]
+                       column  n_missing  n_patients  n_left
+    0         age_onset_years          0          40      40
+    1                anti_gm1          0          40      40
+    2                 atrophy          4          40      36
+    3  disease_duration_years          0          40      40
+    4                    male          4          40      36
+    5                   naive          0          40      40
+    6                     any          8          40      32
     """
     columns = list(_asked(cohort, spec))
     n = len(cohort.patients)
@@ -196,7 +235,7 @@ def missing_covariates(cohort: Cohort, spec: ModelSpec) -> pd.DataFrame:
 
 
 def pool_rubin(estimates: ArrayLike, variances: ArrayLike) -> pd.DataFrame:
-    """Combine estimates from imputed sets by Rubin's rules: how much is due to what is missing.
+    """Pool estimates of imputed sets by Rubin's rules.
 
     Parameters
     ----------
@@ -222,6 +261,13 @@ def pool_rubin(estimates: ArrayLike, variances: ArrayLike) -> pd.DataFrame:
     References
     ----------
     Rubin DB. Multiple Imputation for Nonresponse in Surveys. Wiley, 1987, sections 3.1 and 4.1.
+
+    Examples
+    --------
+    >>> pooled = mb.predictors.pool_rubin([0.5, 0.7, 0.9], [0.04, 0.04, 0.04])
+    >>> pooled[["estimate", "within", "between", "total", "share"]].round(3)
+       estimate  within  between  total  share
+    0       0.7    0.04     0.04  0.093  0.571
     """
     index = estimates.index if isinstance(estimates, pd.DataFrame) else None
     values, squared = (np.asarray(each, dtype=float) for each in (estimates, variances))

@@ -103,20 +103,30 @@ def printed(table: Table) -> Table:
 
 
 def to_markdown(table: Table | pd.DataFrame, caption: str = "", notes: Sequence[str] = ()) -> str:
-    """Return a table as Markdown, everything that came from data escaped.
+    """Return a table as Markdown, with all text from data escaped.
 
     Parameters
     ----------
     table : Table or DataFrame
-        With its title and notes, or a frame as for `format_table`. When any row is synthetic the
-        caption says so.
+        A table with title and notes, or a frame. When any row is synthetic the caption says so.
     caption, notes : str, sequence of str, optional
-        What stands above a frame, and the lines below; plain text.
+        Caption of a frame, and the lines below it; plain text.
 
     Returns
     -------
     str
         A pipe table between its caption and its notes.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"group": ["naive", "treated"], "n": [22, 18]})
+    >>> print(mb.io.to_markdown(table, "Patients"))
+    **Patients**
+    <BLANKLINE>
+    | group | n |
+    | --- | --- |
+    | naive | 22 |
+    | treated | 18 |
     """
     shown = printed(Table.of(table, caption, notes))
     lines = [f"**{_escaped(shown.title)}**", ""] if shown.title else []
@@ -134,16 +144,26 @@ def to_text(table: Table | pd.DataFrame, caption: str = "", notes: Sequence[str]
     Parameters
     ----------
     table : Table or DataFrame
-        With its title and notes, or a frame as for `format_table`. When any row is synthetic the
-        caption says so.
+        A table with title and notes, or a frame. When any row is synthetic the caption says so.
     caption, notes : str, sequence of str, optional
-        What stands above a frame, and the lines below; plain text.
+        Caption of a frame, and the lines below it; plain text.
 
     Returns
     -------
     str
         The text: long cells are wrapped, and the kinds of interval are explained below the table.
         A table of more columns than fit is not cut: its lines are then longer.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"group": ["naive", "treated"], "n": [22, 18]})
+    >>> print(mb.io.to_text(table, "Patients", notes=["Counts at inclusion."]))
+    Patients
+    group    n
+    -----------
+    naive    22
+    treated  18
+    * Counts at inclusion.
     """
     shown = printed(Table.of(table, caption, notes))
     text, marks = _with_marks(shown.frame)
@@ -166,12 +186,21 @@ def print_table(table: Table | pd.DataFrame, caption: str = "", notes: Sequence[
     Parameters
     ----------
     table : Table or DataFrame
-        With its title and notes, or a frame as for `format_table`. When any row is synthetic the
-        caption says so.
+        A table with title and notes, or a frame. When any row is synthetic the caption says so.
     caption : str, default ""
-        What stands above a frame, and the lines below; plain text.
+        Caption of a frame, plain text.
     notes : sequence of str, default ()
-        What stands above a frame, and the lines below; plain text.
+        Lines below a frame, plain text.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"group": ["naive", "treated"], "n": [22, 18]})
+    >>> mb.io.print_table(table, "Patients")
+    Patients
+    group    n
+    -----------
+    naive    22
+    treated  18
     """
     print(to_text(table, caption, notes), end="")
 

@@ -168,27 +168,35 @@ def framed(
     labels: Mapping[str, str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Iterator[Frame]:
-    """Give a figure in the style of the house, with its title and the notice of synthetic data.
+    """Open a figure in the style of the package, with title and notice of synthetic data.
 
     Parameters
     ----------
     title : str
-        Printed above; long ones are wrapped.
+        Title of the figure; long ones are wrapped.
     synthetic : bool
-        Whether the data are: then the figure says so.
+        Whether the data are synthetic: then the figure says so.
     axes : Axes or sequence of Axes or None, optional
-        Axes to draw into, which keep their figure, its size and its title, and had better have
-        constrained layout: one legend below has the entries of all that is drawn in the figure (or
-        subfigure), headed by the notice of synthetic data. None for a figure of its own.
+        Axes to plot into, which keep their figure, its size and its title, and had better have
+        constrained layout: one legend below has the entries of all that the figure (or subfigure)
+        holds, headed by the notice of synthetic data. By default a new figure is made.
     labels : mapping of str to str or None, optional
-        What names of the data and texts of axes are called in the figure.
+        Labels to print in place of names of the data and texts of axes, by what they replace.
     width_mm : float, default JOURNAL_WIDTH_MM
-        Width of a figure of its own, millimetres.
+        Width of a new figure in millimetres.
 
     Yields
     ------
     Frame
-        To lay out its panels, and put the legend below them.
+        Lays out the panels (`panels`), and puts the legend below them (`legend_below`).
+
+    Examples
+    --------
+    >>> with mb.plots.framed("Grades", True) as frame:
+    ...     left, right = frame.panels(2, 2, 50)
+    ...     lines = left.plot([0, 1], [0, 1])
+    >>> frame.figure.axes == [left, right]
+    True
     """
     given = [] if axes is None else np.ravel(np.asarray(axes, dtype=object)).tolist()
     with house_style():
@@ -230,7 +238,26 @@ def count_lines(handles: Sequence[Artist], n_columns: int = 2) -> int:
 
 
 def look_of(number: int, palette: Sequence[str] | None = None) -> dict[str, Any]:
-    """Return colour, line and marker of a group; all three repeat only after many groups."""
+    """Return the colour, line style and marker of a group.
+
+    Parameters
+    ----------
+    number : int
+        Position of the group, from 0.
+    palette : sequence of str or None, optional
+        Colours; by default those of the package.
+
+    Returns
+    -------
+    dict of str to object
+        `color`, `linestyle` and `marker`; all three together repeat only after many groups.
+
+    Examples
+    --------
+    >>> look = mb.plots.look_of(1, palette=["black", "grey"])
+    >>> sorted(look), look["color"]
+    (['color', 'linestyle', 'marker'], 'grey')
+    """
     colours = GROUP_COLOURS if palette is None else palette
     return {
         "color": colours[number % len(colours)],

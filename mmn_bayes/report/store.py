@@ -36,7 +36,7 @@ FIGURE_METADATA: Mapping[str, dict[str, None]] = {
 
 
 def write_text(text: str, path: str | os.PathLike[str]) -> Path:
-    """Write a text as UTF-8, lines ended by a line feed, with one at the end.
+    """Write a text as UTF-8 with line feeds, one of them at the end.
 
     Parameters
     ----------
@@ -47,6 +47,11 @@ def write_text(text: str, path: str | os.PathLike[str]) -> Path:
     -------
     Path
         The file.
+
+    Examples
+    --------
+    >>> mb.io.write_text("40 patients", "out/note.txt").read_text().splitlines()
+    ['40 patients']
     """
     file = Path(path)
     lines = text.replace("\r\n", "\n")
@@ -56,7 +61,7 @@ def write_text(text: str, path: str | os.PathLike[str]) -> Path:
 
 
 def write_table(table: Table | pd.DataFrame, path: str | os.PathLike[str]) -> Path:
-    """Write a table in the format that the ending of the file says.
+    """Write a table in the format given by the ending of the file.
 
     Parameters
     ----------
@@ -73,24 +78,38 @@ def write_table(table: Table | pd.DataFrame, path: str | os.PathLike[str]) -> Pa
         The file: UTF-8, line feeds. In a CSV missing cells are empty, numbers are written with as
         many digits as it takes to read the same number back, and text that a spreadsheet would run
         as a formula stands behind an apostrophe.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"group": ["naive", "treated"], "share": [0.55, 0.45]})
+    >>> print(mb.io.write_table(table, "out/shares.csv").read_text())
+    group,share
+    naive,0.55
+    treated,0.45
     """
     return write_text(FORMATS.get(Path(path).suffix, csv_text)(Table.of(table)), path)
 
 
 def write_report(table: Table, path: str | os.PathLike[str]) -> list[Path]:
-    """Write a table for machines and for people: as CSV, and as Markdown with title and notes.
+    """Write a table as CSV, and as Markdown with title and notes.
 
     Parameters
     ----------
     table : Table
         The table.
     path : path-like
-        Of both files, without their endings.
+        Path of both files, without their endings.
 
     Returns
     -------
     list of Path
         The files.
+
+    Examples
+    --------
+    >>> table = mb.tables.Table(pd.DataFrame({"n": [40]}), "Patients", notes=["At inclusion."])
+    >>> [file.name for file in mb.io.write_report(table, "out/patients")]
+    ['patients.csv', 'patients.md']
     """
     return [write_table(table, f"{os.fspath(path)}{ending}") for ending in (".csv", ".md")]
 
@@ -107,21 +126,26 @@ FORMATS: Mapping[str, Callable[[Table], str]] = {".md": to_markdown, ".txt": to_
 
 
 def write_columns(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
-    """Write a table as Parquet: every type is kept, for what reads it back.
+    """Write a table as Parquet, which keeps the type of every column.
 
     Parameters
     ----------
     table : DataFrame
         Any table. An index without a name is a row number and is not written.
     path : path-like
-        The file; its folder is created when absent. An ending of `FORMATS`: .md for people (with
-        title and notes), .txt as on the terminal; any other is CSV, for machines: every digit is
-        kept, of the frame alone.
+        The file; its folder is created when absent.
 
     Returns
     -------
     Path
         The file.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"patient": ["P01"], "naive": [True]})
+    >>> pd.read_parquet(mb.io.write_columns(table, "out/patients.parquet"))
+      patient  naive
+    0     P01   True
     """
     file = Path(path)
     with replacing(file) as partial:
@@ -194,14 +218,18 @@ def manifest(fits: xr.DataTree | Sequence[xr.DataTree], date: str) -> dict[str, 
 
 
 def remove_manifest(path: str | os.PathLike[str]) -> None:
-    """Remove a manifest before anything that it speaks of is written again.
+    """Remove a manifest before the results that it describes are written again.
 
-    It is written when all else is: a folder with a manifest is of one run, whole.
+    It is written after everything else: a folder with a manifest holds one complete run.
 
     Parameters
     ----------
     path : path-like
         The manifest; it need not be there.
+
+    Examples
+    --------
+    >>> mb.io.remove_manifest("out/manifest.json")
     """
     Path(path).unlink(missing_ok=True)
 
@@ -212,7 +240,7 @@ def write_manifest(
     *,
     date: str | None = None,
 ) -> Path:
-    """Write the manifest of a run as JSON with sorted keys.
+    """Write the manifest of a run, what its fits are made of, as JSON with sorted keys.
 
     Parameters
     ----------
@@ -232,13 +260,22 @@ def write_manifest(
     ------
     ValueError
         When there is no fit, or two fits have one model.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> import json
+    >>> file = mb.io.write_manifest(response_fit, "out/manifest.json", date="2026-01-31")
+    >>> sorted(json.loads(file.read_text()))
+    ['date', 'fits', 'synthetic', 'title']
     """
     content = manifest(fits, datetime.date.today().isoformat() if date is None else date)
     return write_text(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False), path)
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 300) -> Path:
-    """Write a figure, the same bytes for the same figure.
+    """Write a figure to a file.
 
     Parameters
     ----------
@@ -252,12 +289,19 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 300)
     Returns
     -------
     Path
-        The file, without date and without the version of the drawing library.
+        The file, without date and without the version of the plotting library: the same bytes for
+        the same figure.
 
     Raises
     ------
     ValueError
         When the ending is none of the three.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> mb.io.save_figure(Figure(), "out/empty.png").name
+    'empty.png'
     """
     file = Path(path)
     ending = file.suffix.lower()

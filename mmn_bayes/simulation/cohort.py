@@ -18,7 +18,7 @@ CLASSES = ("other", "dependent", "remission")  # from the smallest to the larges
 
 
 def simulate_cohort(n_patients: int = 40, *, seed: int, recipe: Recipe | None = None) -> Cohort:
-    """Simulate a cohort from a known truth.
+    """Simulate a cohort from known parameters.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def simulate_cohort(n_patients: int = 40, *, seed: int, recipe: Recipe | None = 
     seed : int
         Seed of all randomness: the same seed gives the same cohort.
     recipe : Recipe or None, optional
-        The truth; by default that of the reproduction cohort.
+        The parameters; by default those of the reproduction cohort.
 
     Returns
     -------
@@ -38,6 +38,14 @@ def simulate_cohort(n_patients: int = 40, *, seed: int, recipe: Recipe | None = 
     ------
     ValueError
         When `n_patients` is below 1.
+
+    Examples
+    --------
+    >>> simulated = mb.simulation.simulate_cohort(10, seed=1)
+    >>> len(simulated.patients), simulated.synthetic
+    (10, True)
+    >>> simulated.truth["gain"]
+    0.04
     """
     if n_patients < 1:
         raise ValueError(f"n_patients is {n_patients}; a cohort has at least one patient.")

@@ -27,33 +27,40 @@ def simulate_joint(
     block_appears: float = 0.03,
     patient_gain_sd: float = 0.2,
 ) -> Cohort:
-    """Simulate a cohort in which a gain acts on the long-term class and on conduction blocks.
+    """Simulate a cohort in which gains of strength act on long-term classes and blocks.
 
     Parameters
     ----------
     n_patients, seed : int
         How many patients, and the seed of all randomness.
     gain_on_class : tuple of (float, float), default (1.0, -0.7)
-        Of one sd of the gain, on the log odds of remission and of another class against dependency.
+        Effect of one sd of the gain on the log odds of remission and of another class against
+        dependency.
     gain_on_blocks : tuple of (float, float), default (-0.8, 0.6)
-        Of one sd of the gain, on the log odds that a block stays, and that one appears.
+        Effect of one sd of the gain on the log odds that a block stays, and that one appears.
     class_shares : tuple of (float, float, float), default (0.6, 0.25, 0.15)
         Rates of the classes at an average gain.
     block_stays, block_appears : float, float, optional
-        Probabilities of a nerve at an average gain.
+        Probabilities that a block of a nerve stays, and that one appears, at an average gain.
     patient_gain_sd : float, default 0.2
-        Sd of the gains: large enough that grades tell them.
+        Sd of the gains between patients: large enough that grades are informative of them.
 
     Returns
     -------
     Cohort
-        Synthetic; doses act as `strength.toml` says; `truth` has the parameters by their names in
+        Synthetic; doses act as in `strength.toml`; `truth` has the parameters by their names in
         `joint.toml`.
 
     Raises
     ------
     ValueError
         When `n_patients` is below 1.
+
+    Examples
+    --------
+    >>> simulated = mb.simulation.simulate_joint(10, seed=1)
+    >>> simulated.truth["gain_on_class"], simulated.truth["gain_on_blocks"]
+    ((1.0, -0.7), (-0.8, 0.6))
     """
     if n_patients < 1:
         raise ValueError(f"n_patients is {n_patients}; a cohort has at least one patient.")

@@ -13,10 +13,20 @@ from mmn_bayes.arguments import check_fields
 
 @dataclass(frozen=True)
 class Recipe:
-    """The known truth of a simulated cohort; strength in sds between the muscles of a patient.
+    """Hold the parameters that a cohort is simulated with.
+
+    Strength is in sds between the muscles of a patient.
 
     Every default is cited beside it; `data/evidence/README.md` holds the sources. Where no number
     was published, the comment says so.
+
+    Examples
+    --------
+    >>> recipe = mb.simulation.Recipe(naive_share=0.5, gain=0.08)
+    >>> recipe.scale
+    ('0', '1', '2', '3', '4', '5')
+    >>> len(recipe.muscles), recipe.visit_days
+    (10, (0, 30, 91, 182, 365))
     """
 
     # Leger 2008: 22 of 40 naive; 2 of 22 naive without a 6-month visit; classes 4, 25, 8 of 37.
@@ -119,21 +129,29 @@ class Recipe:
 def with_compartment(
     extra_visit_days: tuple[int, ...] = (), visit_jitter_days: float = 10.0
 ) -> Recipe:
-    """Return the recipe with doses that act by the effect compartment of `strength.toml`.
+    """Return the recipe whose doses act through the effect compartment of `strength.toml`.
 
     Parameters
     ----------
     extra_visit_days : tuple of int, default ()
         Visits within the first year besides those of the recipe.
     visit_jitter_days : float, default 10.0
-        Sd of the days between a visit and its schedule.
+        Sd of the days between a visit and its schedule, days.
 
     Returns
     -------
     Recipe
-        Half-lives away from the medians of their priors, so that recovering them says something.
+        Half-lives differ from the medians of their priors, so that recovering them is informative.
         2 g/kg every 4 weeks then keep some 1.4 g/kg in effect; 0.09 for each is about what leaves
         the share of responders as it is.
+
+    Examples
+    --------
+    >>> recipe = mb.simulation.with_compartment()
+    >>> recipe.onset_half_life_days, recipe.wearing_off_half_life_days
+    (9.0, 20.0)
+    >>> recipe.dose_rate
+    0.0
     """
     return replace(
         Recipe(),
@@ -180,17 +198,28 @@ def _of_compartment(recipe: Recipe) -> dict[str, float]:
 
 
 def truth_to_toml(truth: Mapping[str, object]) -> str:
-    """Return a known truth as TOML text, the same bytes for the same truth.
+    """Return the parameters of a simulated cohort as TOML text.
 
     Parameters
     ----------
     truth : mapping of str to object
-        As `truth_of` gives it: numbers, tuples of numbers, and tables of numbers by name.
+        As a cohort has it in `truth`: numbers, tuples of numbers, and tables of numbers by name.
 
     Returns
     -------
     str
-        A comment that says what it is, the numbers and lists, then the tables.
+        A comment that says what it is, the numbers and lists, then the tables; the same bytes for
+        the same parameters.
+
+    Examples
+    --------
+    >>> print(mb.simulation.truth_to_toml({"gain": 0.04, "muscle": {"hip flexion": 0.5}}))
+    # The parameters this synthetic cohort was simulated with, named as in strength.toml.
+    # Strength is in sds between the muscles of a patient, time in days, dose in g/kg/week.
+    gain = 0.04
+    <BLANKLINE>
+    [muscle]
+    "hip flexion" = 0.5
     """
     lines = [
         "# The parameters this synthetic cohort was simulated with, named as in strength.toml.",

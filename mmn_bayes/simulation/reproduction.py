@@ -56,7 +56,7 @@ def reproduce_cohort(
     recipe: Recipe | None = None,
     title: str = "Synthetic cohort with the margins of a published study",
 ) -> Cohort:
-    """Simulate a cohort that has the published margins of a study.
+    """Simulate a cohort with exactly the published margins of a study.
 
     For every place of the cohort several candidates are simulated from one recipe, and a place
     takes the first whose response, by the rule, and whose change in conduction blocks are what the
@@ -83,7 +83,7 @@ def reproduce_cohort(
     Returns
     -------
     Cohort
-        `synthetic` is True; the order of the patients tells nothing.
+        `synthetic` is True; the order of the patients carries no information.
 
     Raises
     ------
@@ -91,6 +91,17 @@ def reproduce_cohort(
         When a published figure that is needed is missing, or the counts do not add up.
     RuntimeError
         When no try gave a cohort with all margins.
+
+    Examples
+    --------
+    With `model`, the model of `models/strength.toml`:
+
+    >>> counts, measurements = mb.evidence.read_published("data/leger2008")
+    >>> len(counts), len(measurements)
+    (6, 12)
+    >>> cohort = mb.simulation.reproduce_cohort(  # doctest: +SKIP
+    ...     counts, measurements, rule_holder=model, seed=1
+    ... )
     """
     targets = read_targets(counts, measurements)
     recipe = recipe or Recipe()

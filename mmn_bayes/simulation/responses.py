@@ -23,7 +23,7 @@ def simulate_responses(
     correlation: float = 0.0,
     intercept: float = 0.5,
 ) -> Cohort:
-    """Simulate a cohort whose log odds of response are a sum of effects of standard normal columns.
+    """Simulate a cohort whose log odds of response are linear in standard normal columns.
 
     Parameters
     ----------
@@ -32,22 +32,31 @@ def simulate_responses(
     n_patients, seed : int
         How many patients, and the seed of all randomness.
     correlation : float, default 0.0
-        Of the columns within pairs: the first with the second, the third with the fourth, ...;
-        columns of different pairs are independent.
+        Correlation within pairs of columns: the first with the second, the third with the fourth,
+        and so on; columns of different pairs are independent.
     intercept : float, default 0.5
         Log odds of response of a patient whose columns are all 0.
 
     Returns
     -------
     Cohort
-        Two muscles a patient, graded at inclusion and at month 6: both gain a grade in who
-        responds, none in who does not, so that the rule of response gives the response simulated.
+        Two muscles a patient, graded at inclusion and at month 6: both gain a grade in responders,
+        none in others, so that the rule of response gives the simulated response.
         Half of the patients are naive, which has no effect. `truth` has the effects.
 
     Raises
     ------
     ValueError
         When the correlation is not between 0 and 1, or nobody is simulated.
+
+    Examples
+    --------
+    >>> effects = {"x01": 1.5, "x02": 0.0}
+    >>> simulated = mb.simulation.simulate_responses(effects, n_patients=20, seed=1)
+    >>> list(simulated.patients.columns)
+    ['patient', 'naive', 'x01', 'x02']
+    >>> simulated.truth
+    {'x01': 1.5, 'x02': 0.0, 'intercept': 0.5}
     """
     if n_patients < 1 or not 0.0 <= correlation < 1.0:
         raise ValueError("n_patients is 1 or more, correlation from 0 to below 1.")

@@ -19,11 +19,21 @@ from mmn_bayes.data.status_paths import days_zero
 
 @dataclass(frozen=True)
 class StatePathsRecipe:
-    """The known truth of simulated histories, and when they are looked at.
+    """Hold the parameters and the visits of simulated state paths.
 
     Shares of months spent dependent, in remission and otherwise are near those of the published
     cohorts at their last visits (Leger 2008: 25, 8 and 4 of 37 after 2.2 years); no transition has
-    been published. Effects are log odds against the first level, one for each other.
+    been published. Effects are log odds against the first level, one for each other level.
+
+    Examples
+    --------
+    >>> recipe = mb.simulation.StatePathsRecipe()
+    >>> recipe.levels
+    ('dependent', 'remission', 'other')
+    >>> recipe.transitions.round(3)
+    array([[0.965, 0.023, 0.012],
+           [0.08 , 0.9  , 0.02 ],
+           [0.07 , 0.03 , 0.9  ]])
     """
 
     levels: tuple[str, ...] = ("dependent", "remission", "other")
@@ -113,28 +123,38 @@ def _are_shares(values: Sequence[float], n: int) -> bool:
 def with_state_paths(
     cohort: Cohort, *, seed: int, recipe: StatePathsRecipe | None = None
 ) -> Cohort:
-    """Give a cohort simulated histories in the place of its `status`.
+    """Replace the `status` of a cohort by simulated state paths.
 
     Parameters
     ----------
     cohort : Cohort
-        With infusions: a history begins with the first one.
+        With infusions: a path begins with the first one.
     seed : int
         Seed of all randomness.
     recipe : StatePathsRecipe or None, optional
-        The truth; by default that of `StatePathsRecipe()`.
+        The parameters; by default those of `StatePathsRecipe()`.
 
     Returns
     -------
     Cohort
-        Synthetic, `truth` that of the histories. Each patient is looked at on the day of the first
-        infusion and, as far as visits are not missed, every so many days from then on: days are
-        irregular, a state may change and change back between two.
+        Synthetic, with the parameters of the paths as `truth`. Each patient is observed on the day
+        of the first infusion and, where visits are not missed, every so many days from then on:
+        days are irregular, and a state may change and change back between two.
 
     Raises
     ------
     ValueError
         When a patient has no infusion.
+
+    Examples
+    --------
+    With `cohort`, the cohort of `data/leger2008_cohort`:
+
+    >>> simulated = mb.simulation.with_state_paths(cohort, seed=1)
+    >>> list(simulated.status.columns)
+    ['patient', 'day', 'status']
+    >>> simulated.truth["start_probability"]
+    (0.85, 0.05, 0.1)
     """
     recipe = recipe or StatePathsRecipe()
     zero = days_zero(cohort, "first_infusion")

@@ -67,7 +67,7 @@ def added_predictive_value(
     workers: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Compare models with and without each candidate by how well they predict a patient left out.
+    """Compare models with and without each candidate by leave-one-patient-out prediction.
 
     Parameters
     ----------
@@ -76,10 +76,10 @@ def added_predictive_value(
     folder : path-like
         Where finished tasks are kept, so that an interrupted run goes on.
     seed : int
-        Of the run; each fit has its own (`task_seed`).
+        Seed of the run; each fit has its own (`task_seed`).
     exact : bool, default False
-        Whether each patient is left out by a fit of its own (of outcome "response" only: of grades
-        `leave_patients_out` does, model by model); otherwise by Pareto-smoothed importance.
+        Whether each patient is left out by a refit (outcome "response" only: for grades use
+        `leave_patients_out`, model by model); otherwise by Pareto-smoothed importance.
     lengths : mapping of str to int or None, optional
         `chains`, `draws` and `tune`, where they differ from the fit's defaults.
     historical : DataFrame or None, optional
@@ -92,15 +92,35 @@ def added_predictive_value(
     Returns
     -------
     DataFrame
-        As `worth_of`, of the log score of each patient left out: of its response, or of all its
-        grades together.
+        One row a candidate, on the log score of each patient left out (of its response, or of all
+        its grades together): `predictor`, `added` (elpd with it alone less that with none) with
+        `added_se`, `removed` (elpd with all less that without it) with `removed_se` (missing where
+        it is the only one), `added_mcse` and `removed_mcse` (Monte Carlo error, of exact fits),
+        `n_patients`, of its models `worst_pareto_k`, `good_k`, `n_above_good_k` (patients beyond
+        it, added up) and `divergences`, `synthetic`; then one of all together ("all candidates"),
+        whose `added` is all against none. Above 0 a patient is predicted better with the candidate.
+        Standard errors are those of sums of paired differences: sqrt(n) times their sd; with few
+        patients they are optimistic (Sivula, Magnusson and Vehtari, arXiv:2008.10296).
 
     Raises
     ------
     SpecError, ValueError
-        As for `candidate_models`; when exact fits are asked for grades.
+        When there are no candidates, a candidate has no prior of its own, or exact fits are asked
+        for grades.
     RuntimeError
         When a fit failed, after all others were done: it is named, with its error.
+
+    Examples
+    --------
+    With `cohort`, the cohort of `data/leger2008_cohort`:
+
+    >>> from pathlib import Path
+    >>> candidates = mb.read_model("models/candidates_response.toml")
+    >>> [candidate.name for candidate in candidates.candidates][:3]
+    ['age_onset', 'anti_gm1', 'atrophy']
+    >>> mb.loo.added_predictive_value(  # doctest: +SKIP
+    ...     cohort, candidates, Path("tasks"), seed=1
+    ... )
     """
     models = candidate_models(spec)
     if exact and outcome_of(spec.outcome).log_probability is None:

@@ -29,31 +29,41 @@ def compare_results(committed: Side, regenerated: Side, folders: Iterable[str]) 
     Parameters
     ----------
     committed, regenerated : Side
-        The two sets.
+        The two sets: `Committed`, `WorkingTree`, or anything with their two methods.
     folders : iterable of str
         Folders of both, from the root.
 
     Returns
     -------
     Comparison
-        Of what does not agree:
+        What does not agree:
 
         - Files, rows and columns that only one of the two has.
-        - Numbers that hang on draws and are further apart than so many standard errors of their
+        - Numbers that depend on draws and are further apart than so many standard errors of their
           difference, sqrt(error^2 + error^2) (`monte_carlo`). How many: of Student's t with
           `DEGREES_OF_FREEDOM`, by Bonferroni over all such numbers, so that two sets which differ
           by their draws alone have any number beyond with probability `FALSE_ALARMS` at most.
         - R-hat and effective sample sizes, unless both pass the threshold of the gate or they are
           as near as they are known (`MOST_R_HAT_APART`, `MOST_TIMES_APART`); Monte Carlo errors,
-          too. They are not asked for where an interval is a point on both sides: whether one draw
-          of thousands lies beside it is luck.
-        - What is counted from other stored tables and not what they give, on either side.
-        - What is said in words. Numbers in them may be as far apart as those of the row.
+          too. They are not compared where an interval is a point on both sides: whether one draw of
+          thousands lies outside it is chance.
+        - Counts that differ from those of the stored tables they are made from, on either side.
+        - Sentences. Numbers in them may be as far apart as those of the row.
         - Anything else that is not the same: counts, observed rates, text, settings, fingerprints.
 
-        Of pages (Markdown) the printed numbers are compared, with half a last digit on either side
-        besides. Of figures only whether they are there. Dates, times, versions and what a benchmark
-        measures are not compared; other versions are told.
+        In pages (Markdown) the printed numbers are compared, with half a last digit on either side
+        in addition; of figures only whether they exist. Dates, times, versions and benchmark
+        timings are not compared; other versions are reported.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> committed = mb.studies.Committed(Path("."), ref="HEAD")
+    >>> regenerated = mb.studies.WorkingTree(Path("."))
+    >>> committed.ref
+    'HEAD'
+    >>> found = mb.studies.compare_results(committed, regenerated, ["results"])  # doctest: +SKIP
+    >>> found.differences  # doctest: +SKIP
     """
     asked = list(folders)
     old, new = (ReadSide(side, side.names(asked)) for side in (committed, regenerated))

@@ -30,23 +30,24 @@ def leave_patients_out(
     workers: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Fit a model anew without each patient, and evaluate how likely it finds the patient.
+    """Refit a model without each patient, and evaluate the predictive density of the patient.
 
     Parameters
     ----------
     fit : DataTree
-        Of all patients: its model is fitted anew, and it says where a patient's effects are.
+        Fit to all patients: its model is refitted, and its draws place the integration nodes of a
+        patient's effects.
     cohort : Cohort
-        That the fit is of.
+        The cohort that the fit is of.
     folder : path-like
         Where finished tasks are kept, so that an interrupted run goes on.
     seed : int
-        Of the run; each task has its own (`task_seed`).
+        Seed of the run; each task has its own (`task_seed`).
     patients : sequence of str or None, optional
-        Those to leave out, one at a time; by default all who have a grade (of outcome "response"
-        all who are evaluable).
+        Patients to leave out, one at a time; by default all with a grade (of outcome "response"
+        all evaluable ones).
     lengths : mapping of str to int, default LENGTHS
-        Of the chains of each fit.
+        `chains`, `draws` and `tune` of each fit.
     historical : DataFrame or None, optional
         For a model with `[historical]`: the mixture of betas that `historical_prior` gives.
     workers : int or None, optional
@@ -64,6 +65,18 @@ def leave_patients_out(
     ------
     ValueError
         When the fit is not of this cohort, or its model's effects are not integrated out.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`, and `cohort`, the cohort of
+    `data/leger2008_cohort`:
+
+    >>> from pathlib import Path
+    >>> mb.engine.is_fit_of(response_fit, cohort)
+    True
+    >>> mb.loo.leave_patients_out(  # doctest: +SKIP
+    ...     response_fit, cohort, Path("tasks"), seed=1, patients=["P02", "P04"]
+    ... )
     """
     spec, design = spec_of(fit), design_of(fit)
     if "patient" not in design.dims:
@@ -105,12 +118,12 @@ def leave_patients_out(
 
 
 def importance_against_exact(importance: pd.DataFrame, exact: pd.DataFrame) -> pd.DataFrame:
-    """Set patients left out by importance beside fits that have not seen them.
+    """Compare importance-sampling (PSIS) with exact leave-one-patient-out densities.
 
     Parameters
     ----------
     importance, exact : DataFrame
-        What `psis_loo_patients` and `leave_patients_out` gave.
+        As returned by `psis_loo_patients` and `leave_patients_out`.
 
     Returns
     -------
@@ -120,6 +133,16 @@ def importance_against_exact(importance: pd.DataFrame, exact: pd.DataFrame) -> p
         the elpd of all: the spread between patients; missing for one), `pareto_k`, `good_k`,
         `error`, `synthetic`. A patient whose fit failed has no exact value, and no part in the sum,
         whose `error` says how many are missing.
+
+    Examples
+    --------
+    Here exact densities that agree stand in for those of `leave_patients_out`:
+
+    >>> importance = mb.loo.psis_loo_patients(response_fit)
+    >>> exact = importance[["patient", "elpd", "mcse"]].rename(columns={"patient": "task"})
+    >>> table = mb.loo.importance_against_exact(importance, exact.assign(error=""))
+    >>> table["patient"].iloc[-1], float(table["difference"].iloc[-1])
+    ('all patients', 0.0)
     """
     own = exact.rename(columns={"task": "patient", "elpd": "exact_elpd"})
     own = own.reindex(columns=["patient", "exact_elpd", "mcse", "error"])

@@ -64,7 +64,7 @@ def imputed_predictors(
     workers: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Say what was learned of each candidate when missing covariates are filled in several times.
+    """Tabulate the effects of candidates pooled over imputed sets of missing covariates.
 
     Parameters
     ----------
@@ -73,9 +73,9 @@ def imputed_predictors(
     folder : path-like
         Where finished tasks are kept, so that an interrupted run goes on.
     seed : int
-        Of the imputation and, with its name, of each fit.
+        Seed of the imputation and, with its name, of each fit.
     n_sets : int, default 20
-        How many times (`impute_cohorts`).
+        Number of imputed sets (`impute_cohorts`).
     lengths : mapping of str to int or None, optional
         `chains`, `draws` and `tune` of each fit, where they differ from the defaults.
     historical : DataFrame or None, optional
@@ -84,8 +84,7 @@ def imputed_predictors(
         Probability of the equal-tailed credible intervals.
     certain : float, default 0.95
         Probability from which a candidate is called relevant (its effect is beyond the margin, in
-        either direction) or negligible (within it); otherwise it is undecided: so many patients
-        could not tell.
+        either direction) or negligible (within it); otherwise it is undecided.
     workers : int or None, optional
         Processes at a time; by default as many as the machine has processors.
     progress : bool, default True
@@ -103,7 +102,8 @@ def imputed_predictors(
     Raises
     ------
     DataError, ValueError
-        As for `impute_cohorts` and `predictor_table`.
+        When the covariates cannot be imputed or nothing is missing (`impute_cohorts`), the model
+        has no candidates, or `level` or `certain` is not usable.
     RuntimeError
         When a fit failed, after all others were done: it is named, with its error.
 
@@ -111,6 +111,19 @@ def imputed_predictors(
     ----------
     Zhou and Reiter, Am Stat 2010;64:159 (mixing the draws of imputed sets); Rubin, Multiple
     Imputation for Nonresponse in Surveys, 1987.
+
+    Examples
+    --------
+    With `cohort`, the cohort of `data/leger2008_cohort`:
+
+    >>> from pathlib import Path
+    >>> candidates = mb.read_model("models/candidates_response.toml")
+    >>> some = mb.simulation.with_blanks(cohort, ["age_onset_years"], share=0.1, seed=1)
+    >>> int(some.patients["age_onset_years"].isna().sum())
+    4
+    >>> mb.predictors.imputed_predictors(  # doctest: +SKIP
+    ...     some, candidates, Path("tasks"), seed=1, n_sets=20
+    ... )
     """
     require_certain(certain)
     check_level(level)

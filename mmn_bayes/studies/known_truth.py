@@ -25,15 +25,15 @@ _COUNTED = {"row": "grade", "interval": "interval"}
 def truth_intervals(
     tree: xr.DataTree, truth: Mapping[str, object], level: float = 0.9
 ) -> pd.DataFrame:
-    """Return the equal-tailed credible interval of every parameter with a known truth.
+    """Tabulate equal-tailed credible intervals of the parameters whose true value is known.
 
     Parameters
     ----------
     tree : DataTree
-        A fit to a simulated cohort.
+        Fit to a simulated cohort.
     truth : mapping of str to object
-        The truth of that cohort: by the name of the parameter a number, one number a member in the
-        order of the fit, or numbers by the label of the member.
+        True values by the name of the parameter: a number, one number for each member in the order
+        of the fit, or numbers by the label of the member.
     level : float, default 0.9
         Probability of the intervals.
 
@@ -45,6 +45,16 @@ def truth_intervals(
         `ess_tail`, `r_hat`, `covers`, `synthetic`. A truth that the model has no parameter for has
         no row; nor has a parameter without a truth, such as the sd of muscles whose effects are
         fixed.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> table = mb.studies.truth_intervals(fit, {"noise": 0.042, "gain": 0.04})
+    >>> table[["parameter", "truth", "level"]]
+      parameter  truth  level
+    0     noise  0.042    0.9
+    1      gain  0.040    0.9
     """
     posterior = tree["posterior"].to_dataset()
     parts = [
@@ -79,7 +89,27 @@ def _beside(drawn: xr.DataArray, true: Any, table: pd.DataFrame) -> pd.DataFrame
 
 
 def simulated(n_patients: int, seed: int, recipe: Recipe | None = None) -> Cohort:
-    """Simulate a cohort of a study, without its warnings: a rare grade may be missing in one."""
+    """Simulate a cohort without its warnings: a rare grade may be missing in one of many.
+
+    Parameters
+    ----------
+    n_patients : int
+        How many patients, 1 or more.
+    seed : int
+        Seed of all randomness: the same seed gives the same cohort.
+    recipe : Recipe or None, optional
+        The parameters; by default those of the reproduction cohort.
+
+    Returns
+    -------
+    Cohort
+        As `simulate_cohort` gives it.
+
+    Examples
+    --------
+    >>> len(mb.studies.simulated(5, seed=1).patients)
+    5
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CohortWarning)
         return simulate_cohort(n_patients, seed=seed, recipe=recipe)

@@ -35,12 +35,12 @@ def run_study(
     workers: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Fit a model to simulated cohorts and write how often its intervals cover the truth.
+    """Fit a model to simulated cohorts and tabulate the coverage of its intervals.
 
     Parameters
     ----------
     spec : ModelSpec
-        The model: one whose parameters `simulate_cohort` has a truth for.
+        A model whose parameters have a true value in the simulated cohorts.
     seeds : sequence of int
         Seeds of the cohorts, each also that of the fit.
     folder : path-like
@@ -48,9 +48,9 @@ def run_study(
         are done. What `run_tasks` keeps of each goes into `tasks` there: an interrupted run goes
         on.
     settings : mapping of str to object or None, optional
-        What differs from `SETTINGS`.
+        Settings that differ from `SETTINGS`.
     recipe : Recipe or StatePathsRecipe, default RECIPE
-        The truth of the cohorts: of strength, or of histories.
+        The parameters of the cohorts: of strength, or of state paths.
     workers : int or None, optional
         Tasks at a time, one thread each; by default as many as the machine has cores, or the
         cluster workers.
@@ -60,12 +60,26 @@ def run_study(
     Returns
     -------
     DataFrame
-        The table of `coverage`.
+        One row a parameter and member: `parameter`, `member`, `truth`, `mean_error` (of the
+        posterior mean), `mean_width` (of the credible intervals), `credible_level`,
+        `credible_interval`, `n` cohorts, `covered`, `estimate` (their share) with `lower`, `upper`,
+        `level`, `interval` (Clopper-Pearson), `p_value` and `test` against the credible level,
+        `p_holm` and `rejected` (Holm over the parameters), `synthetic`. The last row pools all
+        parameters, `n` being intervals there.
 
     Raises
     ------
     RuntimeError
         When a cohort failed, after the others are done and kept.
+
+    Examples
+    --------
+    With `model`, the model of `models/strength.toml`:
+
+    >>> from pathlib import Path
+    >>> sorted(mb.studies.SETTINGS)
+    ['chains', 'draws', 'level', 'n_patients', 'tune']
+    >>> mb.studies.run_study(model, range(1, 21), Path("recovery"))  # doctest: +SKIP
     """
     stated = {**SETTINGS, **(settings or {})}
     tasks = [_task(spec, seed, stated, recipe) for seed in seeds]

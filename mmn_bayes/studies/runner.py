@@ -45,7 +45,7 @@ Measure = Callable[..., pd.DataFrame]
 
 @dataclass(frozen=True)
 class Task:
-    """One fit of many: everything that its result depends on.
+    """Hold everything that the result of one fit of many depends on.
 
     Attributes
     ----------
@@ -56,9 +56,19 @@ class Task:
     lengths
         `chains`, `draws` and `tune`, where they differ from the fit's defaults.
     historical
-        As for `fit`.
+        For a model with `[historical]`: the mixture of betas that `historical_prior` gives.
     extra
         Further arguments of the measure, by name.
+
+    Examples
+    --------
+    With `response_model`, the model of `models/response.toml`, and `cohort`, the cohort of
+    `data/leger2008_cohort`:
+
+    >>> seed = mb.studies.task_seed(1, "first")
+    >>> task = mb.studies.Task("first", response_model, cohort, seed, {"chains": 2, "draws": 500})
+    >>> len(task.fingerprint)
+    64
     """
 
     name: str
@@ -83,7 +93,7 @@ class Task:
 
 
 def task_seed(master: int, name: str) -> int:
-    """Return the seed of a task: of the run's and the task's name, whoever runs it and when.
+    """Derive the seed of a task from the seed of the run and the name of the task.
 
     Parameters
     ----------
@@ -94,6 +104,11 @@ def task_seed(master: int, name: str) -> int:
     -------
     int
         From 0 to 2^32 - 1.
+
+    Examples
+    --------
+    >>> mb.studies.task_seed(1, "first"), mb.studies.task_seed(1, "second")
+    (1197709317, 2136947006)
     """
     return int(np.random.SeedSequence([master, *name.encode()]).generate_state(1)[0])
 
@@ -106,7 +121,7 @@ def run_tasks(
     workers: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Fit every task that is not done yet, and return what is measured of all.
+    """Run the fits that are not done yet, and return the measures of all.
 
     joblib runs them: by its default, loky, in processes of this machine; inside
     `joblib.parallel_config(backend="dask")` on the workers of a Dask client. A worker compiles a
@@ -144,6 +159,21 @@ def run_tasks(
         number of workers is none.
     KeyboardInterrupt
         On an interrupt: no worker is left, and what is finished stays.
+
+    Examples
+    --------
+    With `response_model`, the model of `models/response.toml`, and `cohort`, the cohort of
+    `data/leger2008_cohort`:
+
+    >>> from pathlib import Path
+    >>> names = ["first", "second"]
+    >>> tasks = [
+    ...     mb.studies.Task(name, response_model, cohort, mb.studies.task_seed(1, name))
+    ...     for name in names
+    ... ]
+    >>> len({task.fingerprint for task in tasks})
+    2
+    >>> mb.studies.run_tasks(tasks, mb.loo.psis_loo_patients, Path("tasks"))  # doctest: +SKIP
     """
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int)):
         raise ValueError(f"workers is {workers!r}; give a whole number.")

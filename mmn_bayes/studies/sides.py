@@ -20,35 +20,64 @@ class Side(Protocol):
 
 @dataclass(frozen=True)
 class Committed:
-    """Files as they are in a commit of a repository."""
+    """Read files as they are in a commit of a repository.
+
+    Attributes
+    ----------
+    root : Path
+        Folder of the repository.
+    ref : str
+        Commit, branch or tag; by default "HEAD".
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> before = mb.studies.Committed(Path("."), ref="HEAD~1")
+    >>> before.ref
+    'HEAD~1'
+    >>> before.names(["results"])  # doctest: +SKIP
+    """
 
     root: Path
     ref: str = "HEAD"
 
     def names(self, folders: Iterable[str]) -> set[str]:
-        """As of `Side`."""
+        """Return the names of all files of some folders, from the root."""
         listed = _git(self.root, "ls-tree", "-r", "-z", "--name-only", self.ref, "--", *folders)
         return {name for name in listed.decode("utf-8").split("\0") if name}
 
     def read(self, name: str) -> bytes:
-        """As of `Side`."""
+        """Return the contents of one file."""
         return _git(self.root, "show", f"{self.ref}:{name}")
 
 
 @dataclass(frozen=True)
 class WorkingTree:
-    """Files as they lie in a repository, those that it ignores aside."""
+    """Read files as they lie in a repository, those that it ignores aside.
+
+    Attributes
+    ----------
+    root : Path
+        Folder of the repository.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> now = mb.studies.WorkingTree(Path("."))
+    >>> now.read("data/leger2008_cohort/grades.csv")[:29]
+    b'patient,day,muscle,side,grade'
+    """
 
     root: Path
 
     def names(self, folders: Iterable[str]) -> set[str]:
-        """As of `Side`."""
+        """Return the names of all files of some folders, from the root."""
         asked = ("--cached", "--others", "--exclude-standard")
         listed = _git(self.root, "ls-files", "-z", *asked, "--", *folders).decode("utf-8")
         return {name for name in listed.split("\0") if name and (self.root / name).is_file()}
 
     def read(self, name: str) -> bytes:
-        """As of `Side`."""
+        """Return the contents of one file."""
         return (self.root / name).read_bytes()
 
 

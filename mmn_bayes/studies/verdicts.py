@@ -49,13 +49,25 @@ def ten_candidates(spec: ModelSpec) -> ModelSpec:
     Parameters
     ----------
     spec : ModelSpec
-        A file of candidates: its priors stay, that of a yes/no candidate for all (of a number if
-        there is none) where each has one of its own; so do the margin, and everything else.
+        A model with candidates: the priors stay (where each candidate has its own, that of a yes/no
+        candidate, or else of a number, serves for all), and so do the margin and everything else.
 
     Returns
     -------
     ModelSpec
-        Named as the file.
+        The model, with the same name.
+
+    Raises
+    ------
+    ValueError
+        When the file has no candidate whose effect is linear in its column.
+
+    Examples
+    --------
+    >>> candidates = mb.read_model("models/candidates_response.toml")
+    >>> study = mb.studies.ten_candidates(candidates)
+    >>> [candidate.name for candidate in study.candidates][:3]
+    ['x01', 'x02', 'x03']
     """
     content = spec.resolved
     plain = [p for p in spec.candidates if p.kind.linear]
@@ -72,7 +84,30 @@ def ten_candidates(spec: ModelSpec) -> ModelSpec:
 
 
 def cohort_of(scenario: str, number: int, n_patients: int = N_PATIENTS) -> Cohort:
-    """Return one cohort of a scenario, the same for every model."""
+    """Return one cohort of a scenario, the same for every model.
+
+    Parameters
+    ----------
+    scenario : str
+        "none", "one strong", "ten weak" or "correlated": the true effects of ten columns.
+    number : int
+        Which cohort of the scenario, from 0.
+    n_patients : int, default N_PATIENTS
+        How many patients.
+
+    Returns
+    -------
+    Cohort
+        As `simulate_responses` gives it: `truth` has the effects on the log odds of response.
+
+    Examples
+    --------
+    >>> simulated = mb.studies.cohort_of("one strong", 0)
+    >>> len(simulated.patients)
+    40
+    >>> simulated.truth["x01"], simulated.truth["x02"]
+    (1.5, 0.0)
+    """
     of = SCENARIOS[scenario]
     return simulate_responses(
         dict(zip(COLUMNS, of.effects, strict=True)),
@@ -92,7 +127,7 @@ def study_calls(
     workers: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Fit models to cohorts with known effects of ten candidates, and count what is said of them.
+    """Count the verdicts on ten candidates with known effects over simulated cohorts.
 
     Parameters
     ----------
@@ -102,9 +137,9 @@ def study_calls(
         Where `effects.csv` (every candidate of every fit), `calls.csv`, `manifest.json` and the
         tasks go: an interrupted run goes on.
     n_cohorts : int, default 100
-        Of each scenario.
+        Number of cohorts of each scenario.
     seed : int
-        Of the fits; the cohorts are the same whatever it is.
+        Seed of the fits; the cohorts do not depend on it.
     lengths : mapping of str to int or None, optional
         `chains`, `draws` and `tune` of each fit, where they differ from the defaults.
     workers : int or None, optional
@@ -115,12 +150,25 @@ def study_calls(
     Returns
     -------
     DataFrame
-        The table of `counted_calls`, the tests by Firth's logistic regression after it.
+        One row a `scenario`, `model` (tests by Firth's logistic regression after the models) and
+        `truth` (size of the true effect): `n_effects`, `coverage` with `coverage_se`, `relevant`
+        and `negligible` (shares so called) with `relevant_se`, `is_within` (whether such an effect
+        is nearer to none than the margin: then "relevant" is false, otherwise "negligible" is),
+        `any_false` (share of cohorts with any false "relevant"), `n_cohorts`, `level`, `interval`,
+        `synthetic`. Standard errors are those of means of cohorts.
 
     Raises
     ------
     RuntimeError
         When a fit failed, after all others were done: it is named, with its error.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> candidates = mb.read_model("models/candidates_response.toml")
+    >>> len(mb.studies.ten_candidates(candidates).candidates)
+    10
+    >>> mb.studies.study_calls([candidates], Path("calls"), seed=1)  # doctest: +SKIP
     """
     tasks, tests = [], []
     for scenario, of in SCENARIOS.items():

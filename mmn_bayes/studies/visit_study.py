@@ -44,7 +44,7 @@ def run_visits_study(
     seeds: Sequence[int] = SEEDS,
     settings: Mapping[str, Any] = SETTINGS,
 ) -> pd.DataFrame:
-    """Fit a model to simulated cohorts of several sizes and visits, and say what is learned.
+    """Tabulate how the precision of a half-life depends on numbers of patients and visits.
 
     Parameters
     ----------
@@ -59,7 +59,21 @@ def run_visits_study(
     Returns
     -------
     DataFrame
-        The table of `learned`.
+        One row a number of patients and `visits_a_cycle`: `n_patients`, `n_grades` (mean),
+        `cohorts`, `covered` (intervals that hold the truth), `truth_days`, `credible_level`,
+        `credible_interval`, `mean_width_days` and `prior_width_days` (of the intervals),
+        `mean_log_width_share` (of the prior's, on the log scale), `variance_removed` (1 less the
+        mean square of that share: contraction), `says`, `divergences`, `worst_r_hat` and
+        `least_ess_tail` (of the half-life), `synthetic`.
+
+    Examples
+    --------
+    With `model`, the model of `models/strength.toml`:
+
+    >>> from pathlib import Path
+    >>> model.name
+    'strength'
+    >>> mb.studies.run_visits_study(model, Path("visits"), sizes=[20, 40])  # doctest: +SKIP
     """
     parts = []
     for per_cycle in EXTRA:
@@ -123,7 +137,27 @@ def learned(spec: ModelSpec, fits: pd.DataFrame, intervals: pd.DataFrame) -> pd.
 
 
 def visits_notes(table: pd.DataFrame) -> list[str]:
-    """Return what the table says, in sentences: the smallest cohort that learns, by visits."""
+    """Return the findings of a study of visits as sentences.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As returned by `run_visits_study`.
+
+    Returns
+    -------
+    list of str
+        What counts as learned; by visits a cycle the smallest number of patients that learns the
+        half-life; and how wide its interval is at best.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"n_patients": [20, 40], "visits_a_cycle": 1, "credible_level": 0.9})
+    >>> table = table.assign(variance_removed=[0.2, 0.6], mean_width_days=[40.0, 25.0])
+    >>> notes = mb.studies.visits_notes(table.assign(truth_days=20.0, prior_width_days=67.0))
+    >>> print(notes[1][:67])
+    With 1 more visits a cycle, 40 patients are not enough: 60 % of the
+    """
     said = [
         f"Learned: {100 * MOST:.0f} % of the prior's variance (of logarithms) is removed; little: "
         f"less than {100 * LITTLE:.0f} %. Visits a cycle besides those of the cohort, over "

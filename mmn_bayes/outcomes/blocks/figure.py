@@ -50,18 +50,18 @@ def blocks_figure(
     palette: Sequence[str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
-    """Draw the shares with fewer, as many and more conduction blocks, and the mean change.
+    """Plot the shares with fewer, as many and more conduction blocks, and the mean change.
 
     Parameters
     ----------
     table : DataFrame
-        What `blocks_table` gave.
+        As returned by `blocks_table`.
     title : str, default ""
-        What stands above.
+        Title of the figure.
     axes : sequence of Axes or None, optional
-        Axes to plot into, one a panel; by default a figure of its own.
+        Axes to plot into, one for each panel; by default a new figure is made.
     labels : mapping of str to str or None, optional
-        Labels in the place of those of the data, by what they replace.
+        Labels to print in place of names of the data and texts of the figure, by what they replace.
     palette : sequence of str or None, optional
         A colour of the palette for each model.
     width_mm : float, default JOURNAL_WIDTH_MM
@@ -71,13 +71,24 @@ def blocks_figure(
     -------
     Figure
         A panel for each of the three shares and one for the mean change; in them the groups, each
-        with a line for what was counted and one for the new patients of each model. A model has a
-        line for these patients only where it fills in somebody, so that its interval is no point.
+        with a line for the observed counts and one for new patients, by model. A model has a line
+        for the patients of the cohort only where it imputes somebody, so that its interval is no
+        point.
 
     Raises
     ------
     ValueError
-        When a column is absent, or there is no row of what is drawn.
+        When a column is absent, or there is no row to plot.
+
+    Examples
+    --------
+    With `blocks_cohort`, the patients of `data/leger2008_cohort` with every covariate, and
+    `blocks_fit`, a fit of `models/blocks.toml`:
+
+    >>> table = mb.tables.blocks_table(blocks_cohort, [blocks_fit])
+    >>> figure = mb.plots.blocks_figure(table, title="Conduction blocks")
+    >>> len(figure.axes)
+    4
     """
     require_columns(table, ["group", "kind", "source", "n", "missing", *ESTIMATES], "table")
     table = table[table["kind"].isin(list(_TITLES))]

@@ -48,21 +48,21 @@ def classes_figure(
     palette: Sequence[str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
-    """Draw the share of each long-term class, counted, as models have it, and in other cohorts.
+    """Plot the share of each long-term class: observed, by models, and in other cohorts.
 
     Parameters
     ----------
     table : DataFrame
-        What `classes_table` gave, with groups or without.
+        As returned by `classes_table`, with groups or without.
     others : DataFrame or None, optional
-        What `cohorts_table` gave; None for this cohort alone. Its rows of this cohort are not drawn
-        again, they are among those of `table`.
+        As returned by `cohorts_table`; None for this cohort alone. Its rows of this cohort are not
+        plotted again, they are among those of `table`.
     title : str, default ""
-        What stands above.
+        Title of the figure.
     axes : sequence of Axes or None, optional
-        Axes to plot into, one a panel; by default a figure of its own.
+        Axes to plot into, one for each panel; by default a new figure is made.
     labels : mapping of str to str or None, optional
-        Labels in the place of those of the data, by what they replace.
+        Labels to print in place of names of the data and texts of the figure, by what they replace.
     palette : sequence of str or None, optional
         A colour of the palette for each model.
     width_mm : float, default JOURNAL_WIDTH_MM
@@ -79,6 +79,16 @@ def classes_figure(
     ------
     ValueError
         When a column is absent, there is no row, or the other cohorts have another class.
+
+    Examples
+    --------
+    With `blocks_cohort`, the patients of `data/leger2008_cohort` with every covariate, and
+    `classes_fit`, a fit of `models/long_term.toml`:
+
+    >>> table = mb.tables.classes_table(blocks_cohort, [classes_fit])
+    >>> figure = mb.plots.classes_figure(table, title="Long-term classes")
+    >>> [panel.get_title(loc="left") for panel in figure.axes]
+    ['dependent', 'remission', 'other']
     """
     require_columns(table, ["class", "source", "n", *ESTIMATES], "table")
     require_rows(table)

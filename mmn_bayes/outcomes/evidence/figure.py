@@ -35,20 +35,20 @@ def history_figure(
     palette: Sequence[str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
-    """Draw the rates of studies, observed and as the model of all has them, and the next study's.
+    """Plot response rates of studies, observed and modelled, and that of the next study.
 
     Parameters
     ----------
     table : DataFrame
-        What `evidence_table` gave.
+        As returned by `evidence_table`.
     title : str, default ""
-        What stands above.
+        Title of the figure.
     ax : Axes or None, optional
-        Axes to plot into; by default a figure of its own.
+        Axes to plot into; by default a new figure is made.
     labels : mapping of str to str or None, optional
-        Labels in the place of those of the data, by what they replace.
+        Labels to print in place of names of the data and texts of the figure, by what they replace.
     palette : sequence of str or None, optional
-        Colours of what was observed and of the model.
+        Colours of the observed rates and of the model.
     width_mm : float, default JOURNAL_WIDTH_MM
         Width of the figure in millimetres.
 
@@ -56,6 +56,15 @@ def history_figure(
     -------
     Figure
         A row for each count, then the mean of the studies and the next study.
+
+    Examples
+    --------
+    With `evidence_fit`, a fit of `models/historical_response.toml`:
+
+    >>> table = mb.tables.evidence_table(evidence_fit)
+    >>> figure = mb.plots.history_figure(table, title="Published counts")
+    >>> len(figure.axes[0].get_yticks()) == table["study"].nunique()
+    True
     """
     names = list(dict.fromkeys(table["study"]))
     counts = table[table["source"] == OBSERVED].set_index("study")
@@ -102,18 +111,18 @@ def conflict_figure(
     palette: Sequence[str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
-    """Draw what priors expect of the number of responders, and what each would make of it.
+    """Plot the prior predictive number of responders, and the posterior rate after each number.
 
     Parameters
     ----------
     table : DataFrame
-        What `prior_data_conflict` gave.
+        As returned by `prior_data_conflict`.
     title : str, default ""
-        What stands above.
+        Title of the figure.
     axes : sequence of Axes or None, optional
-        Axes to plot into, one a panel; by default a figure of its own.
+        Axes to plot into, one for each panel; by default a new figure is made.
     labels : mapping of str to str or None, optional
-        Labels in the place of those of the data, by what they replace.
+        Labels to print in place of names of the data and texts of the figure, by what they replace.
     palette : sequence of str or None, optional
         A colour of the palette for each prior.
     width_mm : float, default JOURNAL_WIDTH_MM
@@ -122,8 +131,18 @@ def conflict_figure(
     Returns
     -------
     Figure
-        Left the probability of each number beforehand, right the estimate after it; the number
-        that was observed is marked.
+        Left the prior predictive probability of each number, right the posterior mean rate after
+        it; the observed number is marked.
+
+    Examples
+    --------
+    With `evidence_fit`, a fit of `models/historical_response.toml`:
+
+    >>> priors = {"from history": mb.evidence.historical_prior(evidence_fit)}
+    >>> table = mb.evidence.prior_data_conflict(priors, 14, 20, synthetic=True)
+    >>> figure = mb.plots.conflict_figure(table)
+    >>> len(figure.axes)
+    2
     """
     observed = table[table["observed"]].iloc[0]
     rows = dict(tuple(table.groupby("prior", sort=False)))

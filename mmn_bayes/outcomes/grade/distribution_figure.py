@@ -39,24 +39,24 @@ def shares_figure(
     palette: Sequence[str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
-    """Draw the fitted share of muscles at each grade over time, with the observed shares.
+    """Plot the fitted and observed shares of muscles at each grade over time.
 
     Parameters
     ----------
     shares : DataArray
-        Draws of `grade_distribution`: dims chain, draw, the group, day, grade.
+        As returned by `grade_distribution`: dims `chain`, `draw`, the group, `day`, `grade`.
     observed : DataFrame
-        Table of `observed_grade_distribution`: the group, `day`, `grade`, `share`, `n`.
+        As returned by `observed_grade_distribution`: the group, `day`, `grade`, `share`, `n`.
     level : float, default 0.95
         Level of the bands (equal-tailed, each day by itself).
     marked_days : mapping of str to float or None, optional
         Days to mark, by their label; None for the baseline and 6 months.
     title : str, default ""
-        What stands above.
+        Title of the figure.
     axes : sequence of Axes or None, optional
-        Axes to plot into, one a panel; by default a figure of its own.
+        Axes to plot into, one for each panel; by default a new figure is made.
     labels : mapping of str to str or None, optional
-        Labels in the place of those of the data, by what they replace.
+        Labels to print in place of names of the data and texts of the figure, by what they replace.
     palette : sequence of str or None, optional
         A colour of the palette for each group.
     width_mm : float, default JOURNAL_WIDTH_MM
@@ -67,6 +67,16 @@ def shares_figure(
     Figure
         A panel for each grade, a line with its band for each group. The vertical scales differ:
         rare grades would be invisible on that of the commonest.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> shares = mb.grade.grade_distribution(fit, days=[0, 91, 182])
+    >>> observed = mb.observed.observed_grade_distribution(fit, [-30, 45, 137, 243])
+    >>> figure = mb.plots.shares_figure(shares, observed)
+    >>> [panel.get_title(loc="left") for panel in figure.axes]
+    ['grade 0', 'grade 1', 'grade 2', 'grade 3', 'grade 4', 'grade 5']
     """
     by = group_dim(shares, "day", "grade")
     marked = {"baseline": 0.0, "6 months": 182.0} if marked_days is None else marked_days

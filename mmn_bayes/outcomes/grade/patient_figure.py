@@ -36,22 +36,22 @@ def patient_figure(
     palette: Sequence[str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
-    """Draw the expected grade of a patient's muscles over time, the grades recorded, the infusions.
+    """Plot expected and recorded grades of a patient's muscles over time, with infusions.
 
     Parameters
     ----------
     fit : DataTree
-        The fit that the course is of: its design has what was recorded.
+        The fit that the course is of: its design has the recorded grades.
     course : DataArray
-        What `patient_course` gave.
+        As returned by `patient_course`.
     level : float, default 0.95
         Level of the bands (equal-tailed, each day by itself), of the expected grade.
     title : str, default ""
-        What stands above.
+        Title of the figure.
     axes : sequence of Axes or None, optional
-        Axes to plot into, one a panel; by default a figure of its own.
+        Axes to plot into, one for each panel; by default a new figure is made.
     labels : mapping of str to str or None, optional
-        Labels in the place of those of the data, by what they replace.
+        Labels to print in place of names of the data and texts of the figure, by what they replace.
     palette : sequence of str or None, optional
         A colour of the palette for each side.
     width_mm : float, default JOURNAL_WIDTH_MM
@@ -62,6 +62,15 @@ def patient_figure(
     Figure
         A panel for each muscle, a line with its band for each side. Below the grades a stroke for
         each infusion, its height the dose.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> course = mb.exposure.patient_course(fit, "P01", days=[0, 91, 182])
+    >>> figure = mb.plots.patient_figure(fit, course)
+    >>> len(figure.axes), figure.axes[0].get_title(loc="left")
+    (10, 'ankle dorsiflexion')
     """
     spec, design, patient = spec_of(fit), design_of(fit), str(course.attrs["patient"])
     label = design["patient"].to_numpy()

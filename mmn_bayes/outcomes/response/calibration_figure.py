@@ -27,23 +27,23 @@ def calibration_figure(
     palette: Sequence[str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
-    """Draw how many patients responded against the probability that models gave them unseen.
+    """Plot the observed share of responders against leave-one-out predicted probabilities.
 
     Parameters
     ----------
     predictions : mapping of str to DataFrame
-        What `left_out_response` gave of each model, by its name.
+        As returned by `left_out_response` for each model, by its name.
     groups : int, default 4
         Into how many groups of about equal size patients are put by their probability, 2 or more;
         fewer where many patients have the same one.
     level : float, default 0.95
         Level of the exact confidence intervals.
     title : str, default ""
-        What stands above.
+        Title of the figure.
     axes : sequence of Axes or None, optional
-        Axes to plot into, one a panel; by default a figure of its own.
+        Axes to plot into, one for each panel; by default a new figure is made.
     labels : mapping of str to str or None, optional
-        Labels in the place of those of the data, by what they replace.
+        Labels to print in place of names of the data and texts of the figure, by what they replace.
     palette : sequence of str or None, optional
         A colour of the palette for each model.
     width_mm : float, default JOURNAL_WIDTH_MM
@@ -55,6 +55,15 @@ def calibration_figure(
         A panel for each model, side by side: groups with exact confidence intervals, the diagonal
         on which predictions hold, and a tick for each patient, above who responded, below who did
         not.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> predictions = {"response": mb.loo.left_out_response(response_fit)}
+    >>> figure = mb.plots.calibration_figure(predictions, groups=2)
+    >>> figure.axes[0].get_title(loc="left")
+    'response'
     """
     table = calibration_table(predictions, groups=groups, level=level)
     with framed(title, bool(table["synthetic"].any()), axes, labels, width_mm) as frame:

@@ -32,18 +32,18 @@ def definitions_figure(
     palette: Sequence[str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
-    """Draw the response under every definition.
+    """Plot the response probability under every definition of response.
 
     Parameters
     ----------
     table : DataFrame
-        What `definition_table` gave.
+        As returned by `definition_table`.
     title : str, default ""
-        What stands above.
+        Title of the figure.
     axes : sequence of Axes or None, optional
-        Axes to plot into, one a panel; by default a figure of its own.
+        Axes to plot into, one for each panel; by default a new figure is made.
     labels : mapping of str to str or None, optional
-        Labels in the place of those of the data, by what they replace.
+        Labels to print in place of names of the data and texts of the figure, by what they replace.
     palette : sequence of str or None, optional
         Colours in the order of `LOOKS`.
     width_mm : float, default JOURNAL_WIDTH_MM
@@ -53,6 +53,16 @@ def definitions_figure(
     -------
     Figure
         A panel for each group; in it a row for each definition, the stated one in bold.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`, and `model`, its model:
+
+    >>> chosen = mb.response.definition_grid(model)[:2]
+    >>> table = mb.tables.definition_table(fit, chosen)
+    >>> figure = mb.plots.definitions_figure(table)
+    >>> [panel.get_title(loc="left") for panel in figure.axes]
+    ['naive', 'previously treated']
     """
     column = str(table.columns[6])
     groups = list(dict.fromkeys(table[column]))

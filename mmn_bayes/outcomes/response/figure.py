@@ -39,25 +39,25 @@ def response_figure(
     palette: Sequence[str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
-    """Draw the posterior of the response probability with the exact interval under it.
+    """Plot the posterior of the response probability, with the exact interval under it.
 
     Parameters
     ----------
     draws, table : ResponseDraws, DataFrame
-        What `response_draws` and `response_table` gave, of the same fits and groups.
+        As returned by `response_draws` and `response_table`, for the same fits and groups.
     placebo, placebo_label : float or None, str, optional
-        A rate to compare with, from 0 to 1, drawn as a dashed line, and what it is called.
+        A rate to compare with, from 0 to 1, plotted as a dashed line, and its label.
     title : str, default ""
-        Printed above; long ones are wrapped.
+        Title of the figure; long ones are wrapped.
     axes : sequence of Axes or None, optional
-        Axes to draw into, one a panel; their figure keeps its size and title, and is returned.
-        None for a figure of its own. A figure of one panel takes `ax`.
+        Axes to plot into, one for each panel; their figure keeps its size and title, and is
+        returned. By default a new figure is made.
     labels : mapping of str to str or None, optional
-        What groups, models and other names of the data, and texts of axes, are called, by name.
+        Labels to print in place of names of the data and texts of the figure, by what they replace.
     palette : sequence of str or None, optional
         Colours: of these patients, and of new ones.
     width_mm : float, default JOURNAL_WIDTH_MM
-        Width of a figure of its own, millimetres.
+        Width of a new figure in millimetres.
 
     Returns
     -------
@@ -65,6 +65,16 @@ def response_figure(
         A panel for each group. In it, for each model, the rate among these patients (bars: it has
         few possible values) and the probability for new ones (density), each over its credible
         interval, and last the observed rate with its confidence interval. Dots are the estimates.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> draws = mb.response.response_draws(response_fit)
+    >>> table = mb.response_table(response_fit, draws=draws)
+    >>> figure = mb.plots.response_figure(draws, table, placebo=0.2)
+    >>> [panel.get_title(loc="left") for panel in figure.axes]
+    ['naive', 'previously treated']
     """
     column = str(table.columns[0])
     groups = list(dict.fromkeys(table[column]))

@@ -13,13 +13,14 @@ from mmn_bayes.posterior.patient_density import log_bernoulli, patient_log_likel
 
 
 def left_out_response(fit: xr.DataTree) -> pd.DataFrame:
-    """Predict the response of each evaluable patient as if it had not been seen.
+    """Predict the response of each evaluable patient by leave-one-patient-out.
 
     Parameters
     ----------
     fit : DataTree
-        Of outcome "response" or "class"; or of outcome "grade", without effects by patient:visit,
-        gains or slopes of single sites, correlated effects of a patient or relaxed cutpoints.
+        A fit of outcome "response" or "class"; or of outcome "grade", without effects by
+        patient:visit, gains or slopes of single sites, correlated effects of a patient or relaxed
+        cutpoints.
 
     Returns
     -------
@@ -32,7 +33,18 @@ def left_out_response(fit: xr.DataTree) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        As for `patient_log_likelihood`; or when fewer than two patients are evaluable.
+        When the model has no responses, effects that are not integrated out here, or fewer than two
+        patients are evaluable.
+
+    Examples
+    --------
+    With `response_fit`, a fit of `models/response.toml`:
+
+    >>> table = mb.loo.left_out_response(response_fit)
+    >>> list(table.columns)
+    ['patient', 'response', 'probability', 'base_rate', 'pareto_k', 'good_k', 'synthetic']
+    >>> len(table), int(table["response"].sum())
+    (38, 18)
     """
     require_responses(spec_of(fit))
     design = design_of(fit)

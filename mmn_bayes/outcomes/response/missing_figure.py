@@ -29,34 +29,44 @@ def delta_figure(
     palette: Sequence[str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
-    """Draw the response of these patients against the shift assumed of those who were not seen.
+    """Plot the response of these patients against the delta shift of missing patients.
 
     Parameters
     ----------
     draws : DataArray
-        What `delta_adjusted_response` gave.
+        As returned by `delta_adjusted_response`.
     table : DataFrame
-        What `missing_table` gave of the same fit and groups: its complete cases and both extremes
-        are marked at the margin.
+        As returned by `missing_table` for the same fit and groups: its complete cases and both
+        extremes are marked at the margin.
     rate : float or None, optional
-        A rate to compare with, drawn as a dashed line.
+        A rate to compare with, plotted as a dashed line.
     level : float, default 0.95
         Probability of the band (equal-tailed, at each shift by itself).
     title : str, default ""
-        What stands above.
+        Title of the figure.
     axes : sequence of Axes or None, optional
-        Axes to plot into, one a panel; by default a figure of its own.
+        Axes to plot into, one for each panel; by default a new figure is made.
     labels : mapping of str to str or None, optional
-        Labels in the place of those of the data, by what they replace.
+        Labels to print in place of names of the data and texts of the figure, by what they replace.
     palette : sequence of str or None, optional
-        Colours of the model and of what was observed.
+        Colours of the model and of the observed rates.
     width_mm : float, default JOURNAL_WIDTH_MM
         Width of the figure in millimetres.
 
     Returns
     -------
     Figure
-        A panel for each group, flat where everybody was seen; the axis is in grades.
+        A panel for each group, flat where nobody is missing; the axis is in grades.
+
+    Examples
+    --------
+    With `fit`, a fit of `models/strength.toml`:
+
+    >>> shifted = mb.response.delta_adjusted_response(fit, [-1, 0, 1], by="naive")
+    >>> table = mb.tables.missing_table(fit, rate=0.2)
+    >>> figure = mb.plots.delta_figure(shifted, table, rate=0.2)
+    >>> len(figure.axes)
+    2
     """
     column = str(table.columns[0])
     groups = list(dict.fromkeys(table[column]))

@@ -52,26 +52,26 @@ def occupancy_figure(
     palette: Sequence[str] | None = None,
     width_mm: float = JOURNAL_WIDTH_MM,
 ) -> Figure:
-    """Draw the share of patients in each state over time, over what was counted.
+    """Plot the share of patients in each state over time, modelled and observed.
 
     Parameters
     ----------
     draws : DataArray
-        What `state_occupancy` gave, with groups or without.
+        As returned by `state_occupancy`, with groups or without.
     observed : DataFrame or None, optional
-        What `empirical_occupancy` gave on the clock of the histories (`on_clock`), of all patients;
-        None for the model alone.
+        As returned by `empirical_occupancy` on the clock of the state paths (`on_clock`), for all
+        patients; None for the model alone.
     product : DataFrame or None, optional
-        What `aalen_johansen` gave on that clock; drawn as a step line. It takes its steps on the
-        days that were asked for.
+        As returned by `aalen_johansen` on that clock; plotted as a step line with steps on the days
+        asked for.
     level : float, default 0.95
         Level of the bands (equal-tailed, each day by itself).
     title : str, default ""
-        What stands above.
+        Title of the figure.
     axes : sequence of Axes or None, optional
-        Axes to plot into, one a panel; by default a figure of its own.
+        Axes to plot into, one for each panel; by default a new figure is made.
     labels : mapping of str to str or None, optional
-        Labels in the place of those of the data, by what they replace.
+        Labels to print in place of names of the data and texts of the figure, by what they replace.
     palette : sequence of str or None, optional
         A colour of the palette for each group.
     width_mm : float, default JOURNAL_WIDTH_MM
@@ -81,14 +81,23 @@ def occupancy_figure(
     -------
     Figure
         A panel for each state, a line with its band for each group. After the last day on which
-        anybody was seen the line is paler and the band hatched. Below the axis stands how many
-        were under observation.
+        anybody was seen the line is paler and the band hatched. Below the axis is the number under
+        observation.
 
     Raises
     ------
     ValueError
         When a dim, an attribute or a column is absent, the draws have two groupings, or the tables
         have other states.
+
+    Examples
+    --------
+    With `states_fit`, a fit of `models/histories.toml`:
+
+    >>> drawn = mb.states.state_occupancy(states_fit, days=[0, 365, 730], patients="cohort")
+    >>> figure = mb.plots.occupancy_figure(drawn)
+    >>> [panel.get_title(loc="left") for panel in figure.axes]
+    ['dependent', 'remission', 'other']
     """
     by = _group_dim(draws)
     states = [str(state) for state in draws["state"].to_numpy()]
