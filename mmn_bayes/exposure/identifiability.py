@@ -112,8 +112,8 @@ def identifiability_table(
     -------
     DataFrame
         One row a parameter of time or of an exposure, then one a part of `change_by_part` and
-        group: `quantity`, `component` ("time", "infusions" or "both"), `estimate`, `lower`, `upper`,
-        `level`, `interval` (posterior), `prior_lower`, `prior_upper` (same level and kind),
+        group: `quantity`, `component` ("time", "infusions" or "both"), `estimate`, `lower`,
+        `upper`, `level`, `interval` (posterior), `prior_lower`, `prior_upper` (same level and kind),
         `variance_removed` (contraction: 1 less the variance of the posterior over that of the
         prior; of logarithms, where a parameter is positive), `correlates_with` and `correlation`
         (the parameter of the other kind with the largest posterior correlation), `interpretation`

@@ -128,7 +128,7 @@ def scenario_response_table(
     With `fit`, a fit of `models/strength.toml`:
 
     >>> scenarios = {"no infusion": mb.exposure.no_infusions()}
-    >>> table = mb.tables.scenario_response_table(fit, scenarios, placebo=0.2)
+    >>> table = mb.tables.scenario_response_table(fit, scenarios, placebo=0.2, by="naive")
     >>> table[["naive", "scenario", "extrapolated"]]
                     naive                       scenario  extrapolated
     0  previously treated                     as infused         False

@@ -48,7 +48,7 @@ def variants_table(fits: Sequence[xr.DataTree], *, by: str, level: float = 0.95)
     --------
     With `fit`, a fit of `models/strength.toml`:
 
-    >>> table = mb.tables.variants_table([fit])
+    >>> table = mb.tables.variants_table([fit], by="naive")
     >>> table[["model", "quantity"]]
           model                                        quantity
     0  strength    response of new patients, previously treated

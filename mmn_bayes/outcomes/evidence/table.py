@@ -137,7 +137,7 @@ def placebo_table(
 
     >>> observed = mb.observed_response(cohort, model, by="naive")
     >>> draws = {"new patients": mb.response_probability(fit, patients="population", by="naive")}
-    >>> table = mb.tables.placebo_table(draws, placebo_fit, observed, rate=0.2, seed=1)
+    >>> table = mb.tables.placebo_table(draws, placebo_fit, observed, rate=0.2, seed=1, by="naive")
     >>> exact = table[table["source"] == "observed"]
     >>> exact[["naive", "events", "n", "above", "p_value"]].round(3)
                     naive  events   n above  p_value

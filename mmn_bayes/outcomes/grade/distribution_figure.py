@@ -72,8 +72,8 @@ def shares_figure(
     --------
     With `fit`, a fit of `models/strength.toml`:
 
-    >>> shares = mb.grade.grade_distribution(fit, days=[0, 91, 182])
-    >>> observed = mb.observed.observed_grade_distribution(fit, [-30, 45, 137, 243])
+    >>> shares = mb.grade.grade_distribution(fit, days=[0, 91, 182], by="naive")
+    >>> observed = mb.observed.observed_grade_distribution(fit, [-30, 45, 137, 243], by="naive")
     >>> figure = mb.plots.shares_figure(shares, observed)
     >>> [panel.get_title(loc="left") for panel in figure.axes]
     ['grade 0', 'grade 1', 'grade 2', 'grade 3', 'grade 4', 'grade 5']

@@ -59,7 +59,7 @@ def definitions_figure(
     With `fit`, a fit of `models/strength.toml`, and `model`, its model:
 
     >>> chosen = mb.response.definition_grid(model)[:2]
-    >>> table = mb.tables.definition_table(fit, chosen)
+    >>> table = mb.tables.definition_table(fit, chosen, by="naive")
     >>> figure = mb.plots.definitions_figure(table)
     >>> [panel.get_title(loc="left") for panel in figure.axes]
     ['naive', 'previously treated']

@@ -70,8 +70,8 @@ def response_figure(
     --------
     With `response_fit`, a fit of `models/response.toml`:
 
-    >>> draws = mb.response.response_draws(response_fit)
-    >>> table = mb.response_table(response_fit, draws=draws)
+    >>> draws = mb.response.response_draws(response_fit, by="naive")
+    >>> table = mb.response_table(response_fit, draws=draws, by="naive")
     >>> figure = mb.plots.response_figure(draws, table, placebo=0.2)
     >>> [panel.get_title(loc="left") for panel in figure.axes]
     ['naive', 'previously treated']

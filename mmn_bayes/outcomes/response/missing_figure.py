@@ -63,7 +63,7 @@ def delta_figure(
     With `fit`, a fit of `models/strength.toml`:
 
     >>> shifted = mb.response.delta_adjusted_response(fit, [-1, 0, 1], by="naive")
-    >>> table = mb.tables.missing_table(fit, rate=0.2)
+    >>> table = mb.tables.missing_table(fit, rate=0.2, by="naive")
     >>> figure = mb.plots.delta_figure(shifted, table, rate=0.2)
     >>> len(figure.axes)
     2

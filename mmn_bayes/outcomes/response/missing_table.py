@@ -57,7 +57,7 @@ def missing_table(
     --------
     With `response_fit`, a fit of `models/response.toml`:
 
-    >>> table = mb.tables.missing_table(response_fit, rate=0.5)
+    >>> table = mb.tables.missing_table(response_fit, rate=0.5, by="naive")
     >>> table[["naive", "assumption", "n", "events", "missing"]]
                     naive              assumption   n  events  missing
     0               naive          complete cases  20      14        2
@@ -132,7 +132,7 @@ def tipping_table(
     --------
     With `response_fit`, a fit of `models/response.toml`:
 
-    >>> table = mb.tables.tipping_table(response_fit, rate=0.45)
+    >>> table = mb.tables.tipping_table(response_fit, rate=0.45, by="naive")
     >>> table[["naive", "conclusion", "missing", "tips_at"]]
                     naive conclusion  missing  tips_at
     0               naive      above        2        0

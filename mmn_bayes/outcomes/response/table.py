@@ -217,7 +217,7 @@ def table_notes(fits: xr.DataTree | Sequence[xr.DataTree], table: pd.DataFrame) 
     --------
     With `response_fit`, a fit of `models/response.toml`:
 
-    >>> table = mb.response_table(response_fit)
+    >>> table = mb.response_table(response_fit, by="naive")
     >>> notes = mb.tables.table_notes(response_fit, table)
     >>> [note.split(":")[0] for note in notes][-4:]
     ['Observed', 'These patients', 'New patients', 'Model response']
