@@ -237,6 +237,9 @@ def _wrong(verb: str, parameter: inspect.Parameter, annotation: Any, value: obje
         return None
     if parameter.default is value or f"{verb}.{name}" in _OF_THE_VERB:
         return None
+    if name == "design":  # arrays of a model, no draws
+        is_design = isinstance(value, xr.Dataset) and "chain" not in value.dims
+        return None if is_design else f"{name} is {kind_of(value)}; give what `make_design` gives"
     if not fits(value, annotation):
         return f"{name} is {kind_of(value)}; give {in_words(annotation)}"
     return _wrong_value(verb, name, value)

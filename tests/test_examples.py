@@ -102,8 +102,19 @@ PUBLIC = {
 }
 
 
+def needs_a_fit(name: str) -> bool:
+    """Whether an example takes a fit for granted: those that do are for the slow tests."""
+    lines = re.findall(
+        r"^\s*(?:>>>|\.\.\.) (.*)$", inspect.getdoc(PUBLIC[name]) or "", re.MULTILINE
+    )
+    return any(re.search(r"\b\w*fit\b", line) for line in lines)
+
+
+SLOW = {True: [pytest.mark.slow], False: []}
+
+
 @pytest.mark.any_draws
-@pytest.mark.parametrize("name", PUBLIC)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=SLOW[needs_a_fit(n)]) for n in PUBLIC])
 def test_the_example_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Paths in examples are those of the repository; what is written goes elsewhere."""
     public = inspect.unwrap(PUBLIC[name])

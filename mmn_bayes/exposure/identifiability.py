@@ -113,11 +113,11 @@ def identifiability_table(
     DataFrame
         One row a parameter of time or of an exposure, then one a part of `change_by_part` and
         group: `quantity`, `component` ("time", "infusions" or "both"), `estimate`, `lower`,
-        `upper`, `level`, `interval` (posterior), `prior_lower`, `prior_upper` (same level and kind),
-        `variance_removed` (contraction: 1 less the variance of the posterior over that of the
-        prior; of logarithms, where a parameter is positive), `correlates_with` and `correlation`
-        (the parameter of the other kind with the largest posterior correlation), `interpretation`
-        (the interpretation, a sentence), `synthetic`.
+        `upper`, `level`, `interval` (posterior), `prior_lower`, `prior_upper` (same level and
+        kind), `variance_removed` (contraction: 1 less the variance of the posterior over that of
+        the prior; of logarithms, where a parameter is positive), `correlates_with` and
+        `correlation` (the parameter of the other kind with the largest posterior correlation),
+        `interpretation` (a sentence), `synthetic`.
 
     Raises
     ------
@@ -129,8 +129,8 @@ def identifiability_table(
     With `fit`, a fit of `models/strength.toml`:
 
     >>> table = mb.tables.identifiability_table(fit, seed=1)
-    >>> table[["quantity", "of"]].head(5)
-                             quantity         of
+    >>> table[["quantity", "component"]].head(5)
+                             quantity  component
     0                            gain       time
     1                  half_time_days       time
     2                      naive_gain       time

@@ -150,7 +150,7 @@ def scenario_response_table(
         draws = response_probability(fit, patients="population", by=by, scenario=scenario)
         rows = summarise(draws, level=level, interval="eti")
         labels = [group_label(by, value) for value in rows[by]] if by else [ALL] * len(rows)
-        why = [""] * len(rows)
+        note = [""] * len(rows)
         if scenario is not None:
             # Of each group: who was treated before has had infusions, whatever the scenario.
             found = [
@@ -161,7 +161,7 @@ def scenario_response_table(
             ]
             note = [" ".join(table["note"][table["extrapolated"]]) for table in found]
         rows = rows.assign(**{column: labels}, scenario=name, note=note)
-        parts.append(rows.assign(extrapolated=[bool(text) for text in why]))
+        parts.append(rows.assign(extrapolated=[bool(text) for text in note]))
     if placebo is not None:
         row = {column: "all published", "scenario": PUBLISHED, "estimate": placebo}
         row |= {"extrapolated": False, "note": "", "synthetic": False, "interval": ""}
