@@ -33,10 +33,8 @@ def main(folder: Path) -> None:
         mb.require_converged(checks)
         mb.io.write_table(checks, folder / f"diagnostics_{fit.attrs['spec_name']}.csv")
     with_history = [without, *fits[1:]]
-    together, studies = (
-        mb.response_table(with_history, by="naive"),
-        mb.tables.evidence_table(history),
-    )
+    together = mb.response_table(with_history, by="naive")
+    studies = mb.tables.evidence_table(history)
     for name, table, caption, notes in (
         ("history", studies, STUDIES, mb.tables.question_notes(history)),
         ("response_history", together, TOGETHER, mb.tables.table_notes(with_history, together)),
@@ -47,9 +45,8 @@ def main(folder: Path) -> None:
     events, n = observed.loc[observed["naive"], ["events", "n"]].iloc[0].astype(int)
     conflict = mb.evidence.prior_data_conflict(priors, events, n, synthetic=cohort.synthetic)
     mb.io.write_table(mb.evidence.select_evidence(counts, spec), folder / "evidence_selected.csv")
-    mb.io.write_table(
-        mb.evidence.check_mixture(history, priors["map"]), folder / "mixture_check.csv"
-    )
+    check = mb.evidence.check_mixture(history, priors["map"])
+    mb.io.write_table(check, folder / "mixture_check.csv")
     mb.io.write_table(conflict, folder / "conflict.csv")
     drawn = mb.plots.conflict_figure(conflict, title=CONFLICT)
     mb.io.save_figure(drawn, folder / "conflict.png")
