@@ -352,8 +352,10 @@ def require_outcome(spec: ModelSpec, *outcomes: str, cure: str = "") -> ModelSpe
     Raises
     ------
     ValueError
-        When it has none of them: that it is not of the first, and the `cure`.
+        When it has none of them: that it is not of the first, and the `cure`, which is to take a
+        model of that outcome where nothing else is said.
     """
+    cure = cure or f"; take a model of outcome '{outcomes[0]}'"
     if not set(outcomes) & set(spec.outcomes):
         raise ValueError(
             f"The model '{spec.name}' is of outcome '{spec.outcome}', not of "
