@@ -454,7 +454,7 @@ def _run_python(code: str) -> str:
 
 
 def test_importing_the_package_is_quick():
-    heavy = {"arviz", "matplotlib", "nutpie", "pymc", "pytensor"}
+    heavy = {"arviz", "matplotlib", "numba", "nutpie", "pandas", "pymc", "pytensor", "xarray"}
     loaded = _run_python(f"import sys, {PACKAGE}; print(*sys.modules)").split()
     assert PACKAGE in loaded
     assert heavy.isdisjoint(loaded)

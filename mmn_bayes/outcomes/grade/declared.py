@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmn_bayes.model_file.declaration import Declaration
-from mmn_bayes.model_file.predictor_kinds import KINDS, linear_kinds
 
 
 def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
@@ -51,6 +50,9 @@ def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
 def _relaxed_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     if "relaxed" not in content:
         return
+    # Here, since it imports pandas: the package itself is imported in no time.
+    from mmn_bayes.model_file.predictor_kinds import KINDS, linear_kinds
+
     by, predictors = content["relaxed"]["by"], content.get("predictor", {})
     known = ["muscle", *(["gain"] if "gain" in content else []), *predictors]
     if by not in known:
