@@ -776,6 +776,13 @@ def test_the_placebo_table_asks_both_questions(responses, spondylitis):
     nobody = table[(table["source"] == "observed") & (table["naive"] == "previously treated")]
     assert nobody["n"].tolist() == [0]
     assert nobody["test"].tolist() == ["nobody evaluable"]
+    bare = {"made up": draws.mean("naive").assign_attrs(draws.attrs)}
+    with pytest.raises(
+        ValueError, match="rates and the draws of 'made up' are not by 'naive'; make"
+    ):
+        tables.placebo_table(
+            bare, spondylitis, observed.drop(columns="naive"), rate=0.2, seed=2, by="naive"
+        )
 
 
 @pytest.mark.slow

@@ -113,8 +113,8 @@ def placebo_table(
         them.
     rate : float
         The placebo rate that is taken as known.
-    by : str, default "naive"
-        The dim of the groups.
+    by : str
+        The dim of the groups, and the column of `observed` that has them.
     level : float, default 0.95
         Level of every interval.
     seed : int
@@ -130,6 +130,11 @@ def placebo_table(
         `interval`, `above`, `p_above`, `p_value`, `test`, `ess_bulk`, `ess_tail`, `r_hat`, `mcse`,
         `synthetic`.
 
+    Raises
+    ------
+    ValueError
+        When the observed rates or the draws are not by those groups.
+
     Examples
     --------
     With `cohort`, `model` of `models/strength.toml`, `fit` of it, and `placebo_fit`, a fit of
@@ -144,6 +149,12 @@ def placebo_table(
     0  previously treated       4  18   0.2    0.499
     4               naive      14  20   0.2    0.000
     """
+    lacking = ["observed rates"] if by not in observed else []
+    lacking += [f"draws of '{source}'" for source, drawn in draws.items() if by not in drawn.dims]
+    if lacking:
+        raise ValueError(
+            f"The {' and the '.join(lacking)} are not by '{by}'; make them with by='{by}'."
+        )
     fixed = f"rate above {rate:g}, taken as known"
     rows = []
     for row in observed.to_dict("records"):
