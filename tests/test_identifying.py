@@ -111,7 +111,7 @@ def test_what_cannot_be_told_apart_is_said_to_be_so(tree):
     one_thing = with_draws(tree, gain=0.3 * shared, infusions=-0.2 * shared)
     table = identifiability_table(one_thing, seed=1).set_index("quantity")
     assert (
-        "It is not told apart from infusions (correlation -1.00)."
+        "The posterior does not separate it from infusions (correlation -1.00)."
         in table.loc["gain", "interpretation"]
     )
     assert table.loc["gain", "correlates_with"] == "infusions"
@@ -120,7 +120,7 @@ def test_what_cannot_be_told_apart_is_said_to_be_so(tree):
     assert table.loc["gain", "interpretation"].startswith(
         "The data say what it is: 100 % of the prior's"
     )
-    assert "not told apart" not in table.loc["gain", "interpretation"]
+    assert "does not separate" not in table.loc["gain", "interpretation"]
     assert table.loc["infusions", "interpretation"].startswith("The data say little of it: 0 %")
 
 
@@ -129,7 +129,7 @@ def test_what_cannot_be_told_apart_is_said_to_be_so(tree):
 def test_nothing_known_is_not_told_apart(tree):
     table = identifiability_table(sample_prior(tree, seed=3, draws=300), seed=1)
     said = table.loc[table["component"] == "both", "interpretation"].item()
-    assert "told apart" not in said
+    assert "separates them" not in said
     assert "of one or both of which the data say little" in said
 
 

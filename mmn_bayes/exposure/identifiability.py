@@ -26,7 +26,7 @@ from mmn_bayes.posterior.summary import summarise
 
 TIME, INFUSIONS, BOTH = "time", "infusions", "both"
 LITTLE, MOST = 0.25, 0.75  # of the prior's variance that the data remove
-ALONG = 0.7  # a correlation from which two parameters are not told apart
+ALONG = 0.7  # a posterior correlation from which two parameters are not separated
 
 
 def change_by_part(fit: xr.DataTree, *, by: str | None = None) -> xr.DataArray:
@@ -221,7 +221,8 @@ def _parameter_says(row: dict[str, object]) -> str:
     else:
         says = f"The data say what it is: {percent}."
     if abs(r) > ALONG:
-        says += f" It is not told apart from {row['correlates_with']} (correlation {r:.2f})."
+        other = row["correlates_with"]
+        says += f" The posterior does not separate it from {other} (correlation {r:.2f})."
     return says
 
 
@@ -237,7 +238,7 @@ def _part_rows(
         r = _correlation(time, infusions)
         for part in (TIME, INFUSIONS, BOTH):
             what = "time and infusions together" if part == BOTH else part
-            name = f"change by follow-up that goes with {what} (grades){of_group}"
+            name = f"change by follow-up attributed to {what} (grades){of_group}"
             row = _row(name, part, own.sel(part=part), before.sel(part=part), level)
             if part != BOTH:
                 other = INFUSIONS if part == TIME else TIME
@@ -264,4 +265,6 @@ def _part_says(part: str, own: xr.DataArray, r: float, removed: list[Any]) -> st
         return f"{known}; one of the two changes nothing in this model."
     if min(removed) < LITTLE:
         return f"{known}, of one or both of which the data say little beyond the prior."
-    return f"{known}, each to {parts:.2f} or more; they are told apart (correlation {r:.2f})."
+    return (
+        f"{known}, each to {parts:.2f} or more; the posterior separates them (correlation {r:.2f})."
+    )

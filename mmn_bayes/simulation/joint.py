@@ -1,4 +1,4 @@
-"""Cohorts whose blocks and classes go along with the patients' gains in a known way.
+"""Cohorts whose blocks and classes are associated with the patients' gains in a known way.
 
 A second author of `joint.toml`, in plain NumPy: nothing here may import `mmn_bayes.engine`.
 """

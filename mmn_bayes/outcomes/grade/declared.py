@@ -77,7 +77,7 @@ def _group_contradictions(
     if len(sites) != 1:
         yield (
             f"group: {len(sites)} groups by patient:muscle act on level; state exactly one, since "
-            "the grades of a muscle go along with each other."
+            "the grades of a muscle are correlated."
         )
     for name, group in groups.items():
         if name not in sites and "sd" not in group:
@@ -108,7 +108,7 @@ def _correlation_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     if "correlation" in content and len(groups) < 2:
         yield (
             f"correlation.patient: {len(groups)} of the groups are by patient; it needs two or "
-            "more to go along with each other."
+            "more to be correlated."
         )
 
 
