@@ -175,8 +175,10 @@ def test_simultaneous_intervals_hold_together(rates):
     single = summarise(drawn, level=0.9)
     flat = drawn.stack(sample=["chain", "draw"]).transpose("sample", "class").to_numpy()
     inside = ((flat >= table["lower"].to_numpy()) & (flat <= table["upper"].to_numpy())).all(axis=1)
-    # Of any draws: at least 0.9, and beyond it only the 6 draws of the last rank.
-    assert 0.9 <= inside.mean() <= 0.9 + 6 / len(flat)
+    # Of any draws: at least 0.9, and beyond it only those at one of the 6 limits. A rejected step
+    # of the sampler repeats a draw, so that several may lie at one.
+    repeated = max(np.unique(values, return_counts=True)[1].max() for values in flat.T)
+    assert 0.9 <= inside.mean() <= 0.9 + 6 * repeated / len(flat)
     assert (table["lower"] <= single["lower"]).all()
     assert (table["upper"] >= single["upper"]).all()
     alone = ((flat >= single["lower"].to_numpy()) & (flat <= single["upper"].to_numpy())).all(
