@@ -11,8 +11,9 @@ import numpy as np
 
 import mmn_bayes as mb
 
-ROOT = Path(__file__).resolve().parents[1]
-SEED, PLACEBO, PATIENT, AFTER = 20081, 0.2, "P03", np.arange(0.0, 141.0, 2.0)
+RESULTS = Path(__file__).resolve().parents[1] / "results" / "leger2008"
+SEED, PLACEBO, PATIENT = 20081, 0.2, "P03"
+DAYS, AFTER = np.arange(0, 449, 7), np.arange(0.0, 141.0, 2.0)
 USUAL, TO_THE_END = {"dose_g_per_kg": 2.0, "every_days": 28}, {"from_day": 0, "until_day": 450}
 SCENARIOS = {
     "2 g/kg every 4 weeks": mb.exposure.schedule(**USUAL, **TO_THE_END),
@@ -25,21 +26,19 @@ FIRST, *OTHERS = SCENARIOS
 
 def main(folder: Path) -> None:
     (fit,) = stored_fits(folder, "strength")
-    days = np.arange(0, 449, 7)
-    drawn = mb.exposure.trajectory(fit, scenario=SCENARIOS, patients="cohort", days=days)
+    drawn = mb.exposure.trajectory(fit, scenario=SCENARIOS, patients="cohort", days=DAYS)
     shown = drawn.sel(day=[28.0, 84.0, 182.0, 364.0, 448.0])
-    doses = mb.exposure.dose_response_curve(fit, np.arange(0, 3.1, 0.5), every_days=28, by="naive")
+    dose = mb.exposure.dose_response_curve(fit, np.arange(0, 3.1, 0.5), every_days=28, by="naive")
     keep = mb.exposure.equivalent_dose(fit, 0.8, **USUAL, other_every_days=[28, 35, 42, 56])
     kernel = mb.exposure.dose_in_effect_kernel(fit, days=AFTER)
-    both = (fit, mb.sample_prior(fit, seed=SEED))
+    both = fit, mb.sample_prior(fit, seed=SEED)
     left, known = (mb.exposure.wearing_off_curve(tree, days=AFTER, **USUAL) for tree in both)
     written = {
         "trajectory": mb.tables.trajectory_table(shown),
         "schedules": mb.tables.contrast_table(shown, [(FIRST, other) for other in OTHERS]),
         "response": mb.tables.scenario_response_table(fit, SCENARIOS, placebo=PLACEBO, by="naive"),
     }
-    own = {"dose_response": doses, "equivalent_dose": keep}
-    own["wearing_off"] = left.sel(day=[0, 28, 84])
+    own = {"dose_response": dose, "equivalent_dose": keep, "wearing_off": left.sel(day=[0, 28, 84])}
     written |= {name: mb.summarise(d, level=0.95, interval="eti") for name, d in own.items()}
     for name, table in written.items():
         mb.io.write_table(table, folder / f"scenario_{name}.csv")
@@ -50,11 +49,12 @@ def main(folder: Path) -> None:
         "trajectory": mb.plots.trajectory_figure(drawn, seen, title="Strength by schedule"),
         "patient": mb.plots.patient_figure(fit, course, title=f"Patient {PATIENT}, as infused"),
         "kernel": mb.plots.kernel_figure(kernel, left, prior=known, title="Effect of infusions"),
-        "dose_response": mb.plots.dose_response_figure(doses, placebo=PLACEBO, title="By dose"),
+        "dose_response": mb.plots.dose_response_figure(dose, placebo=PLACEBO, title="By dose"),
     }
-    for name, drawing in drawings.items():
-        mb.io.save_figure(drawing, folder / f"scenario_{name}.png")
+    for name, one in drawings.items():
+        mb.io.save_figure(one, folder / f"scenario_{name}.png")
+    print(f"Written: {folder}")
 
 
 if __name__ == "__main__":
-    main(folder_of(__doc__, ROOT / "results" / "leger2008"))
+    main(folder_of(__doc__, RESULTS))

@@ -72,7 +72,7 @@ def added_predictive_value(
     Parameters
     ----------
     cohort, spec : Cohort, ModelSpec
-        A model of which each candidate has a prior of its own, and its data.
+        The data, and a model of which each candidate has a prior of its own.
     folder : path-like
         Where finished tasks are kept, so that an interrupted run goes on.
     seed : int

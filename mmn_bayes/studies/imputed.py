@@ -69,7 +69,7 @@ def imputed_predictors(
     Parameters
     ----------
     cohort, spec : Cohort, ModelSpec
-        A model with candidates, and a cohort some of whose covariates are missing.
+        A cohort some of whose covariates are missing, and a model with candidates.
     folder : path-like
         Where finished tasks are kept, so that an interrupted run goes on.
     seed : int
